@@ -1,0 +1,105 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Logger } from 'pino'
+import { TokenError } from '../src/errors.js'
+import type { Metrics } from '../src/metrics.js'
+import { type Refusal, sendRefusal } from './answers.js'
+import { allowedMethods } from './methods.js'
+
+export interface AnsweringOptions {
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** What holds for every route: headers, errors in the form asked for, one log line, one observation. */
+export const answering = fp(async (app: FastifyInstance, { logger, metrics }: AnsweringOptions) => {
+  const methodsOf = allowedMethods(app)
+  let draining = false
+
+  app.decorateReply('refusal', undefined)
+  app.addHook('preClose', async () => {
+    draining = true
+  })
+
+  app.addHook('onRequest', (request, reply, next) => {
+    reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+    if (!draining) return next()
+    sendRefusal(request, reply.header('connection', 'close'), {
+      status: 503,
+      code: 503,
+      message: 'The server is shutting down',
+    })
+  })
+
+  app.addHook('onResponse', (request, reply, next) => {
+    const route = request.routeOptions.url
+    metrics.answered(route ?? 'unknown', reply.statusCode, reply.elapsedTime)
+    logger.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        route,
+        path: route === undefined ? withoutSecrets(request.url) : undefined,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 1000) / 1000,
+        errorCode: reply.refusal?.code,
+      },
+      'answered',
+    )
+    next()
+  })
+
+  app.setErrorHandler<FastifyError>((error, request, reply) =>
+    sendRefusal(request, reply, publicPartOf(error, request, logger)),
+  )
+
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsOf(request.url)
+    if (allowed.length === 0) return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
+    const message = `Method not allowed; allowed are ${allowed.join(', ')}`
+    return sendRefusal(request, reply.header('allow', allowed.join(', ')), { status: 405, code: 405, message })
+  })
+})
+
+/** For what the router refuses before any hook runs: a path that is no URL. */
+export function refuseBadUrl(logger: Logger) {
+  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    const status = error.statusCode ?? 400
+    request.query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')))
+    reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+    sendRefusal(request, reply, { status, code: status, message: 'The path is not a valid URL' })
+    logger.info({ requestId: request.id, method: request.method, route: 'invalid', status }, 'answered')
+  }
+}
+
+const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
+  [400, 'Bad request'],
+  [413, 'The body is too large'],
+  [415, 'The body must be application/x-www-form-urlencoded'],
+])
+
+/** The one place that decides what of an error its cause gets to see. */
+function publicPartOf(error: FastifyError | TokenError, request: FastifyRequest, logger: Logger): Refusal {
+  if (error instanceof TokenError) return error
+  const status = error.statusCode ?? 500
+  const message = HTTP_REFUSALS.get(status)
+  if (message !== undefined) return { status, code: status, message }
+  // Only where and what kind: the text of an unforeseen error may quote what it failed on.
+  logger.error({ requestId: request.id, error: error.name, stack: framesOf(error) }, 'failed')
+  return { status: 500, code: 500, message: 'Internal server error' }
+}
+
+/** The path of an unknown route, to find the mistake in it; without anything that is long enough to be a secret. */
+function withoutSecrets(url: string): string {
+  return url
+    .replace(/[?#].*$/s, '')
+    .slice(0, 200)
+    .replace(/[\w%+=,-]{20,}/g, '…')
+}
+
+function framesOf({ stack = '' }: Error): string[] {
+  return stack
+    .split('\n')
+    .filter(line => /^\s+at /.test(line))
+    .map(line => line.trim())
+}

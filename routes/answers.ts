@@ -1,0 +1,49 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorAnswer } from '../schemas/answers.js'
+import { errorFormatOf } from '../schemas/token-request.js'
+import { errorPage } from './error-page.js'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** The error that this request was answered with: the log and the metrics tell it. */
+    refusal: Refusal | undefined
+  }
+}
+
+/** What is public of an error. */
+export interface Refusal {
+  readonly status: number
+  /** A documented code, or the status where HTTP itself refuses. */
+  readonly code: number
+  readonly message: string
+  readonly parameter?: string | undefined
+}
+
+/** Sends a text with exactly this content type: clients compare it, so no charset may be added. */
+export function sendAs(reply: FastifyReply, contentType: string, text: string): FastifyReply {
+  return reply.header('content-type', contentType).serializer(asItIs).send(text)
+}
+
+/** Sends an error in the form that the request asked for. */
+export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
+  const { status, code, message, parameter } = refusal
+  reply.refusal = refusal
+  reply.code(status)
+  const answer: ErrorAnswer = {
+    errorCode: code,
+    errorMessage: message,
+    ...(parameter === undefined ? {} : { parameter }),
+    requestId: request.id,
+  }
+  if (errorFormatOf(request.query, request.body) === 'json')
+    return sendAs(reply, 'application/json', JSON.stringify(answer))
+  return sendAs(
+    reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),
+    'text/html; charset=utf-8',
+    errorPage(answer),
+  )
+}
+
+function asItIs(text: unknown): string {
+  return String(text)
+}

@@ -1,0 +1,53 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { TokenAnswer } from '../schemas/answers.js'
+import type { RawParameters } from '../schemas/sorting.js'
+import { checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
+import { type Environment, environmentOfHost } from '../src/environment.js'
+import { TokenError } from '../src/errors.js'
+import type { Metrics } from '../src/metrics.js'
+import type { TokenRequests } from '../src/tokens/request.js'
+import { sendAs } from './answers.js'
+
+export interface TokenRoutesOptions {
+  readonly schema: TokenRequestSchema
+  readonly requests: TokenRequests
+  readonly metrics: Metrics
+  /** The environment of a request whose Host header names none. */
+  readonly environment: Environment
+}
+
+/** The Host header becomes part of an answer, so it must be no more than a host. */
+const PLAIN_HOST = /^[\w.-]+(?::\d{1,5})?$|^\[[\da-fA-F:.]+\](?::\d{1,5})?$/
+
+type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
+
+/** `/hms/pr/token`: PlayReady licence tokens. */
+export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): Promise<void> {
+  const { schema, requests, metrics } = options
+
+  async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
+    checkErrorFormat(request.query, request.body)
+    const parameters = schema.sort(request.query, request.body)
+    if (parameters.ignored.length > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters.ignored))
+    const host = PLAIN_HOST.test(request.host) ? request.host : 'localhost'
+    const environment = environmentOfHost(host, options.environment)
+    const issued = await requests.answer({ parameters, environment, host, requestId: request.id })
+    metrics.tokenIssued('playready', environment)
+    const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
+    return sendAs(reply, namesJson(request.headers.accept) ? 'application/json' : 'text/uri-list', JSON.stringify(body))
+  }
+
+  app.route<{ Querystring: RawParameters; Body: RawParameters | undefined }>({
+    method: ['GET', 'POST'],
+    url: '/hms/pr/token',
+    handler: answer,
+    onError: async (_request, _reply, error: Error) => {
+      if (error instanceof TokenError) metrics.tokenRefused('playready', error.code)
+    },
+  })
+}
+
+/** Whether an Accept header asks for JSON by name. */
+function namesJson(accept: string | undefined): boolean {
+  return accept !== undefined && /(?:^|[,\s])application\/json\s*(?:$|,|;(?!\s*q=0(?:\.0+)?\s*(?:,|$)))/i.test(accept)
+}

@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import { evenWhenBroken, hex, parameter, rule } from './rules.js'
+
+/** A KID as clients write it: 32 hex digits, or `^` and a string whose SHA-1 gives the 16 bytes. Read as lower-case hex. */
+export const kid = z
+  .string(rule(-4018))
+  .min(1, rule(-4018))
+  .regex(/^(?!\^)|^\^[\s\S]{1,64}$/u, rule(-4021))
+  .regex(/^(?:\^|[\s\S]{32}$)/u, rule(-4020))
+  .regex(/^(?:\^|[0-9A-Fa-f]*$)/, rule(-4022))
+  .transform(text =>
+    text.startsWith('^') ? createHash('sha1').update(text.slice(1)).digest('hex').slice(0, 32) : text.toLowerCase(),
+  )
+
+/** The content key of one KID: given, wrapped, or in the key storage (spec: playready-token.md, licence parameters). */
+export const keyParameters = {
+  kid: parameter(kid, {
+    description: 'The key id: 32 hex digits, or `^` and a string of 1 to 64 characters.',
+    example: 'b366360da82e9c6e0b0984002a362cf2',
+    'x-error-code': -4022,
+  }),
+  contentKey: parameter(
+    hex(32, rule(-2027), rule(-2005, 'contentKey must be hexadecimal'))
+      .transform(text => Buffer.from(text, 'hex'))
+      .optional(),
+    {
+      description: 'The content encryption key: 32 hex digits. Required unless `kek` is given.',
+      example: 'b366360da82e9c6e0b0984002a362cf2',
+      'x-error-code': -2005,
+    },
+  ),
+  kek: parameter(
+    hex(32, rule(-4024), rule(-4024))
+      .transform(text => Buffer.from(text, 'hex'))
+      .optional(),
+    {
+      description:
+        'The key that unwraps `ek` (RFC 3394), or the wrapped key in the key storage. Not with `contentKey`.',
+      example: '000102030405060708090a0b0c0d0e0f',
+      'x-error-code': -4024,
+    },
+  ),
+  ek: parameter(
+    hex(48, rule(-4024), rule(-4024))
+      .transform(text => Buffer.from(text, 'hex'))
+      .optional(),
+    {
+      description: 'The content key, wrapped with `kek`: 48 hex digits.',
+      example: '1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5',
+      'x-error-code': -4024,
+    },
+  ),
+  algId: parameter(z.enum(['aesctr', 'aescbc'], rule(-2005, 'algId must be aesctr or aescbc')).default('aesctr'), {
+    description: 'How the content is encrypted: `aesctr` (cenc) or `aescbc` (cbcs).',
+    example: 'aesctr',
+    'x-error-code': -2005,
+  }),
+}
+
+export const keyRequest = z.object(keyParameters).superRefine(({ contentKey, kek, ek }, context) => {
+  const report = (path: string, { error }: { error: string }) =>
+    context.addIssue({ code: 'custom', path: [path], message: error })
+  if (contentKey !== undefined && kek !== undefined) report('contentKey', rule(-5007))
+  if (ek !== undefined && kek === undefined) report('ek', rule(-4024, 'ek needs its kek'))
+  if (contentKey === undefined && kek === undefined)
+    report('contentKey', rule(-2005, 'neither contentKey nor kek was given'))
+}, evenWhenBroken)
+
+export type KeyRequest = z.output<typeof keyRequest>

@@ -1,0 +1,218 @@
+import { z } from 'zod'
+import { type DocumentedError, documentedErrors } from '../src/errors.js'
+import { errorAnswer, tokenAnswer } from './answers.js'
+import { errorFormat } from './credentials.js'
+import { metaOf } from './rules.js'
+import { tokenRequestParameters } from './token-request.js'
+
+type Json = Record<string, unknown>
+
+/** The OpenAPI document, made from the schemas that validate. */
+export function openApiDocument(version: string, serverUrl = '/'): Json {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'ExpressPlay token backend',
+      version,
+      summary: 'PlayReady licence tokens, compatible with ExpressPlay.',
+      description:
+        'Asks for a licence token: content key and policy in, licence URL and token out. All parameter names are case-sensitive.',
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: serverUrl }],
+    tags: [
+      { name: 'tokens', description: 'Licence tokens.' },
+      { name: 'operations', description: 'Health and metrics.' },
+    ],
+    security: [],
+    paths: {
+      '/hms/pr/token': {
+        get: {
+          ...tokenOperation('get'),
+          parameters: [...parameterObjects(), numberedParameters],
+        },
+        post: {
+          ...tokenOperation('post'),
+          parameters: [{ ...objectOf('errorFormat', errorFormat), description: 'The form of an error answer.' }],
+          requestBody: {
+            required: true,
+            content: { 'application/x-www-form-urlencoded': { schema: formSchema(), example: example() } },
+          },
+        },
+      },
+      '/healthz': { get: statusOperation('isUp', 'Whether the process is up.') },
+      '/readyz': { get: statusOperation('isReady', 'Whether requests may be sent here.') },
+      '/metrics': {
+        get: {
+          operationId: 'readMetrics',
+          tags: ['operations'],
+          summary: 'Metrics for Prometheus.',
+          responses: {
+            200: { description: 'Metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
+            '4XX': errorResponse('The request was refused.', []),
+          },
+        },
+      },
+    },
+    components: { schemas: { TokenAnswer: jsonSchema(tokenAnswer), ErrorAnswer: jsonSchema(errorAnswer) } },
+  }
+}
+
+function tokenOperation(method: 'get' | 'post'): Json {
+  return {
+    operationId: method === 'get' ? 'getPlayreadyToken' : 'postPlayreadyToken',
+    tags: ['tokens'],
+    summary: 'A PlayReady licence token.',
+    responses: tokenResponses(),
+  }
+}
+
+function tokenResponses(): Json {
+  const answer = { schema: { $ref: '#/components/schemas/TokenAnswer' } }
+  const errors = [...documentedErrors.values()].filter(({ status }) => status !== 403)
+  const withStatus = (status: number) => errors.filter(error => error.status === status)
+  return {
+    200: {
+      description: 'The token. The body is the same JSON under either content type.',
+      headers: {
+        'x-request-id': { schema: { type: 'string' }, description: 'The id of this request, also in the log.' },
+        'x-ignored-parameters': {
+          schema: { type: 'string' },
+          description: 'The parameters that are unknown, with a suggestion where one looks misspelt.',
+        },
+      },
+      content: { 'application/json': answer, 'text/uri-list': answer },
+    },
+    400: errorResponse('A bad argument.', withStatus(400)),
+    401: errorResponse('Authentication failed.', withStatus(401)),
+    413: errorResponse('The body is too large.', []),
+    415: errorResponse('The body is not a form.', []),
+    503: errorResponse('A fault of the service; nothing was issued.', withStatus(503)),
+  }
+}
+
+function errorResponse(description: string, errors: readonly DocumentedError[]): Json {
+  const list = errors.map(({ code, message }) => `- \`${code}\` ${message.replace(/</g, '‹').replace(/>/g, '›')}`)
+  const examples = Object.fromEntries(
+    errors.map(({ code, message }) => [
+      `error${code}`.replace('-', ''),
+      { summary: message, value: { errorCode: code, errorMessage: message, requestId: '5d2ab1c09e77-1' } },
+    ]),
+  )
+  return {
+    description: [description, ...list].join('\n'),
+    content: {
+      'application/json': {
+        schema: { $ref: '#/components/schemas/ErrorAnswer' },
+        ...(errors.length > 0 ? { examples } : {}),
+      },
+      'text/html': { schema: { type: 'string' } },
+    },
+  }
+}
+
+/** Every parameter of a token request by its name. */
+export function allParameters(): Record<string, z.ZodType> {
+  const { credentials, keys, policy, restrictions } = tokenRequestParameters(() => 0)
+  return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions }
+}
+
+function parameterObjects(): Json[] {
+  return Object.entries(allParameters()).map(([name, schema]) => objectOf(name, schema))
+}
+
+function objectOf(name: string, schema: z.ZodType): Json {
+  const { description, example } = metaOf(schema)
+  const shown = shownByDefault.has(name)
+  return {
+    name,
+    in: 'query',
+    required: isRequired(schema),
+    description,
+    schema: parameterSchema(schema),
+    ...(shown ? { example } : { examples: { sample: { value: example } } }),
+  }
+}
+
+const numberedParameters = {
+  name: 'numbered',
+  in: 'query',
+  required: false,
+  style: 'form',
+  explode: true,
+  description:
+    'For several keys in one token every licence parameter may carry `.N`: `kid.0`, `contentKey.0`, `kid.1`, … up to 16 keys. A bare parameter then applies to all keys that have none of their own.',
+  schema: { type: 'object', additionalProperties: { type: 'string' } },
+}
+
+function formSchema(): Json {
+  const parameters = Object.entries(allParameters())
+  return {
+    type: 'object',
+    properties: Object.fromEntries(
+      parameters.map(([name, schema]) => [
+        name,
+        { ...parameterSchema(schema), description: metaOf(schema).description, examples: [metaOf(schema).example] },
+      ]),
+    ),
+    required: parameters.filter(([, schema]) => isRequired(schema)).map(([name]) => name),
+    additionalProperties: { type: 'string' },
+  }
+}
+
+/** A plain purchase: what is needed and nothing else. */
+function example(): Json {
+  return Object.fromEntries(
+    Object.entries(allParameters())
+      .filter(([name]) => shownByDefault.has(name))
+      .map(([name, schema]) => [name, metaOf(schema).example]),
+  )
+}
+
+const shownByDefault: ReadonlySet<string> = new Set([
+  'customerAuthenticator',
+  'errorFormat',
+  'kid',
+  'contentKey',
+  'rightsType',
+  'analogVideoOPL',
+  'compressedDigitalAudioOPL',
+  'compressedDigitalVideoOPL',
+  'uncompressedDigitalAudioOPL',
+  'uncompressedDigitalVideoOPL',
+])
+
+/** What is required always. Several keys give `kid.N` instead of `kid`, but the form for one key is what is shown. */
+function isRequired(schema: z.ZodType): boolean {
+  return !schema.safeParse(undefined).success
+}
+
+function parameterSchema(schema: z.ZodType): Json {
+  const { description, example, 'x-error-code': code, ...rules } = jsonSchema(schema)
+  return rules
+}
+
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema, id, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  return rest
+}
+
+function statusOperation(operationId: string, summary: string): Json {
+  return {
+    operationId,
+    tags: ['operations'],
+    summary,
+    responses: {
+      200: {
+        description: 'Yes.',
+        content: {
+          'application/json': {
+            schema: { type: 'object', properties: { status: { type: 'string' } }, required: ['status'] },
+          },
+        },
+      },
+      '4XX': errorResponse('The request was refused.', []),
+      503: errorResponse('No.', []),
+    },
+  }
+}

@@ -1,0 +1,153 @@
+import { z } from 'zod'
+import { evenWhenBroken, futureMoment, hex, type Now, parameter, rule, wholeNumber } from './rules.js'
+
+const PERSISTENT = '00000001'
+
+/** The policy of a PlayReady licence (spec: playready-token.md, licence parameters). */
+export function playreadyParameters(now: Now) {
+  return {
+    rightsType: parameter(
+      z
+        .string(rule(-2020))
+        .min(1, rule(-2020))
+        .pipe(z.enum(['BuyToOwn', 'Rental'], rule(-2021))),
+      { description: 'What the viewer gets.', example: 'BuyToOwn', 'x-error-code': -2021 },
+    ),
+    generalFlags: parameter(z.enum(['00000000', PERSISTENT], rule(-5003)).default('00000000'), {
+      description: '`00000001` is a persistent licence. A Rental must be persistent.',
+      example: PERSISTENT,
+      'x-error-code': -5003,
+    }),
+    'rental.periodEndTime': parameter(futureMoment('rental.periodEndTime', now).optional(), {
+      description: 'Not playable afterwards: RFC 3339 with `Z`, or `+seconds`. Required for Rental, and only there.',
+      example: '+172800',
+      'x-error-code': -2002,
+    }),
+    'rental.playDuration': parameter(wholeNumber(1, 2 ** 31 - 1, rule(-2025)).optional(), {
+      description: 'Seconds that it can be played once play has started. Rental only.',
+      example: '86400',
+      'x-error-code': -2025,
+    }),
+    analogVideoOPL: outputProtectionLevel('analog video'),
+    compressedDigitalAudioOPL: outputProtectionLevel('compressed digital audio'),
+    compressedDigitalVideoOPL: outputProtectionLevel('compressed digital video'),
+    uncompressedDigitalAudioOPL: outputProtectionLevel('uncompressed digital audio'),
+    uncompressedDigitalVideoOPL: outputProtectionLevel('uncompressed digital video'),
+    unknownOutputBehavior: parameter(z.enum(['Allow', 'Disallow', 'SDOnly'], rule(-5001)).optional(), {
+      description: 'What happens on an output that the client does not know.',
+      example: 'Disallow',
+      'x-error-code': -5001,
+    }),
+    outputControlFlags: parameter(
+      hex(8, rule(-2040), rule(-2008, 'outputControlFlags must be hexadecimal'))
+        .transform(text => text.toLowerCase())
+        .optional(),
+      { description: 'Output control flags: 8 hex digits.', example: '00000001', 'x-error-code': -2008 },
+    ),
+    extensionType: parameter(
+      z
+        .string()
+        .regex(/^[A-Za-z]{4}$/, rule(-2036))
+        .optional(),
+      {
+        description: 'The type of a licence extension: 4 ASCII letters. Together with `extensionPayload`.',
+        example: 'wudo',
+        'x-error-code': -2036,
+      },
+    ),
+    extensionPayload: parameter(
+      z
+        .base64(rule(-2037))
+        .transform(text => Buffer.from(text, 'base64'))
+        .optional(),
+      { description: 'The payload of the extension, base64.', example: 'AAAAAA==', 'x-error-code': -2037 },
+    ),
+    minCertSecurityLevel: parameter(
+      z
+        .enum(['150', '2000', '3000'], rule(-2034, 'minCertSecurityLevel must be 150, 2000 or 3000'))
+        .transform(Number)
+        .optional(),
+      { description: 'The least PlayReady security level of the client.', example: '2000', 'x-error-code': -2034 },
+    ),
+    useHttps: parameter(
+      z
+        .enum(['true', 'false'], rule(-2034, 'useHttps must be true or false'))
+        .default('true')
+        .transform(text => text === 'true'),
+      { description: 'The scheme of `licenseAcquisitionUrl`.', example: 'false', 'x-error-code': -2034 },
+    ),
+  }
+}
+
+export function playreadyPolicy(now: Now) {
+  return z.object(playreadyParameters(now)).superRefine((policy, context) => {
+    for (const { parameter, broken, error } of rulesOfTheWhole)
+      if (broken(policy)) context.addIssue({ code: 'custom', path: [parameter], message: error })
+  }, evenWhenBroken)
+}
+
+export type PlayreadyPolicy = z.output<ReturnType<typeof playreadyPolicy>>
+
+function outputProtectionLevel(output: string) {
+  return parameter(
+    z
+      .string(rule(-5006))
+      .min(1, rule(-5006))
+      .regex(/^\d{1,3}$/, rule(-2034))
+      .transform(Number),
+    { description: `The output protection level of ${output}: 0 to 999.`, example: '0', 'x-error-code': -2034 },
+  )
+}
+
+interface RuleOfTheWhole {
+  readonly parameter: keyof PlayreadyPolicy
+  readonly error: string
+  broken(policy: PlayreadyPolicy): boolean
+}
+
+/** What one parameter demands of another. A value that broke its own rule stands here as the text that it was. */
+const rulesOfTheWhole: readonly RuleOfTheWhole[] = [
+  {
+    parameter: 'rental.playDuration',
+    ...rule(-2023),
+    broken: policy => isEmpty(policy['rental.playDuration']),
+  },
+  {
+    parameter: 'generalFlags',
+    ...rule(-5003, 'a Rental licence must be persistent'),
+    broken: policy => policy.rightsType === 'Rental' && policy.generalFlags !== PERSISTENT,
+  },
+  {
+    parameter: 'rental.periodEndTime',
+    ...rule(-2022),
+    broken: policy => policy.rightsType === 'Rental' && isAbsent(policy['rental.periodEndTime']),
+  },
+  {
+    parameter: 'rental.playDuration',
+    ...rule(-2025, 'it is for a Rental only'),
+    broken: policy => policy.rightsType === 'BuyToOwn' && policy['rental.playDuration'] !== undefined,
+  },
+  {
+    parameter: 'rental.periodEndTime',
+    ...rule(-2002, 'rental.periodEndTime is for a Rental only'),
+    broken: policy => policy.rightsType === 'BuyToOwn' && policy['rental.periodEndTime'] !== undefined,
+  },
+  {
+    parameter: 'extensionPayload',
+    ...rule(-2035),
+    broken: policy => policy.extensionType !== undefined && isAbsent(policy.extensionPayload),
+  },
+  {
+    parameter: 'extensionType',
+    ...rule(-2035),
+    broken: policy => policy.extensionPayload !== undefined && policy.extensionType === undefined,
+  },
+]
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || isEmpty(value)
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === '' || (Buffer.isBuffer(value) && value.length === 0)
+}

@@ -1,0 +1,127 @@
+import { closest, distance } from 'fastest-levenshtein'
+import type { z } from 'zod'
+import type { ErrorCode, Fault } from '../src/errors.js'
+import { metaOf } from './rules.js'
+
+/** What HTTP delivered: a value, or several when the name came more than once. */
+export type RawParameters = Readonly<Record<string, string | string[] | undefined>>
+
+type Values = Record<string, string>
+type Shape = Readonly<Record<string, z.ZodType>>
+
+/** The parameters of one key: the bare ones, overlaid by those that carry its suffix (`.0`, `.1`, …). */
+export interface KeyValues {
+  readonly suffix: string
+  readonly values: Values
+}
+
+export interface SortedParameters {
+  /** Everything that is said once for the whole token. */
+  readonly whole: Values
+  readonly keys: readonly KeyValues[]
+  /** Unknown names, in the order in which they came. */
+  readonly ignored: readonly string[]
+  /** What is wrong with the names alone: given twice, gaps, bare and numbered mixed, a number without its kid. */
+  readonly faults: readonly Fault[]
+}
+
+const MOST_KEYS = 16
+const NUMBERED = /^(.+)\.(0|[1-9]\d{0,8})$/
+const ALIASES: ReadonlyMap<string, string> = new Map([['deviceid', 'deviceId']])
+
+/**
+ * Sorts the flat parameters of a request into those of the token and those of each key, for one DRM's names.
+ * `perKey` parameters may carry `.N`, `perToken` ones may not (spec: playready-token.md, several keys in one token).
+ */
+export class ParameterSorter {
+  readonly #known: ReadonlyMap<string, { perKey: boolean; invalid: ErrorCode }>
+
+  constructor(perToken: Shape, perKey: Shape) {
+    this.#known = new Map([
+      ...Object.entries(perToken).map(([name, schema]) => known(name, schema, false)),
+      ...Object.entries(perKey).map(([name, schema]) => known(name, schema, true)),
+    ])
+  }
+
+  sort(query: RawParameters, body: RawParameters | undefined): SortedParameters {
+    const whole: Values = {}
+    const bare: Values = {}
+    const numbered = new Map<number, Values>()
+    const ignored: string[] = []
+    const faults: Fault[] = []
+
+    const place = (given: string, value: string | string[] | undefined) => {
+      const name = ALIASES.get(given) ?? given
+      const parameter = this.#known.get(name)
+      if (parameter !== undefined) {
+        put(parameter.perKey ? bare : whole, name, value, parameter.invalid, given)
+        return
+      }
+      const [, stem = '', number = ''] = NUMBERED.exec(given) ?? []
+      const stemmed = this.#known.get(stem)
+      if (stemmed?.perKey) put(ofNumber(Number(number)), stem, value, stemmed.invalid, given)
+      else if (!ignored.includes(given)) ignored.push(given)
+    }
+    const put = (
+      values: Values,
+      name: string,
+      value: string | string[] | undefined,
+      invalid: ErrorCode,
+      given: string,
+    ) => {
+      const first = Array.isArray(value) ? value[0] : value
+      const known = values[name]
+      if (Array.isArray(value) || (known !== undefined && known !== value))
+        faults.push({ code: invalid, parameter: given, details: `${given} is given more than once` })
+      values[name] = known ?? first ?? ''
+    }
+    const ofNumber = (number: number): Values => {
+      const values = numbered.get(number) ?? {}
+      numbered.set(number, values)
+      return values
+    }
+
+    for (const name in query) place(name, query[name])
+    for (const name in body) place(name, body[name])
+    return { whole, keys: keysOf(bare, numbered, faults), ignored, faults }
+  }
+
+  /** The known name that an unknown one was probably meant to be. */
+  suggestion(unknown: string): string | undefined {
+    if (unknown.length > 40) return undefined
+    const [, stem = unknown, number] = NUMBERED.exec(unknown) ?? []
+    const names = [...this.#known.keys()]
+    const best =
+      names.find(name => name.toLowerCase() === stem.toLowerCase()) ??
+      [closest(stem, names)].find(name => distance(stem, name) <= Math.min(2, stem.length / 3))
+    return best !== undefined && number !== undefined ? `${best}.${number}` : best
+  }
+}
+
+function known(name: string, schema: z.ZodType, perKey: boolean) {
+  return [name, { perKey, invalid: metaOf(schema)['x-error-code'] }] as const
+}
+
+function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fault[]): KeyValues[] {
+  if (numbered.size === 0) return [{ suffix: '', values: bare }]
+
+  const numbers = [...numbered.keys()].sort((a, b) => a - b)
+  const withKid = numbers.filter(number => numbered.get(number)?.kid !== undefined)
+  for (const number of numbers) {
+    if (withKid.includes(number)) continue
+    const [stem = ''] = Object.keys(numbered.get(number) ?? {})
+    faults.push({ code: -2035, parameter: `${stem}.${number}`, details: `${stem}.${number} has no kid.${number}` })
+  }
+  if (withKid.length === 0) return [{ suffix: '', values: bare }]
+
+  const refuse = (parameter: string, details: string) => faults.push({ code: -4022, parameter, details })
+  for (const name of ['kid', 'contentKey'])
+    if (bare[name] !== undefined) refuse(name, `${name} and kid.${withKid[0]} are both given`)
+  const gap = withKid.findIndex((number, index) => number !== index)
+  if (gap !== -1) refuse(`kid.${gap}`, `kid.${gap} is missing, but there is kid.${withKid[gap]}`)
+  if (withKid.length > MOST_KEYS) refuse(`kid.${MOST_KEYS}`, `at most ${MOST_KEYS} keys go into one token`)
+  return withKid.slice(0, MOST_KEYS).map(number => ({
+    suffix: `.${number}`,
+    values: { ...bare, ...numbered.get(number) },
+  }))
+}

@@ -1,0 +1,148 @@
+import { z } from 'zod'
+import { type Fault, firstFault, noLaterThan, TokenError } from '../src/errors.js'
+import { credentialParameters, credentials, errorFormat } from './credentials.js'
+import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
+import { type PlayreadyPolicy, playreadyParameters, playreadyPolicy } from './playready.js'
+import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
+import { faultsOf, type Now } from './rules.js'
+import { ParameterSorter, type RawParameters, type SortedParameters } from './sorting.js'
+
+/** What a token says beside its keys: a policy per key, and the restrictions of the whole. */
+export interface TokenTerms {
+  readonly policies: readonly PlayreadyPolicy[]
+  readonly restrictions: Restrictions
+  readonly useHttps: boolean
+}
+
+/**
+ * The schema of a PlayReady token request. It is read in three parts, because the catalogue's order has the account
+ * before the keys, and the keys' unwrapping and look-up before the policy.
+ */
+export class TokenRequestSchema {
+  readonly #sorter: ParameterSorter
+  readonly #policy: ReturnType<typeof playreadyPolicy>
+  readonly #restrictions: ReturnType<typeof restrictions>
+
+  constructor(now: Now) {
+    const parameters = tokenRequestParameters(now)
+    this.#sorter = new ParameterSorter(
+      { ...parameters.credentials, errorFormat, ...parameters.restrictions },
+      { ...parameters.keys, ...parameters.policy },
+    )
+    this.#policy = playreadyPolicy(now)
+    this.#restrictions = restrictions(now)
+  }
+
+  sort(query: RawParameters, body: RawParameters | undefined): SortedParameters {
+    return this.#sorter.sort(query, body)
+  }
+
+  /** Unknown names with a suggestion for the misspelt ones, as the header `x-ignored-parameters` tells them. */
+  describeIgnored(ignored: readonly string[]): string {
+    const described = ignored.slice(0, 16).map(name => {
+      const suggestion = this.#sorter.suggestion(name)
+      const printable = printableName(name)
+      return suggestion === undefined ? printable : `${printable} (did you mean ${suggestion}?)`
+    })
+    if (ignored.length > described.length) described.push(`and ${ignored.length - described.length} more`)
+    return described.join(', ')
+  }
+
+  readCredentials(sorted: SortedParameters): string {
+    this.#refuse(sorted, sorted.faults.filter(noLaterThan(-2018)))
+    const parsed = credentials.safeParse(sorted.whole)
+    if (!parsed.success) throw this.#error(sorted, faultsOf(parsed.error))
+    return parsed.data.customerAuthenticator
+  }
+
+  readKeys(sorted: SortedParameters): KeyRequest[] {
+    const faults = sorted.faults.filter(noLaterThan(-4019))
+    const keys: KeyRequest[] = []
+    for (const { values, suffix } of sorted.keys) {
+      const parsed = keyRequest.safeParse(values)
+      if (parsed.success) keys.push(parsed.data)
+      else faults.push(...faultsOf(parsed.error, suffix))
+    }
+    if (sorted.keys.length > 1) faults.push(...repeatedKids(sorted))
+    this.#refuse(sorted, faults)
+    return keys
+  }
+
+  readTerms(sorted: SortedParameters): TokenTerms {
+    const faults = [...sorted.faults]
+    const policies: PlayreadyPolicy[] = []
+    for (const { values, suffix } of sorted.keys) {
+      const parsed = this.#policy.safeParse(values)
+      if (parsed.success) policies.push(parsed.data)
+      else faults.push(...faultsOf(parsed.error, suffix))
+    }
+    if (new Set(policies.map(policy => policy.useHttps)).size > 1)
+      faults.push({ code: -2034, parameter: 'useHttps', details: 'the keys of one token differ in useHttps' })
+    const restricted = this.#restrictions.safeParse(sorted.whole)
+    if (!restricted.success) faults.push(...faultsOf(restricted.error))
+    this.#refuse(sorted, faults)
+    return { policies, restrictions: restricted.data ?? {}, useHttps: policies.every(policy => policy.useHttps) }
+  }
+
+  #refuse(sorted: SortedParameters, faults: readonly Fault[]): void {
+    if (faults.length > 0) throw this.#error(sorted, faults)
+  }
+
+  /** The first fault as an error, with a hint where an ignored name looks like the parameter that is missing. */
+  #error({ ignored }: SortedParameters, faults: readonly Fault[]): TokenError {
+    const fault = firstFault(faults)
+    if (fault === undefined) throw new Error('refused without a fault')
+    const meant = ignored.slice(0, 16).find(name => this.#sorter.suggestion(name) === fault.parameter)
+    const hint = meant && `${printableName(meant)} is not a parameter, did you mean ${fault.parameter}`
+    const missing = fault.code === -5006 ? fault.parameter : fault.details
+    const details = [missing, hint].filter(part => part !== undefined).join('; ')
+    return new TokenError({ ...fault, details: details === '' ? undefined : details })
+  }
+}
+
+/** Every parameter of a token request, in the order in which the docs show them. */
+export function tokenRequestParameters(now: Now) {
+  return {
+    credentials: credentialParameters,
+    keys: keyParameters,
+    policy: playreadyParameters(now),
+    restrictions: restrictionParameters(now),
+  }
+}
+
+/** `errorFormat` from wherever it stands. A wrong one is told by `checkErrorFormat`, in HTML. */
+export function errorFormatOf(query: unknown, body: unknown): z.output<typeof errorFormat> {
+  const parsed = errorFormat.safeParse(errorFormatText(query, body))
+  return parsed.success ? parsed.data : 'html'
+}
+
+export function checkErrorFormat(query: unknown, body: unknown): void {
+  const given = errorFormatText(query, body)
+  if (errorFormat.safeParse(given).success) return
+  const details = typeof given === 'string' ? given.slice(0, 40) : 'more than one'
+  throw new TokenError({ code: -3004, parameter: 'errorFormat', details })
+}
+
+const errorFormatField = z.object({ errorFormat: z.unknown() })
+
+function errorFormatText(query: unknown, body: unknown): unknown {
+  const [inQuery, inBody] = [query, body].map(values => errorFormatField.safeParse(values).data?.errorFormat)
+  if (inQuery === undefined || inQuery === inBody) return inBody ?? inQuery
+  return inBody === undefined ? inQuery : [inQuery, inBody]
+}
+
+function repeatedKids({ keys }: SortedParameters): Fault[] {
+  const seen = new Set<string>()
+  return keys.flatMap(({ suffix, values }) => {
+    const read = kid.safeParse(values.kid)
+    if (!read.success) return []
+    const repeated = seen.has(read.data)
+    seen.add(read.data)
+    const parameter = `kid${suffix}`
+    return repeated ? [{ code: -4022, parameter, details: `${parameter} repeats the kid of another key` } as const] : []
+  })
+}
+
+function printableName(name: string): string {
+  return encodeURIComponent(name.slice(0, 40).toWellFormed())
+}

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
+
+/** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
+export const demoAccount = {
+  id: 201722,
+  name: 'demo',
+  authenticators: {
+    test: '201722,1ad8eed133edf43cbcc185f0236828ae',
+    production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
+  },
+  balance: 1_000_000_000,
+} as const satisfies AccountInput
+
+export function readAccountsFile(path: string): AccountSeed[] {
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    // The text of a JSON error quotes the file, and the file holds authenticators.
+    throw new Error(`${path} ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`)
+  }
+  return readAccounts(content, path)
+}
+
+/** Fills in the defaults, or says what is wrong and where, without repeating a value. */
+export function readAccounts(content: unknown, source: string): AccountSeed[] {
+  const parsed = accountsFile.safeParse(content)
+  if (!parsed.success) throw new Error(`${source} is not an accounts file:\n${z.prettifyError(parsed.error)}`)
+  return parsed.data.accounts
+}

@@ -1,0 +1,68 @@
+import formbody from '@fastify/formbody'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { answering, refuseBadUrl } from '../routes/answering.js'
+import { docsRoutes } from '../routes/docs.js'
+import { operationsRoutes } from '../routes/operations.js'
+import { tokenRoutes } from '../routes/token.js'
+import type { AccountSeed } from '../schemas/accounts-file.js'
+import type { Now } from '../schemas/rules.js'
+import { TokenRequestSchema } from '../schemas/token-request.js'
+import { MemoryAccounts } from './accounts/memory-accounts.js'
+import type { Config } from './config.js'
+import { emptyKeyStorage } from './keys/key-storage.js'
+import { MemoryLedger } from './ledger/memory-ledger.js'
+import { Metrics } from './metrics.js'
+import type { Randomness } from './randomness.js'
+import { requestIds } from './request-ids.js'
+import { EmulatedIssuer } from './tokens/emulated-issuer.js'
+import { TokenRequests } from './tokens/request.js'
+import type { TokenVault } from './tokens/vault.js'
+import { packageVersion } from './version.js'
+
+export interface AppParts {
+  readonly config: Config
+  readonly accounts: readonly AccountSeed[]
+  readonly vault: TokenVault
+  readonly logger: Logger
+  readonly now: Now
+  readonly random: Randomness
+}
+
+/** The application: built from a configuration, listening nowhere. */
+export async function buildApp({ config, accounts: seeds, vault, logger, now, random }: AppParts) {
+  const accounts = new MemoryAccounts(seeds, random)
+  const schema = new TokenRequestSchema(now)
+  const metrics = new Metrics()
+  const requests = new TokenRequests(schema, {
+    accounts,
+    keyStorage: emptyKeyStorage,
+    // Emulating or calling the real service is this one choice.
+    issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
+    ledger: new MemoryLedger(accounts),
+  })
+
+  const app = httpServer(config, random, logger)
+  await app.register(formbody)
+  await app.register(answering, { logger, metrics })
+  await app.register(tokenRoutes, { schema, requests, metrics, environment: config.ENVIRONMENT })
+  await app.register(operationsRoutes, { metrics })
+  await app.register(docsRoutes, { version: packageVersion() })
+  return app
+}
+
+/** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies, HEAD that would cost a token. */
+function httpServer(config: Config, random: Randomness, logger: Logger): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    genReqId: requestIds(random),
+    bodyLimit: config.BODY_LIMIT,
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    requestTimeout: 30_000,
+    frameworkErrors: refuseBadUrl(logger),
+  })
+  app.removeAllContentTypeParsers()
+  return app
+}

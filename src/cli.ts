@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { packageVersion } from './version.js'
+
+const program = new Command('expressplay-token-backend')
+  .description('A token backend compatible with ExpressPlay: PlayReady licence tokens, emulated in one process.')
+  .version(packageVersion())
+  .showHelpAfterError()
+
+program
+  .command('serve')
+  .description('start the service')
+  .option('-p, --port <number>', 'the port, 0 for a free one (PORT)')
+  .option('-h, --host <address>', 'the address to listen on (HOST)')
+  .helpOption('--help', 'display help for command')
+  .addHelpText(
+    'after',
+    `
+Every setting is an environment variable, or a line in .env: see .env.example.
+
+Examples:
+  $ expressplay-token-backend serve
+  $ expressplay-token-backend serve --port 0
+  $ ACCOUNTS_FILE=accounts.json ENVIRONMENT=production expressplay-token-backend serve`,
+  )
+  .action(async ({ port, host }: { port?: string; host?: string }) => {
+    const [{ main }, { environmentSettings }] = await Promise.all([import('./main.js'), import('./config.js')])
+    const settings = environmentSettings()
+    await main({ ...settings, PORT: port ?? settings.PORT, HOST: host ?? settings.HOST })
+  })
+
+program
+  .command('token')
+  .description('ask a server for a token and print its answer')
+  .argument('[parameters...]', 'parameters as name=value; without any, the published sample for the demo account')
+  .option('-u, --url <url>', 'the server', 'http://127.0.0.1:8080')
+  .option('--post', 'send them as a form, not in the query')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ expressplay-token-backend token
+  $ expressplay-token-backend token rightsType=Rental generalFlags=00000001 rental.periodEndTime=+3600
+  $ expressplay-token-backend token --url https://pr-gen.test.expressplay.com customerAuthenticator=… kid=… …
+
+Parameters that you give replace those of the sample; name= (empty) sends an empty value, name alone leaves it out.
+Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no answer.`,
+  )
+  .action(async (parameters: string[], options: { url: string; post?: true }) => {
+    const { printToken } = await import('./commands/token.js')
+    process.exitCode = await printToken(parameters, options)
+  })
+
+program
+  .command('inspect')
+  .description('open a token of ours and print what it says')
+  .argument('<token>', 'the token, or - to read it from standard input')
+  .option('--show-keys', 'print the content keys, which are masked otherwise')
+  .addHelpText(
+    'after',
+    `
+The keys are those that the server used: TOKEN_KEYS, or the file token.keys in DATA_DIR.
+
+Examples:
+  $ expressplay-token-backend inspect AQADE_sAAAAAAAB0…
+  $ expressplay-token-backend token | jq -r .token | expressplay-token-backend inspect - --show-keys`,
+  )
+  .action(async (token: string, options: { showKeys?: true }) => {
+    const { inspectToken } = await import('./commands/inspect.js')
+    process.exitCode = await inspectToken(token, options)
+  })
+
+program
+  .command('health')
+  .description('exit with 0 if the server on this machine is ready: for container health checks')
+  .action(async () => {
+    const { checkHealth } = await import('./commands/health.js')
+    process.exitCode = await checkHealth()
+  })
+
+await program.parseAsync()

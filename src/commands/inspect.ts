@@ -1,0 +1,51 @@
+import { text } from 'node:stream/consumers'
+import { environmentSettings, readConfig } from '../config.js'
+import { pooledRandomness } from '../randomness.js'
+import { openToken, type ReadToken } from '../tokens/open.js'
+import { readTokenKeys } from '../tokens/token-keys.js'
+import { TokenVault } from '../tokens/vault.js'
+
+/** Opens a token with this machine's keys and prints what it says. The exit code: 0 opened, 1 not ours, 2 no keys. */
+export async function inspectToken(given: string, options: { showKeys?: true }): Promise<number> {
+  const token = (given === '-' ? await text(process.stdin) : given).trim()
+  let vault: TokenVault
+  try {
+    const { TOKEN_KEYS, DATA_DIR } = readConfig(environmentSettings())
+    vault = new TokenVault(TOKEN_KEYS ?? readTokenKeys(DATA_DIR), pooledRandomness())
+  } catch (error) {
+    process.stderr.write(`Found no token keys: ${error instanceof Error ? error.message : String(error)}\n`)
+    return 2
+  }
+  const opened = openToken(vault, token)
+  if (opened === undefined) {
+    process.stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
+    return 1
+  }
+  process.stdout.write(`${JSON.stringify(readable(opened, options.showKeys === true), null, 2)}\n`)
+  return 0
+}
+
+function readable(token: ReadToken, showKeys: boolean): object {
+  const { id, customerId, drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys } = token
+  return {
+    id,
+    customerId,
+    drm,
+    environment,
+    issuedAt: new Date(issuedAt).toISOString(),
+    expiresAt: new Date(expiresAt).toISOString(),
+    deviceId,
+    ipAddress,
+    cookie,
+    keys: keys.map(({ kid, contentKey, algId, policy }) => ({
+      kid,
+      contentKey: showKeys ? contentKey.toString('hex') : '*'.repeat(32),
+      algId,
+      ...policy,
+      ...(policy['rental.periodEndTime'] && {
+        'rental.periodEndTime': new Date(policy['rental.periodEndTime']).toISOString(),
+      }),
+      ...(policy.extensionPayload && { extensionPayload: policy.extensionPayload.toString('base64') }),
+    })),
+  }
+}

@@ -1,0 +1,34 @@
+import { sampleParameters } from '../sample.js'
+
+/** Asks for a token and prints the answer. The exit code: 0 issued, 1 refused, 2 no answer. */
+export async function printToken(given: readonly string[], options: { url: string; post?: true }): Promise<number> {
+  const parameters = withSample(given)
+  try {
+    const url = new URL('/hms/pr/token', options.url)
+    const answer = options.post
+      ? await fetch(url, { method: 'POST', body: parameters })
+      : await fetch(Object.assign(url, { search: parameters.toString() }))
+    process.stdout.write(`${(await answer.text()).trimEnd()}\n`)
+    const ignored = answer.headers.get('x-ignored-parameters')
+    if (ignored !== null) process.stderr.write(`Ignored by the server: ${ignored}\n`)
+    return answer.ok ? 0 : 1
+  } catch (error) {
+    // The message alone: the cause names the address, and a URL would show the authenticator.
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : 'the URL is wrong'
+    process.stderr.write(`No answer from ${options.url}: ${cause}\n`)
+    return 2
+  }
+}
+
+function withSample(given: readonly string[]): URLSearchParams {
+  const parameters = new URLSearchParams(sampleParameters)
+  // Numbered keys replace the sample's only key.
+  if (given.some(text => /^kid\.\d+=/.test(text))) for (const name of ['kid', 'contentKey']) parameters.delete(name)
+  if (given.some(text => text.startsWith('kek='))) parameters.delete('contentKey')
+  for (const text of given) {
+    const [name = '', ...value] = text.split('=')
+    if (value.length === 0) parameters.delete(name)
+    else parameters.set(name, value.join('='))
+  }
+  return parameters
+}

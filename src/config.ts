@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { z } from 'zod'
+import { ENVIRONMENTS } from './environment.js'
+
+/**
+ * Every setting, its rule and its default. The names are those of the environment variables, everywhere: in `.env`,
+ * in the options of `startServer`, and in what is said of a wrong value. `.env.example` explains each.
+ */
+const settings = z.object({
+  HOST: z.string().min(1, 'must be an address to listen on, such as 127.0.0.1 or 0.0.0.0').default('127.0.0.1'),
+  PORT: wholeNumber(0, 65535).default(8080),
+  MODE: oneOf(['emulate']).default('emulate'),
+  ENVIRONMENT: oneOf(ENVIRONMENTS).default('test'),
+  PUBLIC_URL: optional(z.string().transform(asHttpUrl)),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  DATA_DIR: z.string().default('./data'),
+  DATABASE_URL: oneOf(['memory:']).default('memory:'),
+  ACCOUNTS_FILE: optional(z.string()),
+  TOKEN_KEYS: optional(z.string().transform(asTokenKeys)),
+  BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
+  SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
+})
+
+export type Config = Readonly<z.output<typeof settings>>
+export type SettingName = keyof Config
+export type Settings = { readonly [name in SettingName]?: string | number | undefined }
+
+export const settingNames = Object.keys(settings.shape) as readonly SettingName[] // the shape's own keys
+
+/** All that is wrong with the settings, a line for each. */
+export class ConfigError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.name = 'ConfigError'
+  }
+}
+
+/** Reads and freezes the configuration, or throws a ConfigError with every fault of it. */
+export function readConfig(given: Settings): Config {
+  const texts = settingNames.flatMap(name => (given[name] === undefined ? [] : [[name, String(given[name])]]))
+  const parsed = settings.safeParse(Object.fromEntries(texts))
+  if (parsed.success) return Object.freeze(parsed.data)
+  throw new ConfigError(parsed.error.issues.map(issue => `${String(issue.path[0])} ${issue.message}`))
+}
+
+/** The settings of this process: the environment, and what a `.env` file beside it adds. */
+export function environmentSettings(): Settings {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return process.env
+}
+
+function wholeNumber(least: number, most: number) {
+  const allowed = `must be a whole number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, allowed)
+    .transform(Number)
+    .refine(number => number >= least && number <= most, allowed)
+}
+
+function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `must be ${values.length === 1 ? values[0] : `one of ${values.join(', ')}`}`)
+}
+
+/** An empty value is no value: that is how `.env.example` shows a variable without a default. */
+function optional<T extends z.ZodType<unknown, string>>(schema: T) {
+  return z
+    .literal('')
+    .transform(() => undefined)
+    .or(schema)
+    .optional()
+}
+
+function asHttpUrl(text: string, context: z.RefinementCtx): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && !url.username)
+    return url
+  context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
+  return z.NEVER
+}
+
+function asTokenKeys(text: string, context: z.RefinementCtx): [Buffer, ...Buffer[]] {
+  const [first, ...others] = text.split(',').map(key => key.trim())
+  if (first !== undefined && [first, ...others].every(key => /^[0-9A-Fa-f]{64}$/.test(key)))
+    return [Buffer.from(first, 'hex'), ...others.map(key => Buffer.from(key, 'hex'))]
+  context.addIssue({ code: 'custom', message: 'must be keys of 64 hexadecimal digits, separated by commas' })
+  return z.NEVER
+}

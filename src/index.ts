@@ -1,0 +1,40 @@
+import type { Logger } from 'pino'
+import type { AccountInput } from '../schemas/accounts-file.js'
+import type { Now } from '../schemas/rules.js'
+import { readAccounts } from './accounts/seeds.js'
+import { readConfig, type Settings } from './config.js'
+import type { Randomness } from './randomness.js'
+import { type Server, serve } from './server.js'
+
+export type { AccountInput } from '../schemas/accounts-file.js'
+export { demoAccount } from './accounts/seeds.js'
+export { ConfigError, type Settings } from './config.js'
+export { type ErrorCode, TokenError } from './errors.js'
+export type { Server } from './server.js'
+export type { TokenContent, TokenKey, TokenPolicy } from './tokens/content.js'
+export type { ReadToken } from './tokens/open.js'
+
+export interface ServerOptions {
+  /** By the names of the environment variables: `{ ENVIRONMENT: 'production' }`. */
+  readonly settings?: Settings
+  /** Instead of an accounts file or the demo account. */
+  readonly accounts?: readonly AccountInput[]
+  /** The clock, in milliseconds since 1970. */
+  readonly now?: Now
+  /** Where random bytes come from. */
+  readonly random?: Randomness
+  readonly logger?: Logger
+}
+
+/**
+ * Starts the service inside this process. Without settings it takes a free port on 127.0.0.1, knows the demo account,
+ * writes no file and logs nothing:
+ *
+ *     const server = await startServer()
+ *     const answer = await fetch(`${server.url}/hms/pr/token?customerAuthenticator=…`)
+ *     await server.close()
+ */
+export async function startServer({ settings, accounts, ...parts }: ServerOptions = {}): Promise<Server> {
+  const config = readConfig({ PORT: 0, DATA_DIR: '', LOG_LEVEL: 'silent', ...settings })
+  return serve({ config, accounts: accounts && readAccounts({ accounts }, 'options.accounts'), ...parts })
+}

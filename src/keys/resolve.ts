@@ -1,0 +1,36 @@
+import type { KeyRequest } from '../../schemas/keys.js'
+import { type Fault, firstFault, TokenError } from '../errors.js'
+import type { KeyOwner, KeyStorage } from './key-storage.js'
+import { unwrapKey } from './key-wrap.js'
+
+export interface ResolvedKey {
+  readonly kid: string
+  readonly algId: 'aesctr' | 'aescbc'
+  readonly contentKey: Buffer
+}
+
+/** The content key of every key request: given, unwrapped, or from the key storage. */
+export async function resolveContentKeys(
+  requests: readonly KeyRequest[],
+  owner: KeyOwner,
+  storage: KeyStorage,
+): Promise<ResolvedKey[]> {
+  const faults: Fault[] = []
+  const resolved: ResolvedKey[] = []
+  for (const request of requests) {
+    const contentKey = request.contentKey ?? (await unwrapped(request, owner, storage))
+    if (Buffer.isBuffer(contentKey)) resolved.push({ kid: request.kid, algId: request.algId, contentKey })
+    else faults.push(contentKey)
+  }
+  const fault = firstFault(faults)
+  if (fault !== undefined) throw new TokenError(fault)
+  return resolved
+}
+
+async function unwrapped({ kid, kek, ek }: KeyRequest, owner: KeyOwner, storage: KeyStorage): Promise<Buffer | Fault> {
+  if (kek === undefined) throw new Error('a key request has a contentKey or a kek')
+  if (ek !== undefined) return unwrapKey(kek, ek) ?? { code: -4024, parameter: 'ek', details: 'kek does not unwrap ek' }
+  const wrapped = await storage.findWrapped(owner, kid)
+  const key = wrapped && unwrapKey(kek, wrapped)
+  return key ?? { code: -4019, parameter: 'kid', details: `no key for kid ${kid} that this kek unwraps` }
+}

@@ -1,0 +1,40 @@
+import closeWithGrace from 'close-with-grace'
+import { banner } from './banner.js'
+import { type Config, ConfigError, readConfig, type Settings } from './config.js'
+import { type ProcessLog, processLog } from './logging.js'
+import { type Server, serve } from './server.js'
+
+/** The process: reads the configuration, listens, and drains when it is told to stop. */
+export async function main(settings: Settings): Promise<void> {
+  let config: Config
+  let server: Server
+  let log: ProcessLog
+  try {
+    config = readConfig(settings)
+    log = processLog(config.LOG_LEVEL)
+    server = await serve({ config, logger: log.logger })
+  } catch (error) {
+    process.stderr.write(startFailure(error))
+    process.exitCode = 1
+    return
+  }
+  if (server.isDemo) process.stdout.write(banner(server.url))
+  log.logger.info({ url: server.url, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
+  drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
+}
+
+function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: number): void {
+  closeWithGrace({ delay: seconds * 1000, logger: false, onTimeout: flush }, async ({ err, signal }) => {
+    if (err) logger.fatal({ error: err.name, stack: err.stack }, 'stopping after an unforeseen error')
+    else logger.info({ signal }, 'draining')
+    await server.close()
+    logger.info('stopped')
+    flush()
+  })
+}
+
+function startFailure(error: unknown): string {
+  if (error instanceof ConfigError)
+    return `The configuration is wrong:\n${error.faults.map(fault => `  ${fault}`).join('\n')}\n`
+  return `Could not start: ${error instanceof Error ? error.message : String(error)}\n`
+}

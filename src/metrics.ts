@@ -1,0 +1,46 @@
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import type { Environment } from './environment.js'
+import type { Drm } from './tokens/content.js'
+
+/** What Prometheus is told. Labels are names, codes and patterns of ours only, never anything from a request. */
+export class Metrics {
+  readonly registry = new Registry()
+
+  readonly #issued = new Counter({
+    name: 'expressplay_tokens_issued_total',
+    help: 'Tokens issued.',
+    labelNames: ['drm', 'environment'] as const,
+    registers: [this.registry],
+  })
+
+  readonly #refused = new Counter({
+    name: 'expressplay_tokens_refused_total',
+    help: 'Token requests refused, by documented error code.',
+    labelNames: ['drm', 'code'] as const,
+    registers: [this.registry],
+  })
+
+  readonly #duration = new Histogram({
+    name: 'expressplay_http_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its answer.',
+    labelNames: ['route', 'status'] as const,
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers: [this.registry],
+  })
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry })
+  }
+
+  tokenIssued(drm: Drm, environment: Environment): void {
+    this.#issued.inc({ drm, environment })
+  }
+
+  tokenRefused(drm: Drm, code: number): void {
+    this.#refused.inc({ drm, code })
+  }
+
+  answered(route: string, status: number, milliseconds: number): void {
+    this.#duration.observe({ route, status }, milliseconds / 1000)
+  }
+}

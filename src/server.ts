@@ -1,0 +1,51 @@
+import { type Logger, pino } from 'pino'
+import type { AccountSeed } from '../schemas/accounts-file.js'
+import type { Now } from '../schemas/rules.js'
+import { demoAccount, readAccounts, readAccountsFile } from './accounts/seeds.js'
+import { buildApp } from './app.js'
+import type { Config } from './config.js'
+import { pooledRandomness, type Randomness } from './randomness.js'
+import { openToken, type ReadToken } from './tokens/open.js'
+import { keptTokenKeys } from './tokens/token-keys.js'
+import { TokenVault } from './tokens/vault.js'
+
+export interface Server {
+  /** Where it listens: `http://127.0.0.1:49152`. */
+  readonly url: string
+  /** No accounts were given, so the public demo account works. */
+  readonly isDemo: boolean
+  /** What a token says that this server issued; `undefined` for every other text. */
+  openToken(token: string): ReadToken | undefined
+  /** Answers what is under way, refuses what is new, and lets go of the port. */
+  close(): Promise<void>
+}
+
+export interface ServerParts {
+  readonly config: Config
+  readonly accounts?: readonly AccountSeed[] | undefined
+  readonly now?: Now | undefined
+  readonly random?: Randomness | undefined
+  readonly logger?: Logger | undefined
+}
+
+/** Builds the application with what it needs from outside, and listens. */
+export async function serve({ config, ...parts }: ServerParts): Promise<Server> {
+  const random = parts.random ?? pooledRandomness()
+  const vault = new TokenVault(config.TOKEN_KEYS ?? keptTokenKeys(config.DATA_DIR, random), random)
+  const given =
+    parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
+  const app = await buildApp({
+    config,
+    accounts: given ?? readAccounts({ accounts: [demoAccount] }, 'the demo account'),
+    vault,
+    logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
+    now: parts.now ?? Date.now,
+    random,
+  })
+  return {
+    url: await app.listen({ host: config.HOST, port: config.PORT }),
+    isDemo: given === undefined,
+    openToken: token => openToken(vault, token),
+    close: () => app.close(),
+  }
+}

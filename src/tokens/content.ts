@@ -1,0 +1,84 @@
+import type { PlayreadyPolicy } from '../../schemas/playready.js'
+import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { ByteReader, ByteWriter } from './bytes.js'
+import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
+import { VAULT_OVERHEAD } from './vault.js'
+
+/** What a token says: everything that the licence server needs to know. */
+export interface TokenContent {
+  readonly drm: Drm
+  readonly environment: Environment
+  /** Milliseconds since 1970, as all times here. */
+  readonly issuedAt: number
+  readonly expiresAt: number
+  readonly deviceId?: string | undefined
+  readonly ipAddress?: string | undefined
+  readonly cookie?: string | undefined
+  readonly keys: readonly TokenKey[]
+}
+
+export interface TokenKey {
+  readonly kid: string
+  readonly contentKey: Buffer
+  readonly algId: Algorithm
+  readonly policy: TokenPolicy
+}
+
+/** The scheme of the URL is the answer's matter, not the licence's. */
+export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
+
+export const DRMS = ['playready', 'widevine', 'fairplay'] as const
+const ALGORITHMS = ['aesctr', 'aescbc'] as const
+export type Drm = (typeof DRMS)[number]
+export type Algorithm = (typeof ALGORITHMS)[number]
+
+const FORMAT = 1
+/** The real single-key token has 128 bytes. Ours is filled up to that, so that the length tells nothing of a policy. */
+const LEAST_CONTENT = 128 - VAULT_OVERHEAD
+
+const DEVICE = 1
+const ADDRESS = 2
+const COOKIE = 4
+
+export function encodeContent(content: TokenContent): Buffer {
+  const out = new ByteWriter()
+  out.uint(FORMAT, 1)
+  out.uint(DRMS.indexOf(content.drm), 1)
+  out.uint(ENVIRONMENTS.indexOf(content.environment), 1)
+  out.uint(content.issuedAt, 6)
+  out.uint(content.expiresAt, 6)
+  const { deviceId, ipAddress, cookie } = content
+  out.uint((deviceId ? DEVICE : 0) | (ipAddress ? ADDRESS : 0) | (cookie === undefined ? 0 : COOKIE), 1)
+  if (deviceId) out.hex(deviceId)
+  if (ipAddress) out.text(ipAddress)
+  if (cookie !== undefined) out.text(cookie)
+  out.uint(content.keys.length, 1)
+  for (const key of content.keys) {
+    out.hex(key.kid)
+    out.bytes(key.contentKey)
+    out.uint(ALGORITHMS.indexOf(key.algId), 1)
+    writePlayreadyPolicy(out, key.policy)
+  }
+  return out.finish(LEAST_CONTENT)
+}
+
+/** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
+export function decodeContent(content: Buffer): TokenContent {
+  const from = new ByteReader(content)
+  if (from.uint(1) !== FORMAT) throw new RangeError('unknown token format')
+  const drm = from.oneOf(DRMS)
+  const environment = from.oneOf(ENVIRONMENTS)
+  const issuedAt = from.uint(6)
+  const expiresAt = from.uint(6)
+  const present = from.uint(1)
+  const deviceId = present & DEVICE ? from.hex(16) : undefined
+  const ipAddress = present & ADDRESS ? from.text() : undefined
+  const cookie = present & COOKIE ? from.text() : undefined
+  const keys = Array.from({ length: from.uint(1) }, () => ({
+    kid: from.hex(16),
+    contentKey: from.bytes(16),
+    algId: from.oneOf(ALGORITHMS),
+    policy: readPlayreadyPolicy(from),
+  }))
+  return { drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+}

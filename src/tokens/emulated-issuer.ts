@@ -1,0 +1,42 @@
+import type { Now } from '../../schemas/rules.js'
+import { encodeContent } from './content.js'
+import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
+import type { TokenVault } from './vault.js'
+
+const THIRTY_DAYS = 30 * 86_400_000
+
+/** Seals the whole order into the token. */
+export class EmulatedIssuer implements TokenIssuer {
+  readonly #vault: TokenVault
+  readonly #now: Now
+  readonly #publicUrl: URL | undefined
+
+  /** `publicUrl` is where clients reach us; without one it is the host that the request was sent to. */
+  constructor(vault: TokenVault, now: Now, publicUrl: URL | undefined) {
+    this.#vault = vault
+    this.#now = now
+    this.#publicUrl = publicUrl
+  }
+
+  async issue(order: TokenOrder): Promise<IssuedToken> {
+    const issuedAt = this.#now()
+    const { expirationTime, deviceId, ipAddress, cookie } = order.restrictions
+    const content = encodeContent({
+      drm: order.drm,
+      environment: order.environment,
+      issuedAt,
+      expiresAt: expirationTime ?? issuedAt + THIRTY_DAYS,
+      deviceId,
+      ipAddress,
+      cookie,
+      keys: order.keys,
+    })
+    const sealed = this.#vault.seal(order.account.id, content)
+    return { ...sealed, licenseAcquisitionUrl: this.#licenceUrl(order) }
+  }
+
+  #licenceUrl({ useHttps, host }: TokenOrder): string {
+    const base = this.#publicUrl === undefined ? host : `${this.#publicUrl.host}${this.#publicUrl.pathname}`
+    return `${useHttps ? 'https' : 'http'}://${base.replace(/\/$/, '')}/playready/RightsManager.asmx`
+  }
+}

@@ -1,0 +1,89 @@
+import type { SortedParameters } from '../../schemas/sorting.js'
+import type { TokenRequestSchema } from '../../schemas/token-request.js'
+import type { Account, Accounts } from '../accounts/accounts.js'
+import type { Environment } from '../environment.js'
+import { TokenError } from '../errors.js'
+import type { KeyStorage } from '../keys/key-storage.js'
+import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
+import type { Ledger } from '../ledger/ledger.js'
+import type { TokenKey, TokenPolicy } from './content.js'
+import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
+
+export interface TokenRequest {
+  readonly parameters: SortedParameters
+  readonly environment: Environment
+  readonly host: string
+  readonly requestId: string
+}
+
+/** The way of a token request, step by step. Each step throws the documented error that ends it. */
+export class TokenRequests {
+  readonly #schema: TokenRequestSchema
+  readonly #parts: TokenRequestParts
+
+  constructor(schema: TokenRequestSchema, parts: TokenRequestParts) {
+    this.#schema = schema
+    this.#parts = parts
+  }
+
+  async answer(request: TokenRequest): Promise<IssuedToken> {
+    const { parameters, environment } = request
+    const account = await this.#authenticate(request)
+    requirePlayready(account)
+    const owner = { customerId: account.id, environment }
+    const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, this.#parts.keyStorage)
+    const { policies, restrictions, useHttps } = this.#schema.readTerms(parameters)
+    const keys = withPolicies(contentKeys, policies)
+    const order = { account, environment, drm: 'playready', keys, restrictions, useHttps, host: request.host } as const
+    const issued = await this.#parts.issuer.issue(order)
+    await this.#record(order, issued, request.requestId)
+    return issued
+  }
+
+  async #authenticate({ parameters, environment }: TokenRequest): Promise<Account> {
+    const authenticator = this.#schema.readCredentials(parameters)
+    const account = await this.#parts.accounts.authenticate(authenticator, environment)
+    if (account === undefined)
+      throw new TokenError({
+        code: -2018,
+        parameter: 'customerAuthenticator',
+        details: `it is not valid in the ${environment} environment`,
+      })
+    if (!account.enabled) throw new TokenError({ code: -2031 })
+    return account
+  }
+
+  async #record(order: TokenOrder, issued: IssuedToken, requestId: string): Promise<void> {
+    const outcome = await this.#parts.ledger.recordIssue({
+      customerId: order.account.id,
+      environment: order.environment,
+      drm: order.drm,
+      tokenId: issued.id,
+      kids: order.keys.map(({ kid }) => kid),
+      cookie: order.restrictions.cookie,
+      deviceId: order.restrictions.deviceId,
+      ipAddress: order.restrictions.ipAddress,
+      rightsType: order.keys[0]?.policy.rightsType ?? '',
+      requestId,
+    })
+    if (outcome === 'balance used up') throw new TokenError({ code: -2019 })
+  }
+}
+
+export interface TokenRequestParts {
+  readonly accounts: Accounts
+  readonly keyStorage: KeyStorage
+  readonly issuer: TokenIssuer
+  readonly ledger: Ledger
+}
+
+function requirePlayready({ drm }: Account): void {
+  if (!drm.playready) throw new TokenError({ code: -5002 })
+}
+
+function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): TokenKey[] {
+  return keys.flatMap((key, index) => {
+    const policy = policies[index]
+    return policy === undefined ? [] : [{ ...key, policy }]
+  })
+}
