@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'
 
 /** The parameters that say who asks, and how errors shall look (spec: playready-token.md, token parameters). */
@@ -16,7 +17,7 @@ export const credentialParameters = {
   ),
 }
 
-export const credentials = z.object(credentialParameters)
+export const credentials = new ParameterGroup(credentialParameters)
 
 /** `errorFormat` is read by itself, before all others and from wherever it stands. */
 export const errorFormat = parameter(z.enum(['html', 'json']).default('html'), {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { evenWhenBroken, hex, parameter, rule } from './rules.js'
+import { ParameterGroup, type Relation } from './group.js'
+import { hex, parameter, rule } from './rules.js'
 
 /** A KID as clients write it: 32 hex digits, or `^` and a string whose SHA-1 gives the 16 bytes. Read as lower-case hex. */
 export const kid = z
@@ -20,16 +21,11 @@ export const keyParameters = {
     example: 'b366360da82e9c6e0b0984002a362cf2',
     'x-error-code': -4022,
   }),
-  contentKey: parameter(
-    hex(32, rule(-2027), rule(-2005, 'contentKey must be hexadecimal'))
-      .transform(text => Buffer.from(text, 'hex'))
-      .optional(),
-    {
-      description: 'The content encryption key: 32 hex digits. Required unless `kek` is given.',
-      example: 'b366360da82e9c6e0b0984002a362cf2',
-      'x-error-code': -2005,
-    },
-  ),
+  contentKey: parameter(hex(32, rule(-2027), rule(-2005, 'contentKey must be hexadecimal')).optional(), {
+    description: 'The content encryption key: 32 hex digits. Required unless `kek` is given.',
+    example: 'b366360da82e9c6e0b0984002a362cf2',
+    'x-error-code': -2005,
+  }),
   kek: parameter(
     hex(32, rule(-4024), rule(-4024))
       .transform(text => Buffer.from(text, 'hex'))
@@ -58,13 +54,26 @@ export const keyParameters = {
   }),
 }
 
-export const keyRequest = z.object(keyParameters).superRefine(({ contentKey, kek, ek }, context) => {
-  const report = (path: string, { error }: { error: string }) =>
-    context.addIssue({ code: 'custom', path: [path], message: error })
-  if (contentKey !== undefined && kek !== undefined) report('contentKey', rule(-5007))
-  if (ek !== undefined && kek === undefined) report('ek', rule(-4024, 'ek needs its kek'))
-  if (contentKey === undefined && kek === undefined)
-    report('contentKey', rule(-2005, 'neither contentKey nor kek was given'))
-}, evenWhenBroken)
+const relations: readonly Relation[] = [
+  {
+    parameter: 'contentKey',
+    code: -5007,
+    isBroken: ({ contentKey, kek }) => contentKey !== undefined && kek !== undefined,
+  },
+  {
+    parameter: 'contentKey',
+    code: -2005,
+    details: 'neither contentKey nor kek was given',
+    isBroken: ({ contentKey, kek, ek }) => contentKey === undefined && kek === undefined && ek === undefined,
+  },
+  {
+    parameter: 'ek',
+    code: -4024,
+    details: 'ek needs its kek',
+    isBroken: ({ ek, kek }) => ek !== undefined && kek === undefined,
+  },
+]
 
-export type KeyRequest = z.output<typeof keyRequest>
+export const keyRequest = new ParameterGroup(keyParameters, relations)
+
+export type KeyRequest = z.output<z.ZodObject<typeof keyParameters>>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { evenWhenBroken, futureMoment, hex, type Now, parameter, rule, wholeNumber } from './rules.js'
+import { isMissing, ParameterGroup, type Relation } from './group.js'
+import { futureMoment, hex, type Now, parameter, rule, wholeNumber } from './rules.js'
 
 const PERSISTENT = '00000001'
 
@@ -79,14 +80,52 @@ export function playreadyParameters(now: Now) {
   }
 }
 
+const relations: readonly Relation[] = [
+  {
+    parameter: 'generalFlags',
+    code: -5003,
+    details: 'a Rental licence must be persistent',
+    isBroken: texts => texts.rightsType === 'Rental' && texts.generalFlags !== PERSISTENT,
+  },
+  {
+    parameter: 'rental.periodEndTime',
+    code: -2022,
+    isBroken: texts => texts.rightsType === 'Rental' && isMissing(texts['rental.periodEndTime']),
+  },
+  {
+    parameter: 'rental.playDuration',
+    code: -2023,
+    isBroken: texts => texts['rental.playDuration'] === '',
+  },
+  {
+    parameter: 'rental.playDuration',
+    code: -2025,
+    details: 'it is for a Rental only',
+    isBroken: texts => texts.rightsType === 'BuyToOwn' && texts['rental.playDuration'] !== undefined,
+  },
+  {
+    parameter: 'rental.periodEndTime',
+    code: -2002,
+    details: 'rental.periodEndTime is for a Rental only',
+    isBroken: texts => texts.rightsType === 'BuyToOwn' && texts['rental.periodEndTime'] !== undefined,
+  },
+  {
+    parameter: 'extensionPayload',
+    code: -2035,
+    isBroken: texts => texts.extensionType !== undefined && isMissing(texts.extensionPayload),
+  },
+  {
+    parameter: 'extensionType',
+    code: -2035,
+    isBroken: texts => texts.extensionType === undefined && texts.extensionPayload !== undefined,
+  },
+]
+
 export function playreadyPolicy(now: Now) {
-  return z.object(playreadyParameters(now)).superRefine((policy, context) => {
-    for (const { parameter, broken, error } of rulesOfTheWhole)
-      if (broken(policy)) context.addIssue({ code: 'custom', path: [parameter], message: error })
-  }, evenWhenBroken)
+  return new ParameterGroup(playreadyParameters(now), relations)
 }
 
-export type PlayreadyPolicy = z.output<ReturnType<typeof playreadyPolicy>>
+export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>
 
 function outputProtectionLevel(output: string) {
   return parameter(
@@ -97,57 +136,4 @@ function outputProtectionLevel(output: string) {
       .transform(Number),
     { description: `The output protection level of ${output}: 0 to 999.`, example: '0', 'x-error-code': -2034 },
   )
-}
-
-interface RuleOfTheWhole {
-  readonly parameter: keyof PlayreadyPolicy
-  readonly error: string
-  broken(policy: PlayreadyPolicy): boolean
-}
-
-/** What one parameter demands of another. A value that broke its own rule stands here as the text that it was. */
-const rulesOfTheWhole: readonly RuleOfTheWhole[] = [
-  {
-    parameter: 'rental.playDuration',
-    ...rule(-2023),
-    broken: policy => isEmpty(policy['rental.playDuration']),
-  },
-  {
-    parameter: 'generalFlags',
-    ...rule(-5003, 'a Rental licence must be persistent'),
-    broken: policy => policy.rightsType === 'Rental' && policy.generalFlags !== PERSISTENT,
-  },
-  {
-    parameter: 'rental.periodEndTime',
-    ...rule(-2022),
-    broken: policy => policy.rightsType === 'Rental' && isAbsent(policy['rental.periodEndTime']),
-  },
-  {
-    parameter: 'rental.playDuration',
-    ...rule(-2025, 'it is for a Rental only'),
-    broken: policy => policy.rightsType === 'BuyToOwn' && policy['rental.playDuration'] !== undefined,
-  },
-  {
-    parameter: 'rental.periodEndTime',
-    ...rule(-2002, 'rental.periodEndTime is for a Rental only'),
-    broken: policy => policy.rightsType === 'BuyToOwn' && policy['rental.periodEndTime'] !== undefined,
-  },
-  {
-    parameter: 'extensionPayload',
-    ...rule(-2035),
-    broken: policy => policy.extensionType !== undefined && isAbsent(policy.extensionPayload),
-  },
-  {
-    parameter: 'extensionType',
-    ...rule(-2035),
-    broken: policy => policy.extensionPayload !== undefined && policy.extensionType === undefined,
-  },
-]
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || isEmpty(value)
-}
-
-function isEmpty(value: unknown): boolean {
-  return value === '' || (Buffer.isBuffer(value) && value.length === 0)
 }

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { ParameterGroup } from './group.js'
 import { futureMoment, hex, type Now, parameter, rule } from './rules.js'
 
 const THIRTY_DAYS = 30 * 86_400_000
@@ -50,7 +51,7 @@ export function restrictionParameters(now: Now) {
 }
 
 export function restrictions(now: Now) {
-  return z.object(restrictionParameters(now))
+  return new ParameterGroup(restrictionParameters(now))
 }
 
-export type Restrictions = z.output<ReturnType<typeof restrictions>>
+export type Restrictions = z.output<z.ZodObject<ReturnType<typeof restrictionParameters>>>

@@ -38,9 +38,6 @@ export function faultsOf(error: z.ZodError, suffix = ''): Fault[] {
   })
 }
 
-/** Rules over several parameters run even when a single one is broken: the catalogue's order decides, not zod's. */
-export const evenWhenBroken = { when: () => true }
-
 export function hex(digits: number, wrongLength: { error: string }, notHex: { error: string }) {
   return z
     .string()

@@ -1,10 +1,9 @@
-import { z } from 'zod'
 import { type Fault, firstFault, noLaterThan, TokenError } from '../src/errors.js'
-import { credentialParameters, credentials, errorFormat } from './credentials.js'
+import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
 import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
 import { type PlayreadyPolicy, playreadyParameters, playreadyPolicy } from './playready.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
-import { faultsOf, type Now } from './rules.js'
+import type { Now } from './rules.js'
 import { ParameterSorter, type RawParameters, type SortedParameters } from './sorting.js'
 
 /** What a token says beside its keys: a policy per key, and the restrictions of the whole. */
@@ -49,22 +48,21 @@ export class TokenRequestSchema {
   }
 
   readCredentials(sorted: SortedParameters): string {
-    this.#refuse(sorted, sorted.faults.filter(noLaterThan(-2018)))
-    const parsed = credentials.safeParse(sorted.whole)
-    if (!parsed.success) throw this.#error(sorted, faultsOf(parsed.error))
-    return parsed.data.customerAuthenticator
+    const faults = sorted.faults.filter(noLaterThan(-2018))
+    const read = credentials.read(sorted.whole, faults)
+    if (read === undefined || faults.length > 0) throw this.#error(sorted, faults)
+    return read.customerAuthenticator
   }
 
   readKeys(sorted: SortedParameters): KeyRequest[] {
     const faults = sorted.faults.filter(noLaterThan(-4019))
     const keys: KeyRequest[] = []
     for (const { values, suffix } of sorted.keys) {
-      const parsed = keyRequest.safeParse(values)
-      if (parsed.success) keys.push(parsed.data)
-      else faults.push(...faultsOf(parsed.error, suffix))
+      const key = keyRequest.read(values, faults, suffix)
+      if (key !== undefined) keys.push(key)
     }
     if (sorted.keys.length > 1) faults.push(...repeatedKids(sorted))
-    this.#refuse(sorted, faults)
+    if (faults.length > 0) throw this.#error(sorted, faults)
     return keys
   }
 
@@ -72,20 +70,15 @@ export class TokenRequestSchema {
     const faults = [...sorted.faults]
     const policies: PlayreadyPolicy[] = []
     for (const { values, suffix } of sorted.keys) {
-      const parsed = this.#policy.safeParse(values)
-      if (parsed.success) policies.push(parsed.data)
-      else faults.push(...faultsOf(parsed.error, suffix))
+      const policy = this.#policy.read(values, faults, suffix)
+      if (policy !== undefined) policies.push(policy)
     }
-    if (new Set(policies.map(policy => policy.useHttps)).size > 1)
+    const [useHttps, ...others] = policies.map(policy => policy.useHttps)
+    if (others.some(other => other !== useHttps))
       faults.push({ code: -2034, parameter: 'useHttps', details: 'the keys of one token differ in useHttps' })
-    const restricted = this.#restrictions.safeParse(sorted.whole)
-    if (!restricted.success) faults.push(...faultsOf(restricted.error))
-    this.#refuse(sorted, faults)
-    return { policies, restrictions: restricted.data ?? {}, useHttps: policies.every(policy => policy.useHttps) }
-  }
-
-  #refuse(sorted: SortedParameters, faults: readonly Fault[]): void {
-    if (faults.length > 0) throw this.#error(sorted, faults)
+    const restrictions = this.#restrictions.read(sorted.whole, faults)
+    if (restrictions === undefined || useHttps === undefined || faults.length > 0) throw this.#error(sorted, faults)
+    return { policies, restrictions, useHttps }
   }
 
   /** The first fault as an error, with a hint where an ignored name looks like the parameter that is missing. */
@@ -111,24 +104,27 @@ export function tokenRequestParameters(now: Now) {
 }
 
 /** `errorFormat` from wherever it stands. A wrong one is told by `checkErrorFormat`, in HTML. */
-export function errorFormatOf(query: unknown, body: unknown): z.output<typeof errorFormat> {
-  const parsed = errorFormat.safeParse(errorFormatText(query, body))
-  return parsed.success ? parsed.data : 'html'
+export function errorFormatOf(query: unknown, body: unknown): ErrorFormat {
+  const given = errorFormatText(query, body)
+  return given === undefined ? 'html' : (errorFormat.safeParse(given).data ?? 'html')
 }
 
 export function checkErrorFormat(query: unknown, body: unknown): void {
   const given = errorFormatText(query, body)
-  if (errorFormat.safeParse(given).success) return
+  if (given === undefined || errorFormat.safeParse(given).success) return
   const details = typeof given === 'string' ? given.slice(0, 40) : 'more than one'
   throw new TokenError({ code: -3004, parameter: 'errorFormat', details })
 }
 
-const errorFormatField = z.object({ errorFormat: z.unknown() })
-
 function errorFormatText(query: unknown, body: unknown): unknown {
-  const [inQuery, inBody] = [query, body].map(values => errorFormatField.safeParse(values).data?.errorFormat)
-  if (inQuery === undefined || inQuery === inBody) return inBody ?? inQuery
+  const inQuery = errorFormatField(query)
+  const inBody = errorFormatField(body)
+  if (inQuery === undefined || inQuery === inBody) return inBody
   return inBody === undefined ? inQuery : [inQuery, inBody]
+}
+
+function errorFormatField(values: unknown): unknown {
+  return typeof values === 'object' && values !== null && 'errorFormat' in values ? values.errorFormat : undefined
 }
 
 function repeatedKids({ keys }: SortedParameters): Fault[] {

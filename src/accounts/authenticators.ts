@@ -1,13 +1,17 @@
-import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import sodium from 'sodium-native'
 
-/** What is kept of an authenticator: a hash that tells nothing without the key. */
-export function authenticatorHash(key: KeyObject, authenticator: string): Buffer {
-  return createHmac('sha256', key).update(authenticator).digest()
+/** Makes what is kept of an authenticator: a keyed hash (BLAKE2b), which tells nothing without the key. */
+export function authenticatorHasher(key: Buffer): (authenticator: string) => Buffer {
+  return authenticator => {
+    const hash = Buffer.allocUnsafe(32)
+    sodium.crypto_generichash(hash, Buffer.from(authenticator), key)
+    return hash
+  }
 }
 
 /** Compares in the same time whether or not there is such an account. */
 export function isSameHash(given: Buffer, kept: Buffer | undefined): boolean {
-  const same = timingSafeEqual(given, kept ?? NO_HASH)
+  const same = sodium.sodium_memcmp(given, kept ?? NO_HASH)
   return same && kept !== undefined
 }
 

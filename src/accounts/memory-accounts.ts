@@ -1,9 +1,8 @@
-import { createSecretKey } from 'node:crypto'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
 import type { Randomness } from '../randomness.js'
 import type { Account, Accounts } from './accounts.js'
-import { authenticatorHash, customerIdOf, isSameHash } from './authenticators.js'
+import { authenticatorHasher, customerIdOf, isSameHash } from './authenticators.js'
 
 /** Accounts that live as long as the process. */
 export class MemoryAccounts implements Accounts {
@@ -11,8 +10,7 @@ export class MemoryAccounts implements Accounts {
   readonly #hash: (authenticator: string) => Buffer
 
   constructor(seeds: readonly AccountSeed[], random: Randomness) {
-    const key = createSecretKey(random(32))
-    this.#hash = authenticator => authenticatorHash(key, authenticator)
+    this.#hash = authenticatorHasher(Buffer.from(random(32)))
     for (const { authenticators, balance, ...account } of seeds) {
       const hashes = new Map<Environment, Buffer>()
       for (const environment of ENVIRONMENTS) {

@@ -39,7 +39,7 @@ function readable(token: ReadToken, showKeys: boolean): object {
     cookie,
     keys: keys.map(({ kid, contentKey, algId, policy }) => ({
       kid,
-      contentKey: showKeys ? contentKey.toString('hex') : '*'.repeat(32),
+      contentKey: showKeys ? contentKey : '*'.repeat(32),
       algId,
       ...policy,
       ...(policy['rental.periodEndTime'] && {

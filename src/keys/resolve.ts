@@ -6,7 +6,8 @@ import { unwrapKey } from './key-wrap.js'
 export interface ResolvedKey {
   readonly kid: string
   readonly algId: 'aesctr' | 'aescbc'
-  readonly contentKey: Buffer
+  /** Hexadecimal, as everything that goes into a token and comes out again. */
+  readonly contentKey: string
 }
 
 /** The content key of every key request: given, unwrapped, or from the key storage. */
@@ -19,7 +20,7 @@ export async function resolveContentKeys(
   const resolved: ResolvedKey[] = []
   for (const request of requests) {
     const contentKey = request.contentKey ?? (await unwrapped(request, owner, storage))
-    if (Buffer.isBuffer(contentKey)) resolved.push({ kid: request.kid, algId: request.algId, contentKey })
+    if (typeof contentKey === 'string') resolved.push({ kid: request.kid, algId: request.algId, contentKey })
     else faults.push(contentKey)
   }
   const fault = firstFault(faults)
@@ -27,10 +28,13 @@ export async function resolveContentKeys(
   return resolved
 }
 
-async function unwrapped({ kid, kek, ek }: KeyRequest, owner: KeyOwner, storage: KeyStorage): Promise<Buffer | Fault> {
+async function unwrapped({ kid, kek, ek }: KeyRequest, owner: KeyOwner, storage: KeyStorage): Promise<string | Fault> {
   if (kek === undefined) throw new Error('a key request has a contentKey or a kek')
-  if (ek !== undefined) return unwrapKey(kek, ek) ?? { code: -4024, parameter: 'ek', details: 'kek does not unwrap ek' }
+  if (ek !== undefined)
+    return unwrapKey(kek, ek)?.toString('hex') ?? { code: -4024, parameter: 'ek', details: 'kek does not unwrap ek' }
   const wrapped = await storage.findWrapped(owner, kid)
   const key = wrapped && unwrapKey(kek, wrapped)
-  return key ?? { code: -4019, parameter: 'kid', details: `no key for kid ${kid} that this kek unwraps` }
+  return (
+    key?.toString('hex') ?? { code: -4019, parameter: 'kid', details: `no key for kid ${kid} that this kek unwraps` }
+  )
 }

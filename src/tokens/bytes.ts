@@ -1,7 +1,13 @@
 /** Writes fields one behind the other. */
 export class ByteWriter {
-  #buffer = Buffer.alloc(256)
+  #buffer = Buffer.alloc(1024)
   #length = 0
+  #finished = this.#buffer
+
+  /** Forgets all that was written. */
+  begin(): void {
+    this.#length = 0
+  }
 
   uint(value: number, bytes: 1 | 2 | 4 | 6): void {
     this.#room(bytes)
@@ -29,8 +35,12 @@ export class ByteWriter {
 
   /** All that was written, followed by zeros up to `atLeast` bytes. */
   finish(atLeast: number): Buffer {
-    this.#room(Math.max(0, atLeast - this.#length))
-    return this.#buffer.subarray(0, Math.max(this.#length, atLeast))
+    const length = Math.max(this.#length, atLeast)
+    this.#room(length - this.#length)
+    this.#buffer.fill(0, this.#length, length)
+    if (this.#finished.length !== length || this.#finished.buffer !== this.#buffer.buffer)
+      this.#finished = this.#buffer.subarray(0, length)
+    return this.#finished
   }
 
   #room(bytes: number): void {

@@ -1,6 +1,6 @@
 import type { PlayreadyPolicy } from '../../schemas/playready.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
-import { ByteReader, ByteWriter } from './bytes.js'
+import { ByteReader, type ByteWriter } from './bytes.js'
 import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
 import { VAULT_OVERHEAD } from './vault.js'
 
@@ -19,7 +19,7 @@ export interface TokenContent {
 
 export interface TokenKey {
   readonly kid: string
-  readonly contentKey: Buffer
+  readonly contentKey: string
   readonly algId: Algorithm
   readonly policy: TokenPolicy
 }
@@ -40,8 +40,9 @@ const DEVICE = 1
 const ADDRESS = 2
 const COOKIE = 4
 
-export function encodeContent(content: TokenContent): Buffer {
-  const out = new ByteWriter()
+/** Writes a content; the result is good until the writer writes again. */
+export function encodeContent(content: TokenContent, out: ByteWriter): Buffer {
+  out.begin()
   out.uint(FORMAT, 1)
   out.uint(DRMS.indexOf(content.drm), 1)
   out.uint(ENVIRONMENTS.indexOf(content.environment), 1)
@@ -55,7 +56,7 @@ export function encodeContent(content: TokenContent): Buffer {
   out.uint(content.keys.length, 1)
   for (const key of content.keys) {
     out.hex(key.kid)
-    out.bytes(key.contentKey)
+    out.hex(key.contentKey)
     out.uint(ALGORITHMS.indexOf(key.algId), 1)
     writePlayreadyPolicy(out, key.policy)
   }
@@ -76,7 +77,7 @@ export function decodeContent(content: Buffer): TokenContent {
   const cookie = present & COOKIE ? from.text() : undefined
   const keys = Array.from({ length: from.uint(1) }, () => ({
     kid: from.hex(16),
-    contentKey: from.bytes(16),
+    contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
     policy: readPlayreadyPolicy(from),
   }))

@@ -1,4 +1,5 @@
 import type { Now } from '../../schemas/rules.js'
+import { ByteWriter } from './bytes.js'
 import { encodeContent } from './content.js'
 import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
 import type { TokenVault } from './vault.js'
@@ -10,6 +11,7 @@ export class EmulatedIssuer implements TokenIssuer {
   readonly #vault: TokenVault
   readonly #now: Now
   readonly #publicUrl: URL | undefined
+  readonly #writer = new ByteWriter()
 
   /** `publicUrl` is where clients reach us; without one it is the host that the request was sent to. */
   constructor(vault: TokenVault, now: Now, publicUrl: URL | undefined) {
@@ -21,18 +23,21 @@ export class EmulatedIssuer implements TokenIssuer {
   async issue(order: TokenOrder): Promise<IssuedToken> {
     const issuedAt = this.#now()
     const { expirationTime, deviceId, ipAddress, cookie } = order.restrictions
-    const content = encodeContent({
-      drm: order.drm,
-      environment: order.environment,
-      issuedAt,
-      expiresAt: expirationTime ?? issuedAt + THIRTY_DAYS,
-      deviceId,
-      ipAddress,
-      cookie,
-      keys: order.keys,
-    })
-    const sealed = this.#vault.seal(order.account.id, content)
-    return { ...sealed, licenseAcquisitionUrl: this.#licenceUrl(order) }
+    const content = encodeContent(
+      {
+        drm: order.drm,
+        environment: order.environment,
+        issuedAt,
+        expiresAt: expirationTime ?? issuedAt + THIRTY_DAYS,
+        deviceId,
+        ipAddress,
+        cookie,
+        keys: order.keys,
+      },
+      this.#writer,
+    )
+    const { id, token } = this.#vault.seal(order.account.id, content)
+    return { id, token, licenseAcquisitionUrl: this.#licenceUrl(order) }
   }
 
   #licenceUrl({ useHttps, host }: TokenOrder): string {

@@ -82,8 +82,9 @@ function requirePlayready({ drm }: Account): void {
 }
 
 function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): TokenKey[] {
-  return keys.flatMap((key, index) => {
+  return keys.map(({ kid, contentKey, algId }, index) => {
     const policy = policies[index]
-    return policy === undefined ? [] : [{ ...key, policy }]
+    if (policy === undefined) throw new Error('a key without a policy')
+    return { kid, contentKey, algId, policy }
   })
 }

@@ -1,9 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Randomness } from '../randomness.js'
-
-/** The keys of the vault: the first seals, all open. */
-export type TokenKeys = readonly [Buffer, ...Buffer[]]
+import type { TokenKeys } from './vault.js'
 
 /**
  * The keys in `token.keys` of the data directory, one in a line; a key is made on the first start. With no data

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, type KeyObject } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import sodium from 'sodium-native'
 import type { Randomness } from '../randomness.js'
 
 /**
@@ -8,59 +9,52 @@ import type { Randomness } from '../randomness.js'
  *     1-4    customer number, big-endian
  *     5-7    key number
  *     8-11   length of the sealed part
- *     12-    the sealed part: the token's id, which is the nonce, and the ciphertext
+ *     12-    the sealed part: the nonce, whose beginning is the token's id, and the ciphertext
  *     last   the authentication tag, 16 bytes
  *
- * AES-256-GCM; the first twelve bytes are authenticated with the rest.
+ * XChaCha20-Poly1305, with the first twelve bytes authenticated beside the rest. Its nonce is long enough to be drawn
+ * at random for ever, so that keys need to rotate only when the customer wants it.
  */
 export class TokenVault {
-  readonly #keys: readonly TokenKey[]
+  readonly #keys: readonly [TokenKey, ...TokenKey[]]
   readonly #random: Randomness
+  #frame = newFrame(0)
 
   /** The first key seals, all of them open. */
-  constructor(secrets: readonly [Buffer, ...Buffer[]], random: Randomness) {
-    this.#keys = secrets.map(secret => ({ number: keyNumber(secret), key: createSecretKey(secret) }))
+  constructor([first, ...others]: TokenKeys, random: Randomness) {
+    this.#keys = [numbered(first), ...others.map(numbered)]
     this.#random = random
   }
 
   seal(customerId: number, content: Buffer): SealedToken {
-    const { number, key } = this.#sealingKey()
-    const nonce = this.#random(NONCE)
-    const token = Buffer.allocUnsafe(HEADER + NONCE + content.length + TAG)
-    token[0] = VERSION
-    token.writeUInt32BE(customerId, 1)
-    token.writeUIntBE(number, 5, 3)
-    token.writeUInt32BE(NONCE + content.length, 8)
-    token.set(nonce, HEADER)
-    const cipher = createCipheriv('aes-256-gcm', key, nonce)
-    cipher.setAAD(token.subarray(0, HEADER))
-    token.set(cipher.update(content), HEADER + NONCE)
-    cipher.final()
-    token.set(cipher.getAuthTag(), token.length - TAG)
-    return { id: nonce.toString('hex'), token: token.toString('base64url') }
+    // Nearly all tokens are of one length, so the frame of the last one mostly fits.
+    if (this.#frame.content !== content.length) this.#frame = newFrame(content.length)
+    const { token, header, nonce, sealed } = this.#frame
+    const [{ number, secret }] = this.#keys
+    header.writeUInt32BE(customerId, 1)
+    header.writeUIntBE(number, 5, 3)
+    nonce.set(this.#random(NONCE))
+    sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, content, header, null, nonce, secret)
+    return { id: tokenId(token), token: token.toString('base64url') }
   }
 
   /** `undefined` for everything that this vault did not seal exactly so. */
   open(text: string): OpenedToken | undefined {
     const token = Buffer.from(text, 'base64url')
     // Buffer forgives padding, other alphabets and stray bits in the last character; a token has one spelling only.
-    if (token.length < HEADER + NONCE + TAG || token.toString('base64url') !== text) return undefined
+    if (token.length < VAULT_OVERHEAD || token.toString('base64url') !== text) return undefined
     if (token[0] !== VERSION || token.readUInt32BE(8) !== token.length - HEADER - TAG) return undefined
     const number = token.readUIntBE(5, 3)
     for (const candidate of this.#keys) {
-      const content = candidate.number === number ? decrypt(candidate.key, token) : undefined
-      if (content !== undefined)
-        return { customerId: token.readUInt32BE(1), id: token.toString('hex', HEADER, HEADER + NONCE), content }
+      const content = candidate.number === number ? decrypt(candidate.secret, token) : undefined
+      if (content !== undefined) return { customerId: token.readUInt32BE(1), id: tokenId(token), content }
     }
     return undefined
   }
-
-  #sealingKey(): TokenKey {
-    const [first] = this.#keys
-    if (first === undefined) throw new Error('a vault needs a key')
-    return first
-  }
 }
+
+/** Keys of 32 bytes: the first seals, all open. */
+export type TokenKeys = readonly [Buffer, ...Buffer[]]
 
 export interface SealedToken {
   readonly id: string
@@ -75,31 +69,61 @@ export interface OpenedToken {
 
 interface TokenKey {
   readonly number: number
-  readonly key: KeyObject
+  readonly secret: Buffer
+}
+
+/** The bytes of one token, with views of its parts that are made once and used for many tokens. */
+interface Frame {
+  readonly content: number
+  readonly token: Buffer
+  readonly header: Buffer
+  readonly nonce: Buffer
+  readonly sealed: Buffer
 }
 
 const VERSION = 1
 const HEADER = 12
-const NONCE = 12
-const TAG = 16
+const NONCE = sodium.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+const TAG = sodium.crypto_aead_xchacha20poly1305_ietf_ABYTES
 
 /** What a vault adds around its content, in bytes. */
 export const VAULT_OVERHEAD = HEADER + NONCE + TAG
 
-/** A key's number follows from the key, so that nobody has to hand out numbers when keys rotate. */
-function keyNumber(secret: Buffer): number {
-  return createHash('sha256').update('expressplay-token-backend key number').update(secret).digest().readUIntBE(0, 3)
+function newFrame(content: number): Frame {
+  const token = Buffer.alloc(VAULT_OVERHEAD + content)
+  token[0] = VERSION
+  token.writeUInt32BE(NONCE + content, 8)
+  const header = token.subarray(0, HEADER)
+  const nonce = token.subarray(HEADER, HEADER + NONCE)
+  return { content, token, header, nonce, sealed: token.subarray(HEADER + NONCE) }
 }
 
-function decrypt(key: KeyObject, token: Buffer): Buffer | undefined {
-  const decipher = createDecipheriv('aes-256-gcm', key, token.subarray(HEADER, HEADER + NONCE), {
-    authTagLength: TAG,
-  })
-  decipher.setAAD(token.subarray(0, HEADER))
-  decipher.setAuthTag(token.subarray(token.length - TAG))
+function tokenId(token: Buffer): string {
+  return token.toString('hex', HEADER, HEADER + 12)
+}
+
+/** A key's number follows from the key, so that nobody has to hand out numbers when keys rotate. */
+function numbered(secret: Buffer): TokenKey {
+  const digest = createHash('sha256').update('expressplay-token-backend key number').update(secret).digest()
+  return { number: digest.readUIntBE(0, 3), secret }
+}
+
+function decrypt(secret: Buffer, token: Buffer): Buffer | undefined {
+  const content = Buffer.alloc(token.length - VAULT_OVERHEAD)
+  const header = token.subarray(0, HEADER)
+  const nonce = token.subarray(HEADER, HEADER + NONCE)
   try {
-    return Buffer.concat([decipher.update(token.subarray(HEADER + NONCE, token.length - TAG)), decipher.final()])
+    sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+      content,
+      null,
+      token.subarray(HEADER + NONCE),
+      header,
+      nonce,
+      secret,
+    )
+    return content
   } catch {
+    // With all lengths right there is one reason left: it was not sealed with this key, or was changed.
     return undefined
   }
 }
