@@ -80,12 +80,14 @@ const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
 
 /** The one place that decides what of an error its cause gets to see. */
 function publicPartOf(error: FastifyError | TokenError, request: FastifyRequest, logger: Logger): Refusal {
-  if (error instanceof TokenError) return error
+  if (error instanceof TokenError) {
+    if (error.cause !== undefined) logFailure(error.cause, request, logger)
+    return error
+  }
   const status = error.statusCode ?? 500
   const message = HTTP_REFUSALS.get(status)
   if (message !== undefined) return { status, code: status, message }
-  // Only where and what kind: the text of an unforeseen error may quote what it failed on.
-  logger.error({ requestId: request.id, error: error.name, stack: framesOf(error) }, 'failed')
+  logFailure(error, request, logger)
   return { status: 500, code: 500, message: 'Internal server error' }
 }
 
@@ -95,6 +97,12 @@ function withoutSecrets(url: string): string {
     .replace(/[?#].*$/s, '')
     .slice(0, 200)
     .replace(/[\w%+=,-]{20,}/g, '…')
+}
+
+/** Only where and what kind: the text of an unforeseen error may quote what it failed on. */
+function logFailure(failure: unknown, request: FastifyRequest, logger: Logger): void {
+  const error = failure instanceof Error ? failure : new Error('not an error')
+  logger.error({ requestId: request.id, error: error.name, stack: framesOf(error) }, 'failed')
 }
 
 function framesOf({ stack = '' }: Error): string[] {

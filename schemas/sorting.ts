@@ -94,7 +94,8 @@ export class ParameterSorter {
     const best =
       names.find(name => name.toLowerCase() === stem.toLowerCase()) ??
       [closest(stem, names)].find(name => distance(stem, name) <= Math.min(2, stem.length / 3))
-    return best !== undefined && number !== undefined ? `${best}.${number}` : best
+    const canBeNumbered = best !== undefined && number !== undefined && this.#known.get(best)?.perKey
+    return canBeNumbered ? `${best}.${number}` : best
   }
 }
 

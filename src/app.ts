@@ -10,7 +10,8 @@ import type { Now } from '../schemas/rules.js'
 import { TokenRequestSchema } from '../schemas/token-request.js'
 import { MemoryAccounts } from './accounts/memory-accounts.js'
 import type { Config } from './config.js'
-import { emptyKeyStorage } from './keys/key-storage.js'
+import { emptyKeyStorage, type KeyStorage } from './keys/key-storage.js'
+import type { Ledger } from './ledger/ledger.js'
 import { MemoryLedger } from './ledger/memory-ledger.js'
 import { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
@@ -27,19 +28,23 @@ export interface AppParts {
   readonly logger: Logger
   readonly now: Now
   readonly random: Randomness
+  /** Instead of the balances in memory. */
+  readonly ledger?: Ledger | undefined
+  /** Instead of an empty one. */
+  readonly keyStorage?: KeyStorage | undefined
 }
 
 /** The application: built from a configuration, listening nowhere. */
-export async function buildApp({ config, accounts: seeds, vault, logger, now, random }: AppParts) {
+export async function buildApp({ config, accounts: seeds, vault, logger, now, random, ...stores }: AppParts) {
   const accounts = new MemoryAccounts(seeds, random)
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const requests = new TokenRequests(schema, {
     accounts,
-    keyStorage: emptyKeyStorage,
+    keyStorage: stores.keyStorage ?? emptyKeyStorage,
     // Emulating or calling the real service is this one choice.
     issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
-    ledger: new MemoryLedger(accounts),
+    ledger: stores.ledger ?? new MemoryLedger(accounts),
   })
 
   const app = httpServer(config, random, logger)

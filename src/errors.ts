@@ -84,9 +84,10 @@ export class TokenError extends Error {
   readonly status: number
   readonly parameter: string | undefined
 
-  constructor(fault: Fault, status?: number) {
+  /** `status` where it is not the catalogue's; `cause` is for the log alone. */
+  constructor(fault: Fault, { status, cause }: { status?: number; cause?: unknown } = {}) {
     const documented = entry(fault.code)
-    super(messageOf(documented.message, fault.details))
+    super(messageOf(documented.message, fault.details), { cause })
     this.name = 'TokenError'
     this.code = fault.code
     this.status = status ?? documented.status

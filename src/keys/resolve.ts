@@ -32,9 +32,13 @@ async function unwrapped({ kid, kek, ek }: KeyRequest, owner: KeyOwner, storage:
   if (kek === undefined) throw new Error('a key request has a contentKey or a kek')
   if (ek !== undefined)
     return unwrapKey(kek, ek)?.toString('hex') ?? { code: -4024, parameter: 'ek', details: 'kek does not unwrap ek' }
-  const wrapped = await storage.findWrapped(owner, kid)
+  const wrapped = await storage.findWrapped(owner, kid).catch(unreachable)
   const key = wrapped && unwrapKey(kek, wrapped)
   return (
     key?.toString('hex') ?? { code: -4019, parameter: 'kid', details: `no key for kid ${kid} that this kek unwraps` }
   )
+}
+
+function unreachable(cause: unknown): never {
+  throw new TokenError({ code: -4019, details: 'the key storage cannot be reached' }, { status: 503, cause })
 }

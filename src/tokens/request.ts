@@ -42,7 +42,7 @@ export class TokenRequests {
 
   async #authenticate({ parameters, environment }: TokenRequest): Promise<Account> {
     const authenticator = this.#schema.readCredentials(parameters)
-    const account = await this.#parts.accounts.authenticate(authenticator, environment)
+    const account = await orUnavailable(this.#parts.accounts.authenticate(authenticator, environment))
     if (account === undefined)
       throw new TokenError({
         code: -2018,
@@ -54,7 +54,7 @@ export class TokenRequests {
   }
 
   async #record(order: TokenOrder, issued: IssuedToken, requestId: string): Promise<void> {
-    const outcome = await this.#parts.ledger.recordIssue({
+    const recording = this.#parts.ledger.recordIssue({
       customerId: order.account.id,
       environment: order.environment,
       drm: order.drm,
@@ -66,7 +66,7 @@ export class TokenRequests {
       rightsType: order.keys[0]?.policy.rightsType ?? '',
       requestId,
     })
-    if (outcome === 'balance used up') throw new TokenError({ code: -2019 })
+    if ((await orUnavailable(recording)) === 'balance used up') throw new TokenError({ code: -2019 })
   }
 }
 
@@ -79,6 +79,15 @@ export interface TokenRequestParts {
 
 function requirePlayready({ drm }: Account): void {
   if (!drm.playready) throw new TokenError({ code: -5002 })
+}
+
+/** A store that fails is a fault of ours, which the catalogue documents. */
+async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new TokenError({ code: -2030, details: 'the account store or the ledger is unavailable' }, { cause })
+  }
 }
 
 function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): TokenKey[] {

@@ -1,0 +1,121 @@
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { type Server, type ServerOptions, startServer } from '../src/index.js'
+import { sampleParameters } from '../src/sample.js'
+
+/** What a request changes of the published sample: replace, leave out, or give more than once. */
+export type Change = Readonly<Record<string, string | null | readonly string[]>>
+
+export interface TestServer extends Server {
+  /** Everything that was logged so far. */
+  readonly log: readonly string[]
+  get(change?: Change, headers?: Record<string, string>): Promise<Response>
+  post(change?: Change, headers?: Record<string, string>): Promise<Response>
+}
+
+/** The first of June 2026, at noon: nothing in a test depends on the day on which it runs. */
+export const NOON = Date.UTC(2026, 5, 1, 12)
+
+/** Accounts with the traits that a request can meet; the demo account is the plain one. */
+export const accounts = [
+  {
+    id: 201722,
+    authenticators: {
+      test: sampleParameters.customerAuthenticator,
+      production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
+    },
+  },
+  { id: 2, authenticators: { test: '2,00000000000000000000000000000002' }, enabled: false },
+  { id: 3, authenticators: { test: '3,00000000000000000000000000000003' }, drm: { playready: false } },
+  { id: 4, authenticators: { test: '4,00000000000000000000000000000004' }, balance: 0 },
+  { id: 5, authenticators: { test: '5,00000000000000000000000000000005' }, balance: 3 },
+]
+
+/**
+ * A server on a free port that this test uses and that stops with it. At the end all that it logged and its metrics
+ * are searched for every secret that it was sent or had answered.
+ */
+export async function startTestServer(t: Test, options: ServerOptions = {}): Promise<TestServer> {
+  const log: string[] = []
+  const logger = pino({ level: 'trace' }, { write: line => void log.push(line) })
+  const server = await startServer({ accounts, now: () => NOON, logger, ...options })
+  const secrets = new SecretRegister()
+  for (const { authenticators } of accounts) Object.values(authenticators).forEach(one => void secrets.add(one))
+
+  t.teardown(async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    await server.close()
+    const told = [...log, metrics].join('\n')
+    if (secrets.isIn(told)) throw new Error('a secret is in the log or the metrics')
+  })
+
+  async function answer(request: Request): Promise<Response> {
+    const response = await fetch(request)
+    const body = await response.clone().text()
+    const { token } = response.ok ? (JSON.parse(body) as { token?: string }) : {}
+    if (token !== undefined) secrets.add(token)
+    return response
+  }
+
+  const url = `${server.url}/hms/pr/token`
+  return {
+    ...server,
+    log,
+    get: (change = {}, headers = {}) => answer(new Request(`${url}?${secrets.noting(form(change))}`, { headers })),
+    post: (change = {}, headers = {}) =>
+      answer(new Request(url, { method: 'POST', body: secrets.noting(form(change)), headers })),
+  }
+}
+
+/** The published sample with a change, as a form or a query. */
+export function form(change: Change = {}): URLSearchParams {
+  const parameters = new URLSearchParams(sampleParameters)
+  for (const [name, value] of Object.entries(change)) {
+    parameters.delete(name)
+    for (const one of value === null ? [] : [value].flat()) parameters.append(name, one)
+  }
+  return parameters
+}
+
+const SECRET_NAMES = /^(?:contentKey|kek|ek|customerAuthenticator)(?:\.\d+)?$/
+
+/** The secrets of one server, and every spelling in which one might get out. */
+class SecretRegister {
+  readonly #spellings = new Set<string>()
+
+  noting(parameters: URLSearchParams): URLSearchParams {
+    for (const [name, value] of parameters) if (SECRET_NAMES.test(name)) this.add(value.replace(/^\d+,/, ''))
+    return parameters
+  }
+
+  add(secret: string): void {
+    // The sample's content key is also its kid, which is no secret.
+    if (secret.length < 16 || secret === sampleParameters.kid) return
+    for (const spelling of [secret, secret.toUpperCase(), encodeURIComponent(secret)]) this.#spellings.add(spelling)
+    if (!/^[0-9a-f]+$/i.test(secret)) return
+    const bytes = Buffer.from(secret, 'hex')
+    for (const spelling of [bytes.toString('base64'), bytes.toString('base64url')]) this.#spellings.add(spelling)
+  }
+
+  isIn(text: string): boolean {
+    return [...this.#spellings].some(spelling => text.includes(spelling))
+  }
+}
+
+/** The body of an error in JSON. */
+export interface ErrorBody {
+  readonly errorCode: number
+  readonly errorMessage: string
+  readonly parameter?: string
+  readonly requestId: string
+}
+
+export async function errorOf(response: Response): Promise<ErrorBody> {
+  return (await response.json()) as ErrorBody // what the tests check is in it
+}
+
+/** The token that an answer carries. */
+export async function tokenOf(response: Response): Promise<string> {
+  const { token } = (await response.json()) as { token: string } // as above
+  return token
+}
