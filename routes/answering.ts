@@ -46,6 +46,8 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
       },
       'answered',
     )
+    // A kept-alive connection whose last answer is out would hold the shutdown up.
+    if (draining) setImmediate(() => app.server.closeIdleConnections())
     next()
   })
 

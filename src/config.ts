@@ -11,12 +11,12 @@ const settings = z.object({
   PORT: wholeNumber(0, 65535).default(8080),
   MODE: oneOf(['emulate']).default('emulate'),
   ENVIRONMENT: oneOf(ENVIRONMENTS).default('test'),
-  PUBLIC_URL: optional(z.string().transform(asHttpUrl)),
+  PUBLIC_URL: optional(asHttpUrl),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: oneOf(['memory:']).default('memory:'),
-  ACCOUNTS_FILE: optional(z.string()),
-  TOKEN_KEYS: optional(z.string().transform(asTokenKeys)),
+  ACCOUNTS_FILE: optional(path => path),
+  TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
   SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
 })
@@ -63,11 +63,10 @@ function oneOf<const T extends readonly string[]>(values: T) {
 }
 
 /** An empty value is no value: that is how `.env.example` shows a variable without a default. */
-function optional<T extends z.ZodType<unknown, string>>(schema: T) {
+function optional<T>(read: (text: string, context: z.RefinementCtx) => T) {
   return z
-    .literal('')
-    .transform(() => undefined)
-    .or(schema)
+    .string()
+    .transform((text, context) => (text === '' ? undefined : read(text, context)))
     .optional()
 }
 

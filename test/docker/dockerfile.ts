@@ -84,7 +84,7 @@ function parseStep(line: string): Step {
   return { instruction, text, flags: Object.fromEntries(named) }
 }
 
-type Instruction = (image: Image, step: Step, build: Build) => void | Promise<unknown>
+type Instruction = (image: Image, step: Step, build: Build) => unknown // a promise where a step takes time
 
 const instructions: Readonly<Record<string, Instruction>> = {
   WORKDIR(image, { text }) {
@@ -101,12 +101,24 @@ const instructions: Readonly<Record<string, Instruction>> = {
     if (!/^\d+:\d+$/.test(text)) throw new Error(`the user must be two numbers: USER ${text}`)
     image.user = text
   },
-  VOLUME: (image, { text }) => void image.volumes.push(text),
-  EXPOSE: (image, { text }) => void image.ports.push(text),
-  HEALTHCHECK: (image, { text }) => void (image.health = execForm(text.replace(/^CMD\s+/, ''))),
-  STOPSIGNAL: (image, { text }) => void (image.stopSignal = text as NodeJS.Signals), // kill() throws at any other
-  ENTRYPOINT: (image, { text }) => void (image.entrypoint = execForm(text)),
-  CMD: (image, { text }) => void (image.command = execForm(text)),
+  VOLUME(image, { text }) {
+    image.volumes.push(text)
+  },
+  EXPOSE(image, { text }) {
+    image.ports.push(text)
+  },
+  HEALTHCHECK(image, { text }) {
+    image.health = execForm(text.replace(/^CMD\s+/, ''))
+  },
+  STOPSIGNAL(image, { text }) {
+    image.stopSignal = text as NodeJS.Signals // kill() throws at any other
+  },
+  ENTRYPOINT(image, { text }) {
+    image.entrypoint = execForm(text)
+  },
+  CMD(image, { text }) {
+    image.command = execForm(text)
+  },
 }
 
 async function startStage({ text }: Step, directory: string, { stages }: Build): Promise<Image> {
@@ -134,12 +146,13 @@ async function startStage({ text }: Step, directory: string, { stages }: Build):
 async function copy(image: Image, { flags: { from, ...others }, text }: Step, build: Build): Promise<void> {
   if (Object.keys(others).length > 0) throw new Error(`a flag that is not known here: COPY ${text}`)
   const paths = text.split(/\s+/)
-  const target = resolve(inRoot(image, image.workdir), inRoot(image, paths.pop() ?? ''))
+  const to = paths.pop() ?? ''
+  const target = resolve(inRoot(image, image.workdir), inRoot(image, to))
   for (const path of paths) {
     const source = from === undefined ? fromContext(path, build) : fromStage(from, path, build)
-    const isFile = (await stat(source)).isFile()
-    // As Docker does: a file goes into a folder, of a folder the content is copied.
-    await cp(source, isFile ? join(target, basename(source)) : target, { recursive: true, verbatimSymlinks: true })
+    // As Docker does: of a folder the content is copied, and a name with / at its end is a folder to copy into.
+    const isInto = to.endsWith('/') && (await stat(source)).isFile()
+    await cp(source, isInto ? join(target, basename(source)) : target, { recursive: true, verbatimSymlinks: true })
   }
 }
 

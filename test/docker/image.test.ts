@@ -56,7 +56,7 @@ t.test('it starts, answers, tells its health and stops', async t => {
   const container = startIn(image, [...image.entrypoint, ...image.command], environment)
   t.teardown(() => container.kill('SIGKILL'))
   const output = outputOf(container)
-  if (!(await becomesReady(container, health))) return t.fail('it never became healthy', { output: output() })
+  if (!(await becomesReady(container, health))) throw new Error(`it never became healthy: ${output()}`)
 
   const query = new URLSearchParams(sampleParameters)
   const answer = await fetch(`http://127.0.0.1:${environment.PORT}/hms/pr/token?${query}`)

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { ConfigError, readConfig, settingNames } from '../src/config.js'
+
+t.test('without settings every one has its documented default', async t => {
+  t.match(readConfig({}), {
+    HOST: '127.0.0.1',
+    PORT: 8080,
+    MODE: 'emulate',
+    ENVIRONMENT: 'test',
+    LOG_LEVEL: 'info',
+    DATA_DIR: './data',
+    DATABASE_URL: 'memory:',
+  })
+})
+
+t.test('all faults are told at once, each with its name and what is allowed', async t => {
+  const wrong = {
+    HOST: '',
+    PORT: '65536',
+    MODE: 'gateway?',
+    ENVIRONMENT: 'staging',
+    PUBLIC_URL: 'drm.example.com',
+    LOG_LEVEL: 'loud',
+    DATABASE_URL: 'mysql://x',
+    TOKEN_KEYS: 'abc',
+    BODY_LIMIT: '1k',
+    SHUTDOWN_TIMEOUT: '-1',
+  }
+  try {
+    readConfig(wrong)
+    t.fail('it was accepted')
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    t.same(
+      error.faults.map(fault => fault.split(' ')[0]),
+      Object.keys(wrong),
+    )
+    t.match(error.message, 'PORT must be a whole number from 0 to 65535')
+    t.match(error.message, 'TOKEN_KEYS must be keys of 64 hexadecimal digits')
+    t.match(error.message, 'PUBLIC_URL must be an http or https URL')
+    t.match(error.message, 'ENVIRONMENT must be one of test, production')
+    t.notMatch(error.message, 'abc', 'a value is not repeated: it may be a secret')
+  }
+})
+
+t.test('a configuration cannot be changed', async t => {
+  const config = readConfig({})
+  t.throws(() => Object.assign(config, { PORT: 1 }), TypeError)
+})
+
+t.test('an empty optional value is no value', async t => {
+  const { PUBLIC_URL, ACCOUNTS_FILE, TOKEN_KEYS } = readConfig({ PUBLIC_URL: '', ACCOUNTS_FILE: '', TOKEN_KEYS: '' })
+  t.same([PUBLIC_URL, ACCOUNTS_FILE, TOKEN_KEYS], [undefined, undefined, undefined])
+})
+
+t.test('.env.example names every setting with its default', async t => {
+  const lines = readFileSync(new URL('../.env.example', import.meta.url), 'utf8').split('\n')
+  const example = Object.fromEntries(
+    lines.flatMap(line => (/^[A-Z_]+=/.test(line) ? [line.split(/=(.*)/s).slice(0, 2)] : [])),
+  )
+  t.same(Object.keys(example).sort(), [...settingNames].sort())
+  t.same(readConfig(example), readConfig({}))
+})

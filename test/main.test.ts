@@ -1,0 +1,123 @@
+import { exec } from 'node:child_process'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { form, tokenOf } from './harness.js'
+import { runCommand, startCommand } from './process.js'
+
+const listening = /on (http:\/\/127\.0\.0\.1:\d+)/
+
+t.test('the first start shows where it listens, who may ask, and a command that works when pasted', async t => {
+  t.testdir()
+  const server = startCommand(t, ['serve'], { PORT: '0' })
+  const [, curl = ''] = await server.printed(/^ *(curl '.*')$/m)
+  t.match(server.output(), '201722,1ad8eed133edf43cbcc185f0236828ae')
+  t.match(server.output(), '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213')
+  const { stdout } = await promisify(exec)(curl)
+  t.match(JSON.parse(stdout), { token: /^[\w-]{171}$/ })
+
+  const keyFile = join(t.testdirName, 'data', 'token.keys')
+  t.equal(statSync(keyFile).mode & 0o777, 0o600, 'the key that was made is for its owner alone')
+  t.match(readFileSync(keyFile, 'utf8'), /^[0-9a-f]{64}\n$/)
+  server.child.kill('SIGTERM')
+  t.equal((await server.ended).code, 0)
+  t.notMatch(server.output(), readFileSync(keyFile, 'utf8').trim(), 'the key is not printed')
+})
+
+t.test('tokens of an earlier run stay valid', async t => {
+  t.testdir()
+  let token = ''
+  for (const run of ['first', 'second']) {
+    const server = startCommand(t, ['serve', '--port', '0'])
+    const [, url] = await server.printed(listening)
+    if (run === 'first') token = await tokenOf(await fetch(`${url}/hms/pr/token?${form()}`))
+    server.child.kill('SIGTERM')
+    await server.ended
+  }
+  const { code, stdout } = await runCommand(t, ['inspect', token])
+  t.equal(code, 0)
+  t.match(JSON.parse(stdout), { customerId: 201722 })
+})
+
+t.test('SIGTERM drains: what is under way is answered, what is new is refused', async t => {
+  t.testdir()
+  const server = startCommand(t, ['serve'], { PORT: '0' })
+  const [, url = ''] = await server.printed(listening)
+  const body = form().toString()
+  const [begin, end] = [body.slice(0, 20), body.slice(20)]
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  let answer = ''
+  socket.on('data', chunk => {
+    answer += chunk
+  })
+  socket.write(
+    `POST /hms/pr/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+  )
+  // The server answers 100 Continue when the request has reached it.
+  await new Promise(resolve => socket.once('data', resolve))
+  socket.write(begin)
+
+  server.child.kill('SIGTERM')
+  await server.printed(/"draining"/)
+  await t.rejects(refusedConnection(Number(port)), { code: 'ECONNREFUSED' })
+  const closed = new Promise(resolve => socket.once('close', resolve))
+  socket.write(end)
+  await closed
+  t.match(answer, /HTTP\/1\.1 200 OK.*"token":"/s)
+  const { code, stdout } = await server.ended
+  t.equal(code, 0)
+  t.match(stdout, '"msg":"stopped"')
+})
+
+t.test('a wrong configuration: all faults at once, exit code 1', async t => {
+  t.testdir()
+  const { code, stderr } = await runCommand(t, ['serve'], { PORT: 'http', LOG_LEVEL: 'loud', TOKEN_KEYS: 'secret' })
+  t.equal(code, 1)
+  t.match(stderr, /PORT must be a whole number.*LOG_LEVEL must be one of.*TOKEN_KEYS must be keys/s)
+  t.notMatch(stderr, 'secret')
+})
+
+t.test('what keeps it from starting is said, exit code 1', async t => {
+  t.testdir({ data: { 'token.keys': 'not a key\n' } })
+  t.match(await runCommand(t, ['serve'], { PORT: '0' }), { code: 1, stderr: /token\.keys must hold keys of 64/ })
+
+  const server = startCommand(t, ['serve'], { PORT: '0', DATA_DIR: '' })
+  const [, url = ''] = await server.printed(listening)
+  const taken = await runCommand(t, ['serve'], { PORT: new URL(url).port, DATA_DIR: '' })
+  t.match(taken, { code: 1, stderr: /Could not start: .*EADDRINUSE/ })
+})
+
+t.test('a .env file sets what the environment does not', async t => {
+  t.testdir({ '.env': 'PORT=0\nENVIRONMENT=production\nDATA_DIR=\nLOG_LEVEL=info\n' })
+  const server = startCommand(t, ['serve'], { LOG_LEVEL: 'silent' })
+  const [, url = ''] = await server.printed(listening)
+  const answer = await fetch(`${url}/hms/pr/token?${form()}`)
+  t.equal(answer.status, 401, 'the test authenticator is not valid in production')
+  server.child.kill('SIGTERM')
+  t.notMatch((await server.ended).stdout, '"msg"', 'silent')
+})
+
+t.test('an accounts file instead of the demo account', async t => {
+  t.testdir()
+  const file = join(t.testdirName, 'accounts.json')
+  const authenticator = '9,0123456789abcdef0123456789abcdef'
+  writeFileSync(file, JSON.stringify({ accounts: [{ id: 9, authenticators: { test: authenticator } }] }))
+  const server = startCommand(t, ['serve'], { PORT: '0', ACCOUNTS_FILE: file })
+  const [, url] = await server.printed(/"url":"([^"]+)"/)
+  t.equal((await fetch(`${url}/hms/pr/token?${form({ customerAuthenticator: authenticator })}`)).status, 200)
+  server.child.kill('SIGTERM')
+  t.notMatch((await server.ended).stdout, authenticator)
+})
+
+function refusedConnection(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve()
+    })
+    socket.on('error', reject)
+  })
+}

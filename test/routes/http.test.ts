@@ -1,0 +1,120 @@
+import { connect } from 'node:net'
+import t from 'tap'
+import { errorOf, form, startTestServer } from '../harness.js'
+
+t.test('what HTTP itself refuses is told in the form that was asked for', async t => {
+  const server = await startTestServer(t, { settings: { BODY_LIMIT: 2048 } })
+  const url = `${server.url}/hms/pr/token`
+  const cases: { title: string; url: string; init?: RequestInit; status: number; allow?: string }[] = [
+    { title: 'a wrong path', url: `${server.url}/hms/pr/tokens`, status: 404 },
+    { title: 'the root', url: `${server.url}/`, status: 404 },
+    { title: 'PUT', url, init: { method: 'PUT', body: form({ errorFormat: null }) }, status: 405, allow: 'GET, POST' },
+    { title: 'DELETE', url, init: { method: 'DELETE' }, status: 405, allow: 'GET, POST' },
+    {
+      title: 'POST to a page that is read only',
+      url: `${server.url}/metrics`,
+      init: { method: 'POST' },
+      status: 405,
+      allow: 'GET',
+    },
+    {
+      title: 'a JSON body',
+      url,
+      init: { method: 'POST', body: '{}', headers: { 'content-type': 'application/json' } },
+      status: 415,
+    },
+    {
+      title: 'a malformed content type',
+      url,
+      init: { method: 'POST', body: 'a=b', headers: { 'content-type': 'nonsense' } },
+      status: 415,
+    },
+    {
+      title: 'a body over the limit',
+      url,
+      init: { method: 'POST', body: form({ errorFormat: null, cookie: 'x'.repeat(3000) }) },
+      status: 413,
+    },
+    { title: 'a path that is no URL', url: `${server.url}/%zz`, status: 400 },
+  ]
+  for (const { title, url, init, status, allow } of cases) {
+    const asJson = await fetch(`${url}?errorFormat=json`, init)
+    t.equal(asJson.status, status, title)
+    t.equal(asJson.headers.get('content-type'), 'application/json')
+    t.equal(asJson.headers.get('allow'), allow ?? null)
+    t.equal(asJson.headers.get('cache-control'), 'no-store')
+    const error = await errorOf(asJson)
+    t.equal(error.errorCode, status)
+    t.equal(error.requestId, asJson.headers.get('x-request-id'))
+
+    const asHtml = await fetch(url, init)
+    t.equal(asHtml.status, status)
+    t.equal(asHtml.headers.get('content-type'), 'text/html; charset=utf-8')
+    t.match(await asHtml.text(), new RegExp(`<!doctype html>.*${status}.*${asHtml.headers.get('x-request-id')}`, 's'))
+  }
+})
+
+t.test('a HEAD request costs no token', async t => {
+  const server = await startTestServer(t)
+  const head = await fetch(`${server.url}/hms/pr/token?${form()}`, { method: 'HEAD' })
+  t.match(head, { status: 405 })
+  t.equal((await fetch(`${server.url}/healthz`, { method: 'HEAD' })).status, 200)
+})
+
+t.test('the HTML error escapes all that came from the request', async t => {
+  const server = await startTestServer(t)
+  const evil = `<script>alert("1")</script>'&`
+  const page = await (await server.get({ errorFormat: evil })).text()
+  t.notMatch(page, '<script>')
+  t.match(page, '&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&#39;&amp;')
+  const response = await server.get({ errorFormat: null, kid: 'short' })
+  t.equal(response.headers.get('content-type'), 'text/html; charset=utf-8', 'HTML is the default')
+  t.match(response.headers.get('content-security-policy'), "default-src 'none'")
+  t.match(await response.text(), /-4020.*kid must be 32 hexadecimal characters long/s)
+})
+
+t.test('the error format is found in the body, too', async t => {
+  const server = await startTestServer(t)
+  t.match(await errorOf(await server.post({ kid: null })), { errorCode: -4018 })
+  const contradiction = await fetch(`${server.url}/hms/pr/token?errorFormat=html`, { method: 'POST', body: form() })
+  t.match(await contradiction.text(), /-3004/)
+})
+
+t.test('bytes that are not HTTP are answered and the server goes on', async t => {
+  const server = await startTestServer(t)
+  for (const [bytes, status] of [
+    ['\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 400],
+    ['GET /hms/pr/token HTTP/9.9\r\n\r\n', 400],
+    [`GET /hms/pr/token?${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431],
+    ['GET /hms/pr/token HTTP/1.1\r\n\r\n', 400],
+  ] as const)
+    t.match(await exchange(server.url, bytes), new RegExp(`^HTTP/1.1 ${status} `), JSON.stringify(bytes.slice(0, 30)))
+  t.equal((await server.get()).status, 200)
+})
+
+t.test('a request is one log line, with its id and without its query', async t => {
+  const server = await startTestServer(t)
+  const response = await server.get({ kid: 'x' }, { 'x-request-id': 'find-me' })
+  t.equal(response.status, 400)
+  const lines = server.log.map(line => JSON.parse(line) as object).filter(line => 'requestId' in line)
+  t.match(lines, [{ requestId: 'find-me', method: 'GET', route: '/hms/pr/token', status: 400, errorCode: -4020 }])
+  await fetch(`${server.url}/hms/pr/1ad8eed133edf43cbcc185f0236828ae?x=1`)
+  t.match(
+    JSON.parse(server.log.at(-1) ?? ''),
+    { status: 404, path: '/hms/pr/…' },
+    'a path may hold a secret by mistake',
+  )
+})
+
+function exchange(url: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(url)
+  return new Promise((resolve, reject) => {
+    let answer = ''
+    const socket = connect(Number(port), hostname, () => socket.end(bytes, 'latin1'))
+    socket.on('data', chunk => {
+      answer += chunk
+    })
+    socket.on('close', () => resolve(answer))
+    socket.on('error', reject)
+  })
+}

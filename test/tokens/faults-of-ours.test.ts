@@ -1,0 +1,73 @@
+import { pino } from 'pino'
+import t from 'tap'
+import { readAccounts } from '../../src/accounts/seeds.js'
+import { type AppParts, buildApp } from '../../src/app.js'
+import { readConfig } from '../../src/config.js'
+import { pooledRandomness } from '../../src/randomness.js'
+import { TokenVault } from '../../src/tokens/vault.js'
+import { accounts, form, NOON } from '../harness.js'
+
+const random = pooledRandomness()
+const secret = 'a secret in the text of an error'
+
+async function appWith(parts: Partial<AppParts>) {
+  const log: string[] = []
+  const app = await buildApp({
+    config: readConfig({}),
+    accounts: readAccounts({ accounts }, 'the test'),
+    vault: new TokenVault([random(32)], random),
+    logger: pino({}, { write: line => void log.push(line) }),
+    now: () => NOON,
+    random,
+    ...parts,
+  })
+  t.teardown(() => app.close())
+  return { log, ask: (change = {}) => app.inject(`/hms/pr/token?${form(change)}`) }
+}
+
+t.test('a ledger that fails is -2030 with 503, and nothing of its error is told', async t => {
+  const ledger = { recordIssue: () => Promise.reject(new Error(secret)) }
+  const { ask, log } = await appWith({ ledger })
+  const answer = await ask()
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json(), { errorCode: -2030, errorMessage: /^ExpressPlay Admin error: / })
+  t.notMatch(answer.body + log.join(), secret)
+  t.match(log.join(), '"msg":"failed"', 'the log says where it failed')
+})
+
+t.test('a key storage that cannot be reached is -4019 with 503', async t => {
+  const keyStorage = { findWrapped: () => Promise.reject(new Error(secret)) }
+  const { ask } = await appWith({ keyStorage })
+  const answer = await ask({ contentKey: null, kek: '000102030405060708090a0b0c0d0e0f' })
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json(), { errorCode: -4019 })
+})
+
+t.test('a key that is stored is taken from the storage', async t => {
+  const wrapped = Buffer.from('1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5', 'hex')
+  const asked: unknown[] = []
+  const keyStorage = {
+    findWrapped: async (...question: unknown[]) => {
+      asked.push(question)
+      return wrapped
+    },
+  }
+  const { ask } = await appWith({ keyStorage })
+  const right = await ask({ contentKey: null, kid: '^kid1', kek: '000102030405060708090a0b0c0d0e0f' })
+  t.equal(right.statusCode, 200)
+  t.same(asked, [[{ customerId: 201722, environment: 'test' }, '80ea8bc8a58f990ad1f76bc665b30bfa']])
+  const wrong = await ask({ contentKey: null, kek: '100102030405060708090a0b0c0d0e0f' })
+  t.match(wrong.json(), { errorCode: -4019 })
+  t.equal(wrong.statusCode, 400)
+})
+
+t.test('an unforeseen error is a 500 with a request id and no more', async t => {
+  const vault = new TokenVault([random(32)], () => {
+    throw new Error(secret)
+  })
+  const { ask, log } = await appWith({ vault })
+  const answer = await ask()
+  t.equal(answer.statusCode, 500)
+  t.match(answer.json(), { errorCode: 500, errorMessage: 'Internal server error', requestId: String })
+  t.notMatch(answer.body + log.join(), secret)
+})
