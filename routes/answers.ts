@@ -28,7 +28,7 @@ export function sendAs(reply: FastifyReply, contentType: string, text: string): 
 export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
   const { status, code, message, parameter } = refusal
   reply.refusal = refusal
-  reply.code(status)
+  reply.code(status).header('x-content-type-options', 'nosniff')
   const answer: ErrorAnswer = {
     errorCode: code,
     errorMessage: message,

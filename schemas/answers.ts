@@ -5,11 +5,11 @@ export const tokenAnswer = z
   .object({
     licenseAcquisitionUrl: z.string().meta({
       description: 'Where the player sends its licence request, together with the token.',
-      example: 'https://pr.test.expressplay.com/playready/RightsManager.asmx',
+      examples: ['https://pr.test.expressplay.com/playready/RightsManager.asmx'],
     }),
-    token: z.string().meta({ description: 'Opaque; base64url without padding.', example: 'AQADE_sAAAAAAAB0…' }),
+    token: z.string().meta({ description: 'Opaque; base64url without padding.', examples: ['AQADE_sAAAAAAAB0…'] }),
   })
-  .meta({ id: 'TokenAnswer', description: 'An issued token.' })
+  .meta({ description: 'An issued token.' })
 
 export const errorAnswer = z
   .object({
@@ -18,7 +18,7 @@ export const errorAnswer = z
     parameter: z.string().optional().meta({ description: 'The parameter at fault.' }),
     requestId: z.string().meta({ description: 'Also in the header `x-request-id`, and in the log.' }),
   })
-  .meta({ id: 'ErrorAnswer', description: 'An error, as JSON.' })
+  .meta({ description: 'An error, as JSON.' })
 
 export type TokenAnswer = z.output<typeof tokenAnswer>
 export type ErrorAnswer = z.output<typeof errorAnswer>

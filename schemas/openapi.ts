@@ -183,17 +183,17 @@ const shownByDefault: ReadonlySet<string> = new Set([
 ])
 
 /** What is required always. Several keys give `kid.N` instead of `kid`, but the form for one key is what is shown. */
-function isRequired(schema: z.ZodType): boolean {
+export function isRequired(schema: z.ZodType): boolean {
   return !schema.safeParse(undefined).success
 }
 
-function parameterSchema(schema: z.ZodType): Json {
+export function parameterSchema(schema: z.ZodType): Json {
   const { description, example, 'x-error-code': code, ...rules } = jsonSchema(schema)
   return rules
 }
 
 function jsonSchema(schema: z.ZodType): Json {
-  const { $schema, id, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return rest
 }
 

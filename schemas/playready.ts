@@ -8,10 +8,7 @@ const PERSISTENT = '00000001'
 export function playreadyParameters(now: Now) {
   return {
     rightsType: parameter(
-      z
-        .string(rule(-2020))
-        .min(1, rule(-2020))
-        .pipe(z.enum(['BuyToOwn', 'Rental'], rule(-2021))),
+      z.enum(['BuyToOwn', 'Rental'], { error: ({ input }) => (input ? rule(-2021) : rule(-2020)).error }),
       { description: 'What the viewer gets.', example: 'BuyToOwn', 'x-error-code': -2021 },
     ),
     generalFlags: parameter(z.enum(['00000000', PERSISTENT], rule(-5003)).default('00000000'), {

@@ -78,4 +78,19 @@ program
     process.exitCode = await checkHealth()
   })
 
+program
+  .command('openapi')
+  .description('print the OpenAPI document of the service, for client generators')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ expressplay-token-backend openapi > openapi.json
+  $ npx openapi-typescript openapi.json -o client.d.ts`,
+  )
+  .action(async () => {
+    const { openApiDocument } = await import('../schemas/openapi.js')
+    process.stdout.write(`${JSON.stringify(openApiDocument(packageVersion()), null, 2)}\n`)
+  })
+
 await program.parseAsync()

@@ -76,7 +76,7 @@ t.test('health tells whether the server of these settings is ready', async t => 
 
 t.test('every command has a help with examples', async t => {
   t.testdir()
-  for (const command of ['serve', 'token', 'inspect']) {
+  for (const command of ['serve', 'token', 'inspect', 'openapi']) {
     const { code, stdout } = await runCommand(t, [command, '--help'])
     t.equal(code, 0)
     t.match(stdout, /Examples:\n {2}\$ expressplay-token-backend/)
