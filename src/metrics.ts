@@ -33,10 +33,17 @@ export class Metrics {
   }
 
   // Looking a label set up costs more than counting, and there are few of them.
+  readonly #issuedBy = new Map<string, Counter.Internal>()
   readonly #durations = new Map<string, Histogram.Internal<'route' | 'status'>>()
 
   tokenIssued(drm: Drm, environment: Environment): void {
-    this.#issued.inc({ drm, environment })
+    const name = `${drm} ${environment}`
+    let issued = this.#issuedBy.get(name)
+    if (issued === undefined) {
+      issued = this.#issued.labels(drm, environment)
+      this.#issuedBy.set(name, issued)
+    }
+    issued.inc()
   }
 
   tokenRefused(drm: Drm, code: number): void {

@@ -1,21 +1,34 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Draws random bytes. Injected, so that a test can know them. */
-export type Randomness = (bytes: number) => Buffer
+/** Fills bytes with random ones. Injected, so that a test can know them. */
+export type Randomness = (target: Uint8Array) => void
 
 const POOL_BYTES = 8192
 
-/** Bytes from a pool: one call to the system's generator serves hundreds of tokens. */
+/** Random bytes from a pool: one call to the system's generator serves hundreds of tokens. No byte is used twice. */
 export function pooledRandomness(): Randomness {
-  let pool = Buffer.alloc(0)
-  let used = 0
-  return bytes => {
-    if (used + bytes > pool.length) {
-      // A new pool, never a refill: slices of the old one may still be in use.
-      pool = randomFillSync(Buffer.allocUnsafeSlow(Math.max(POOL_BYTES, bytes)))
+  const pool = new Uint8Array(POOL_BYTES)
+  let used = POOL_BYTES
+  return target => {
+    if (target.length > POOL_BYTES) {
+      randomFillSync(target)
+      return
+    }
+    if (used + target.length > POOL_BYTES) {
+      randomFillSync(pool)
       used = 0
     }
-    used += bytes
-    return pool.subarray(used - bytes, used)
+    // A loop in the language: for a few bytes cheaper than a view and a native copy.
+    for (let index = 0; index < target.length; index += 1) {
+      target[index] = pool[used] ?? 0
+      pool[used] = 0
+      used += 1
+    }
   }
+}
+
+export function randomBytes(random: Randomness, length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  random(bytes)
+  return bytes
 }

@@ -1,6 +1,6 @@
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
-import type { Randomness } from '../randomness.js'
+import { type Randomness, randomBytes } from '../randomness.js'
 import type { Account, Accounts } from './accounts.js'
 import { authenticatorHasher, customerIdOf, isSameHash } from './authenticators.js'
 
@@ -10,7 +10,7 @@ export class MemoryAccounts implements Accounts {
   readonly #hash: (authenticator: string) => Buffer
 
   constructor(seeds: readonly AccountSeed[], random: Randomness) {
-    this.#hash = authenticatorHasher(Buffer.from(random(32)))
+    this.#hash = authenticatorHasher(randomBytes(random, 32))
     for (const { authenticators, balance, ...account } of seeds) {
       const hashes = new Map<Environment, Buffer>()
       for (const environment of ENVIRONMENTS) {

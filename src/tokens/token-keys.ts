@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Randomness } from '../randomness.js'
+import { type Randomness, randomBytes } from '../randomness.js'
 import type { TokenKeys } from './vault.js'
 
 /**
@@ -8,12 +8,12 @@ import type { TokenKeys } from './vault.js'
  * directory the key lives as long as the process.
  */
 export function keptTokenKeys(dataDirectory: string, random: Randomness): TokenKeys {
-  if (dataDirectory === '') return [Buffer.from(random(32))]
+  if (dataDirectory === '') return [randomBytes(random, 32)]
   const path = keyFile(dataDirectory)
   mkdirSync(dataDirectory, { recursive: true })
   try {
     // Exclusively: of two processes that start at once one makes the key and the other reads it.
-    writeFileSync(path, `${random(32).toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
+    writeFileSync(path, `${randomBytes(random, 32).toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
   }

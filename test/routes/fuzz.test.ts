@@ -6,7 +6,7 @@ import { readAccounts } from '../../src/accounts/seeds.js'
 import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness, randomBytes } from '../../src/randomness.js'
 import { sampleParameters } from '../../src/sample.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, NOON } from '../harness.js'
@@ -114,7 +114,7 @@ t.test(`${REQUESTS} generated requests: a documented answer to each, and nothing
   const app = await buildApp({
     config: readConfig({}),
     accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([random(32)], random),
+    vault: new TokenVault([randomBytes(random, 32)], random),
     logger: pino({ level: 'silent' }),
     now: () => NOON,
     random,

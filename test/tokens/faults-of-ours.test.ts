@@ -3,7 +3,7 @@ import t from 'tap'
 import { readAccounts } from '../../src/accounts/seeds.js'
 import { type AppParts, buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness, randomBytes } from '../../src/randomness.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, form, NOON } from '../harness.js'
 
@@ -15,7 +15,7 @@ async function appWith(parts: Partial<AppParts>) {
   const app = await buildApp({
     config: readConfig({}),
     accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([random(32)], random),
+    vault: new TokenVault([randomBytes(random, 32)], random),
     logger: pino({}, { write: line => void log.push(line) }),
     now: () => NOON,
     random,
@@ -62,7 +62,7 @@ t.test('a key that is stored is taken from the storage', async t => {
 })
 
 t.test('an unforeseen error is a 500 with a request id and no more', async t => {
-  const vault = new TokenVault([random(32)], () => {
+  const vault = new TokenVault([randomBytes(random, 32)], () => {
     throw new Error(secret)
   })
   const { ask, log } = await appWith({ vault })

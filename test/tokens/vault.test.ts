@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness, randomBytes } from '../../src/randomness.js'
 import { openToken } from '../../src/tokens/open.js'
 import { type TokenKeys, TokenVault } from '../../src/tokens/vault.js'
 import { form, startTestServer, tokenOf } from '../harness.js'
@@ -68,7 +68,7 @@ t.test('keys rotate: the first seals, all open', async t => {
 t.test('contents of any length are sealed and opened', async t => {
   const vault = vaultOf(first)
   for (const length of [0, 1, 76, 77, 76, 5000, 76]) {
-    const content = random(length)
+    const content = randomBytes(random, length)
     const { token, id } = vault.seal(0xffffffff, content)
     t.match(vault.open(token), { customerId: 0xffffffff, id, content }, `${length} bytes`)
   }
@@ -82,7 +82,7 @@ t.test('a sealed text that is no token content is an error of ours, not a token'
 
 t.test('a long token carries a long payload, whole', async t => {
   const server = await startTestServer(t)
-  const payload = random(20_000).toString('base64')
+  const payload = randomBytes(random, 20_000).toString('base64')
   const token = await tokenOf(await server.post({ extensionType: 'abcd', extensionPayload: payload }))
   const opened = server.openToken(token)
   t.equal(opened?.keys[0]?.policy.extensionPayload?.toString('base64'), payload)
