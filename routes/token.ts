@@ -40,6 +40,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
   app.route<{ Querystring: RawParameters; Body: RawParameters | undefined }>({
     method: ['GET', 'POST'],
     url: '/hms/pr/token',
+    exposeHeadRoute: false, // it would cost a token
     handler: answer,
     onError: async (_request, _reply, error: Error) => {
       if (error instanceof TokenError) metrics.tokenRefused('playready', error.code)

@@ -123,14 +123,15 @@ function parameterObjects(): Json[] {
 
 function objectOf(name: string, schema: z.ZodType): Json {
   const { description, example } = metaOf(schema)
-  const shown = shownByDefault.has(name)
+  // The docs page fills every example in when a request is tried, so only what belongs together has one.
+  const isShown = shownByDefault.has(name)
   return {
     name,
     in: 'query',
     required: isRequired(schema),
-    description,
+    description: isShown ? description : `${description} For example \`${example}\`.`,
     schema: parameterSchema(schema),
-    ...(shown ? { example } : { examples: { sample: { value: example } } }),
+    ...(isShown ? { example } : {}),
   }
 }
 

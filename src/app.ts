@@ -2,6 +2,7 @@ import formbody from '@fastify/formbody'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { answering, refuseBadUrl } from '../routes/answering.js'
+import { refuseBadHttp } from '../routes/bad-http.js'
 import { docsRoutes } from '../routes/docs.js'
 import { operationsRoutes } from '../routes/operations.js'
 import { tokenRoutes } from '../routes/token.js'
@@ -56,17 +57,17 @@ export async function buildApp({ config, accounts: seeds, vault, logger, now, ra
   return app
 }
 
-/** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies, HEAD that would cost a token. */
+/** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies. */
 function httpServer(config: Config, random: Randomness, logger: Logger): FastifyInstance {
   const app = fastify({
     logger: false,
     genReqId: requestIds(random),
     bodyLimit: config.BODY_LIMIT,
-    exposeHeadRoutes: false,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     frameworkErrors: refuseBadUrl(logger),
+    clientErrorHandler: refuseBadHttp(requestIds(random)),
   })
   app.removeAllContentTypeParsers()
   return app

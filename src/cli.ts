@@ -2,6 +2,9 @@
 import { Command } from 'commander'
 import { packageVersion } from './version.js'
 
+// A reader that has seen enough (`… | head`) ends the command, and is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
 const program = new Command('expressplay-token-backend')
   .description('A token backend compatible with ExpressPlay: PlayReady licence tokens, emulated in one process.')
   .version(packageVersion())
@@ -33,7 +36,7 @@ program
   .command('token')
   .description('ask a server for a token and print its answer')
   .argument('[parameters...]', 'parameters as name=value; without any, the published sample for the demo account')
-  .option('-u, --url <url>', 'the server', 'http://127.0.0.1:8080')
+  .option('-u, --url <url>', 'the server; without it the one that these settings would start')
   .option('--post', 'send them as a form, not in the query')
   .addHelpText(
     'after',
@@ -46,7 +49,7 @@ Examples:
 Parameters that you give replace those of the sample; name= (empty) sends an empty value, name alone leaves it out.
 Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no answer.`,
   )
-  .action(async (parameters: string[], options: { url: string; post?: true }) => {
+  .action(async (parameters: string[], options: { url?: string; post?: true }) => {
     const { printToken } = await import('./commands/token.js')
     process.exitCode = await printToken(parameters, options)
   })

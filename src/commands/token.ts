@@ -1,10 +1,12 @@
 import { sampleParameters } from '../sample.js'
+import { localUrl } from './local-url.js'
 
 /** Asks for a token and prints the answer. The exit code: 0 issued, 1 refused, 2 no answer. */
-export async function printToken(given: readonly string[], options: { url: string; post?: true }): Promise<number> {
+export async function printToken(given: readonly string[], options: { url?: string; post?: true }): Promise<number> {
   const parameters = withSample(given)
+  const server = options.url ?? localUrl()
   try {
-    const url = new URL('/hms/pr/token', options.url)
+    const url = new URL('/hms/pr/token', server)
     const answer = options.post
       ? await fetch(url, { method: 'POST', body: parameters })
       : await fetch(Object.assign(url, { search: parameters.toString() }))
@@ -15,7 +17,7 @@ export async function printToken(given: readonly string[], options: { url: strin
   } catch (error) {
     // The message alone: the cause names the address, and a URL would show the authenticator.
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : 'the URL is wrong'
-    process.stderr.write(`No answer from ${options.url}: ${cause}\n`)
+    process.stderr.write(`No answer from ${server}: ${cause}\n`)
     return 2
   }
 }

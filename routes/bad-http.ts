@@ -1,0 +1,30 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { errorPage } from './error-page.js'
+
+const REFUSALS: Readonly<Record<string, readonly [status: number, reason: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+}
+
+/** Answers bytes that are no HTTP request: there is no request to read an error format from, so in HTML. */
+export function refuseBadHttp(newRequestId: (request: Pick<IncomingMessage, 'headers'>) => string) {
+  return (error: { code?: string }, socket: Socket): void => {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const [status, reason] = REFUSALS[error.code ?? ''] ?? [400, 'Bad Request']
+    const requestId = newRequestId({ headers: {} })
+    const page = errorPage({ errorCode: status, errorMessage: reason, requestId })
+    const head = [
+      `HTTP/1.1 ${status} ${reason}`,
+      'content-type: text/html; charset=utf-8',
+      `content-length: ${Buffer.byteLength(page)}`,
+      'cache-control: no-store',
+      `x-request-id: ${requestId}`,
+      'connection: close',
+    ]
+    socket.end(`${head.join('\r\n')}\r\n\r\n${page}`)
+  }
+}
