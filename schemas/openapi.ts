@@ -144,6 +144,7 @@ const numberedParameters = {
   description:
     'For several keys in one token every licence parameter may carry `.N`: `kid.0`, `contentKey.0`, `kid.1`, … up to 16 keys. A bare parameter then applies to all keys that have none of their own.',
   schema: { type: 'object', additionalProperties: { type: 'string' } },
+  example: {},
 }
 
 function formSchema(): Json {
