@@ -60,12 +60,11 @@ export function parseDockerfile(content: string): Step[] {
 
 /** Starts a command as the container would: as the image's user, with its environment and nothing of ours. */
 export function startIn(image: Image, command: readonly string[], environment: Record<string, string>): ChildProcess {
-  const [program, ...parameters] = command.map(part => inRoot(image, part))
   const [uid, gid] = image.user.split(':').map(Number)
   const values = Object.entries(image.environment).map(([name, value]) => [name, inRoot(image, value)])
-  return spawn(program ?? '', parameters, {
+  const clean = cleanly({ PATH: searchPath(image), ...Object.fromEntries(values), ...environment })
+  return spawn(clean.program, [...clean.parameters, ...command.map(part => inRoot(image, part))], {
     cwd: inRoot(image, image.workdir),
-    env: { PATH: searchPath(image), ...Object.fromEntries(values), ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(isRoot && uid !== undefined && gid !== undefined ? { uid, gid } : {}), // only root can become another user
   })
@@ -170,8 +169,14 @@ function fromStage(name: string, path: string, { stages }: Build): string {
 async function runStep(image: Image, { text }: Step): Promise<void> {
   if (/(^|[\s=>'"])[/~]/.test(text)) throw new Error(`an absolute path would reach this machine: RUN ${text}`)
   if (!isRoot && text.startsWith('chown ')) return // all files are ours, and so is the process that will use them
-  const env = { ...registryAccess(), ...image.environment, PATH: searchPath(image) }
-  await run('/bin/sh', ['-c', text], { cwd: inRoot(image, image.workdir), env, maxBuffer: 64 * 1024 * 1024 })
+  const clean = cleanly({ ...registryAccess(), ...image.environment, PATH: searchPath(image) })
+  await run(clean.program, [...clean.parameters, '/bin/sh', '-c', text], { cwd: inRoot(image, image.workdir) })
+}
+
+/** `env -i`, as the option `env` of spawn is not enough: tap adds its own hooks there, and they write files. */
+function cleanly(environment: NodeJS.ProcessEnv): { program: string; parameters: string[] } {
+  const pairs = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
+  return { program: '/usr/bin/env', parameters: ['-i', ...pairs] }
 }
 
 /** What npm needs of this machine to reach the registry; the rest of our environment (tap's, npm's) stays outside. */
