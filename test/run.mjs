@@ -11,5 +11,6 @@ const { status } = spawnSync('tap', args, { stdio: 'inherit', shell: process.pla
 const totals = /^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(readFileSync(report, 'utf8'))
 const [, passed = '0', failed = '0'] = totals ?? []
 const isGreen = status === 0 && totals !== null && failed === '0' && passed !== '0'
-process.stdout.write(`${passed} passed, ${isGreen || failed !== '0' ? failed : '1'} failed\n`)
+// On a line of its own, whatever the reporter left open.
+process.stdout.write(`\n${passed} passed, ${isGreen || failed !== '0' ? failed : '1'} failed\n`)
 process.exitCode = isGreen ? 0 : 1
