@@ -25,6 +25,8 @@ export function refuseBadHttp(newRequestId: (request: Pick<IncomingMessage, 'hea
       `x-request-id: ${requestId}`,
       'connection: close',
     ]
-    socket.end(`${head.join('\r\n')}\r\n\r\n${page}`)
+    socket.write(`${head.join('\r\n')}\r\n\r\n${page}`)
+    // Nothing that still comes can be understood, and a peer that does not hang up must not hold the socket.
+    socket.destroy()
   }
 }

@@ -1,5 +1,5 @@
 import { exec } from 'node:child_process'
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -24,6 +24,19 @@ t.test('the first start shows where it listens, who may ask, and a command that 
   server.child.kill('SIGTERM')
   t.equal((await server.ended).code, 0)
   t.notMatch(server.output(), readFileSync(keyFile, 'utf8').trim(), 'the key is not printed')
+})
+
+t.test('of processes that start at once one makes the key and all use it', async t => {
+  t.testdir()
+  const servers = Array.from({ length: 4 }, () => startCommand(t, ['serve', '--port', '0']))
+  const tokens = await Promise.all(
+    servers.map(async server => {
+      const [, url] = await server.printed(listening)
+      return tokenOf(await fetch(`${url}/hms/pr/token?${form()}`))
+    }),
+  )
+  for (const token of tokens) t.match(await runCommand(t, ['inspect', token]), { code: 0 })
+  t.same(readdirSync(join(t.testdirName, 'data')), ['token.keys'])
 })
 
 t.test('tokens of an earlier run stay valid', async t => {

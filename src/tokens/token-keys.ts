@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Randomness, randomBytes } from '../randomness.js'
 import type { TokenKeys } from './vault.js'
@@ -11,13 +11,21 @@ export function keptTokenKeys(dataDirectory: string, random: Randomness): TokenK
   if (dataDirectory === '') return [randomBytes(random, 32)]
   const path = keyFile(dataDirectory)
   mkdirSync(dataDirectory, { recursive: true })
+  if (!existsSync(path)) makeKeyFile(path, randomBytes(random, 32))
+  return readTokenKeys(dataDirectory)
+}
+
+/** Whole or not at all: of processes that start at once one makes the key, and the others read what it wrote. */
+function makeKeyFile(path: string, key: Buffer): void {
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, `${key.toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
   try {
-    // Exclusively: of two processes that start at once one makes the key and the other reads it.
-    writeFileSync(path, `${randomBytes(random, 32).toString('hex')}\n`, { flag: 'wx', mode: 0o600 })
+    linkSync(draft, path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  } finally {
+    unlinkSync(draft)
   }
-  return readTokenKeys(dataDirectory)
 }
 
 /** The keys that a server keeps in its data directory. */
