@@ -1,7 +1,8 @@
+import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Logger } from 'pino'
-import { TokenError } from '../src/errors.js'
+import { framesOf, TokenError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { type Refusal, sendRefusal } from './answers.js'
 import { allowedMethods } from './methods.js'
@@ -14,21 +15,12 @@ export interface AnsweringOptions {
 /** What holds for every route: headers, errors in the form asked for, one log line, one observation. */
 export const answering = fp(async (app: FastifyInstance, { logger, metrics }: AnsweringOptions) => {
   const methodsOf = allowedMethods(app)
-  let draining = false
 
   app.decorateReply('refusal', undefined)
-  app.addHook('preClose', async () => {
-    draining = true
-  })
 
   app.addHook('onRequest', (request, reply, next) => {
     reply.header('cache-control', 'no-store').header('x-request-id', request.id)
-    if (!draining) return next()
-    sendRefusal(request, reply.header('connection', 'close'), {
-      status: 503,
-      code: 503,
-      message: 'The server is shutting down',
-    })
+    next()
   })
 
   app.addHook('onResponse', (request, reply, next) => {
@@ -46,8 +38,6 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
       },
       'answered',
     )
-    // A kept-alive connection whose last answer is out would hold the shutdown up.
-    if (draining) setImmediate(() => app.server.closeIdleConnections())
     next()
   })
 
@@ -57,7 +47,8 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
 
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsOf(request.url)
-    if (allowed.length === 0) return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
+    if (allowed.length === 0 || allowed.includes(request.method))
+      return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
     const message = `Method not allowed; allowed are ${allowed.join(', ')}`
     return sendRefusal(request, reply.header('allow', allowed.join(', ')), { status: 405, code: 405, message })
   })
@@ -87,29 +78,23 @@ function publicPartOf(error: FastifyError | TokenError, request: FastifyRequest,
     return error
   }
   const status = error.statusCode ?? 500
-  const message = HTTP_REFUSALS.get(status)
-  if (message !== undefined) return { status, code: status, message }
+  const message = HTTP_REFUSALS.get(status) ?? STATUS_CODES[status]
+  if (status < 500 && message !== undefined) return { status, code: status, message }
   logFailure(error, request, logger)
   return { status: 500, code: 500, message: 'Internal server error' }
 }
 
 /** The path of an unknown route, to find the mistake in it; without anything that is long enough to be a secret. */
 function withoutSecrets(url: string): string {
-  return url
-    .replace(/[?#].*$/s, '')
+  const segments = url.replace(/[?#].*$/s, '').split('/')
+  return segments
+    .map(segment => (/^(?:[A-Za-z_-]{0,24}|[\w.-]{1,8})$/.test(segment) ? segment : '…'))
+    .join('/')
     .slice(0, 200)
-    .replace(/[\w%+=,-]{20,}/g, '…')
 }
 
 /** Only where and what kind: the text of an unforeseen error may quote what it failed on. */
 function logFailure(failure: unknown, request: FastifyRequest, logger: Logger): void {
   const error = failure instanceof Error ? failure : new Error('not an error')
   logger.error({ requestId: request.id, error: error.name, stack: framesOf(error) }, 'failed')
-}
-
-function framesOf({ stack = '' }: Error): string[] {
-  return stack
-    .split('\n')
-    .filter(line => /^\s+at /.test(line))
-    .map(line => line.trim())
 }

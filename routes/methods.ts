@@ -9,7 +9,7 @@ export function allowedMethods(app: FastifyInstance): (url: string) => readonly 
     routes.set(url, route)
   })
   return url => {
-    const path = url.replace(/[?#].*$/s, '')
+    const path = decoded(url.replace(/[?#].*$/s, ''))
     const matching = [...routes.values()].filter(({ pattern }) => pattern.test(path))
     return [...new Set(matching.flatMap(({ methods }) => [...methods]))]
   }
@@ -21,4 +21,12 @@ function patternOf(url: string): RegExp {
     .replace(/\*/g, '.*')
     .replace(/:[^/]+/g, '[^/]+')
   return new RegExp(`^${source}$`)
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
 }

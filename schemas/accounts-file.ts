@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { AUTHENTICATOR } from './credentials.js'
 
-const authenticator = z.string().regex(/^\d{1,10},[0-9A-Fa-f]{32}$/, 'must be "<id>,<32 hex digits>"')
+const authenticator = z.string().regex(AUTHENTICATOR, 'must be "<id>,<32 hex digits>"')
 
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z

@@ -8,7 +8,7 @@ import { tokenRequestParameters } from './token-request.js'
 type Json = Record<string, unknown>
 
 /** The OpenAPI document, made from the schemas that validate. */
-export function openApiDocument(version: string, serverUrl = '/'): Json {
+export function openApiDocument(version: string): Json {
   return {
     openapi: '3.1.0',
     info: {
@@ -19,7 +19,7 @@ export function openApiDocument(version: string, serverUrl = '/'): Json {
         'Asks for a licence token: content key and policy in, licence URL and token out. All parameter names are case-sensitive.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: serverUrl }],
+    servers: [{ url: '/' }],
     tags: [
       { name: 'tokens', description: 'Licence tokens.' },
       { name: 'operations', description: 'Health and metrics.' },
@@ -85,8 +85,10 @@ function tokenResponses(): Json {
     },
     400: errorResponse('A bad argument.', withStatus(400)),
     401: errorResponse('Authentication failed.', withStatus(401)),
+    405: errorResponse('The method is neither GET nor POST.', []),
     413: errorResponse('The body is too large.', []),
     415: errorResponse('The body is not a form.', []),
+    500: errorResponse('An unforeseen fault of the service; nothing was issued.', []),
     503: errorResponse('A fault of the service; nothing was issued.', withStatus(503)),
   }
 }
@@ -96,7 +98,10 @@ function errorResponse(description: string, errors: readonly DocumentedError[]):
   const examples = Object.fromEntries(
     errors.map(({ code, message }) => [
       `error${code}`.replace('-', ''),
-      { summary: message, value: { errorCode: code, errorMessage: message, requestId: '5d2ab1c09e77-1' } },
+      {
+        summary: message,
+        value: { errorCode: code, errorMessage: message.replace(/[<>]/g, ''), requestId: '5d2ab1c09e77-1' },
+      },
     ]),
   )
   return {

@@ -3,12 +3,13 @@ import { z } from 'zod'
 import { ParameterGroup } from './group.js'
 import { futureMoment, hex, type Now, parameter, rule } from './rules.js'
 
-const THIRTY_DAYS = 30 * 86_400_000
+/** How long a token can be redeemed at most, and when nothing else is said. */
+export const LONGEST_LIFE = 30 * 86_400_000
 
 /** What narrows a token down, and what finds it again (spec: playready-token.md, restriction and correlation). */
 export function restrictionParameters(now: Now) {
   return {
-    expirationTime: parameter(futureMoment('expirationTime', now, THIRTY_DAYS).optional(), {
+    expirationTime: parameter(futureMoment('expirationTime', now, LONGEST_LIFE).optional(), {
       description:
         'When the token stops being redeemable: RFC 3339 with `Z`, or `+seconds`. At most 30 days ahead, the default.',
       example: '+3600',

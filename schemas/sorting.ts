@@ -47,7 +47,7 @@ export class ParameterSorter {
     const whole: Values = {}
     const bare: Values = {}
     const numbered = new Map<number, Values>()
-    const ignored: string[] = []
+    const ignored = new Set<string>()
     const faults: Fault[] = []
 
     const place = (given: string, value: string | string[] | undefined) => {
@@ -60,7 +60,7 @@ export class ParameterSorter {
       const [, stem = '', number = ''] = NUMBERED.exec(given) ?? []
       const stemmed = this.#known.get(stem)
       if (stemmed?.perKey) put(ofNumber(Number(number)), stem, value, stemmed.invalid, given)
-      else if (!ignored.includes(given)) ignored.push(given)
+      else ignored.add(given)
     }
     const put = (
       values: Values,
@@ -83,7 +83,7 @@ export class ParameterSorter {
 
     for (const name in query) place(name, query[name])
     for (const name in body) place(name, body[name])
-    return { whole, keys: keysOf(bare, numbered, faults), ignored, faults }
+    return { whole, keys: keysOf(bare, numbered, faults), ignored: [...ignored], faults }
   }
 
   /** The known name that an unknown one was probably meant to be. */
@@ -109,7 +109,7 @@ function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fau
   const numbers = [...numbered.keys()].sort((a, b) => a - b)
   const withKid = numbers.filter(number => numbered.get(number)?.kid !== undefined)
   for (const number of numbers) {
-    if (withKid.includes(number)) continue
+    if (numbered.get(number)?.kid !== undefined) continue
     const [stem = ''] = Object.keys(numbered.get(number) ?? {})
     faults.push({ code: -2035, parameter: `${stem}.${number}`, details: `${stem}.${number} has no kid.${number}` })
   }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { answering, refuseBadUrl } from '../routes/answering.js'
 import { refuseBadHttp } from '../routes/bad-http.js'
 import { docsRoutes } from '../routes/docs.js'
+import { draining } from '../routes/draining.js'
 import { operationsRoutes } from '../routes/operations.js'
 import { tokenRoutes } from '../routes/token.js'
 import type { AccountSeed } from '../schemas/accounts-file.js'
@@ -51,6 +52,7 @@ export async function buildApp({ config, accounts: seeds, vault, logger, now, ra
   const app = httpServer(config, random, logger)
   await app.register(formbody)
   await app.register(answering, { logger, metrics })
+  await app.register(draining)
   await app.register(tokenRoutes, { schema, requests, metrics, environment: config.ENVIRONMENT })
   await app.register(operationsRoutes, { metrics })
   await app.register(docsRoutes, { version: packageVersion() })
@@ -70,5 +72,7 @@ function httpServer(config: Config, random: Randomness, logger: Logger): Fastify
     clientErrorHandler: refuseBadHttp(requestIds(random)),
   })
   app.removeAllContentTypeParsers()
+  // An expectation that we do not know is no reason to refuse (RFC 9110, 10.1.1), least of all past our own answers.
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   return app
 }

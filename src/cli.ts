@@ -28,8 +28,10 @@ Examples:
   )
   .action(async ({ port, host }: { port?: string; host?: string }) => {
     const [{ main }, { environmentSettings }] = await Promise.all([import('./main.js'), import('./config.js')])
-    const settings = environmentSettings()
-    await main({ ...settings, PORT: port ?? settings.PORT, HOST: host ?? settings.HOST })
+    await main(() => {
+      const settings = environmentSettings()
+      return { ...settings, PORT: port ?? settings.PORT, HOST: host ?? settings.HOST }
+    })
   })
 
 program

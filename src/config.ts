@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { z } from 'zod'
 import { ENVIRONMENTS } from './environment.js'
 
@@ -15,7 +15,7 @@ const settings = z.object({
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: oneOf(['memory:']).default('memory:'),
-  ACCOUNTS_FILE: optional(path => path),
+  ACCOUNTS_FILE: optional(asReadableFile),
   TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
   SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
@@ -76,6 +76,16 @@ function asHttpUrl(text: string, context: z.RefinementCtx): URL {
     return url
   context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
   return z.NEVER
+}
+
+function asReadableFile(path: string, context: z.RefinementCtx): string {
+  try {
+    accessSync(path, constants.R_OK)
+    return path
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be the path of a file that can be read' })
+    return z.NEVER
+  }
 }
 
 function asTokenKeys(text: string, context: z.RefinementCtx): [Buffer, ...Buffer[]] {

@@ -4,7 +4,8 @@ export type Environment = (typeof ENVIRONMENTS)[number]
 
 /** `*.test.*` is test and `*.service.*` is production, as with the real hosts; any other host is what is configured. */
 export function environmentOfHost(host: string, otherwise: Environment): Environment {
-  if (host.includes('.test.')) return 'test'
-  if (host.includes('.service.')) return 'production'
+  const name = host.toLowerCase()
+  if (name.includes('.test.')) return 'test'
+  if (name.includes('.service.')) return 'production'
   return otherwise
 }

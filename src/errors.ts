@@ -105,3 +105,11 @@ function entry(code: ErrorCode): DocumentedError {
   if (documented === undefined) throw new Error(`error ${code} is not in the catalogue`)
   return documented
 }
+
+/** Where an error came from, without its text, which may quote what it failed on. */
+export function framesOf({ stack = '' }: Error): string[] {
+  return stack
+    .split('\n')
+    .filter(line => /^\s+at /.test(line))
+    .map(line => line.trim())
+}

@@ -1,16 +1,17 @@
 import closeWithGrace from 'close-with-grace'
 import { banner } from './banner.js'
 import { type Config, ConfigError, readConfig, type Settings } from './config.js'
+import { framesOf } from './errors.js'
 import { type ProcessLog, processLog } from './logging.js'
 import { type Server, serve } from './server.js'
 
 /** The process: reads the configuration, listens, and drains when it is told to stop. */
-export async function main(settings: Settings): Promise<void> {
+export async function main(settings: () => Settings): Promise<void> {
   let config: Config
   let server: Server
   let log: ProcessLog
   try {
-    config = readConfig(settings)
+    config = readConfig(settings())
     log = processLog(config.LOG_LEVEL)
     server = await serve({ config, logger: log.logger })
   } catch (error) {
@@ -25,7 +26,7 @@ export async function main(settings: Settings): Promise<void> {
 
 function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: number): void {
   closeWithGrace({ delay: seconds * 1000, logger: false, onTimeout: flush }, async ({ err, signal }) => {
-    if (err) logger.fatal({ error: err.name, stack: err.stack }, 'stopping after an unforeseen error')
+    if (err) logger.fatal({ error: err.name, stack: framesOf(err) }, 'stopping after an unforeseen error')
     else logger.info({ signal }, 'draining')
     await server.close()
     logger.info('stopped')
@@ -36,5 +37,7 @@ function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: n
 function startFailure(error: unknown): string {
   if (error instanceof ConfigError)
     return `The configuration is wrong:\n${error.faults.map(fault => `  ${fault}`).join('\n')}\n`
-  return `Could not start: ${error instanceof Error ? error.message : String(error)}\n`
+  const { message, syscall = '' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
+  const variables = ['listen', 'getaddrinfo'].includes(syscall) ? 'with this HOST and PORT: ' : ''
+  return `Could not start: ${variables}${message}\n`
 }

@@ -67,9 +67,12 @@ export async function startTestServer(t: Test, options: ServerOptions = {}): Pro
   }
 }
 
+/** The published sample's content key is also its kid, which is no secret: this one can be searched for. */
+export const CONTENT_KEY = '5ec2e7a0c0ffee00123456789abcdef0'
+
 /** The published sample with a change, as a form or a query. */
 export function form(change: Change = {}): URLSearchParams {
-  const parameters = new URLSearchParams(sampleParameters)
+  const parameters = new URLSearchParams({ ...sampleParameters, contentKey: CONTENT_KEY })
   for (const [name, value] of Object.entries(change)) {
     parameters.delete(name)
     for (const one of value === null ? [] : [value].flat()) parameters.append(name, one)
@@ -89,7 +92,7 @@ class SecretRegister {
   }
 
   add(secret: string): void {
-    // The sample's content key is also its kid, which is no secret.
+    // In the published sample itself.
     if (secret.length < 16 || secret === sampleParameters.kid) return
     for (const spelling of [secret, secret.toUpperCase(), encodeURIComponent(secret)]) this.#spellings.add(spelling)
     if (!/^[0-9a-f]+$/i.test(secret)) return

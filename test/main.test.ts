@@ -85,11 +85,39 @@ t.test('SIGTERM drains: what is under way is answered, what is new is refused', 
   t.match(stdout, '"msg":"stopped"')
 })
 
+t.test('a shutdown does not wait for connections that carry no request', async t => {
+  t.testdir()
+  const server = startCommand(t, ['serve'], { PORT: '0' })
+  const [, url = ''] = await server.printed(listening)
+  const { port } = new URL(url)
+  const closed = ['', 'GET /hms/pr/token HTTP/1.1\r\nHost: x\r\n'].map(async bytes => {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.on('error', () => {})
+    await new Promise(resolve => socket.once('connect', resolve))
+    socket.write(bytes)
+    return new Promise(resolve => socket.once('close', resolve))
+  })
+  await (await fetch(`${url}/readyz`)).text()
+  const begin = performance.now()
+  server.child.kill('SIGTERM')
+  t.equal((await server.ended).code, 0)
+  t.ok(performance.now() - begin < 5000, 'long before the limit')
+  await Promise.all(closed)
+})
+
 t.test('a wrong configuration: all faults at once, exit code 1', async t => {
   t.testdir()
-  const { code, stderr } = await runCommand(t, ['serve'], { PORT: 'http', LOG_LEVEL: 'loud', TOKEN_KEYS: 'secret' })
+  const { code, stderr } = await runCommand(t, ['serve'], {
+    PORT: 'http',
+    LOG_LEVEL: 'loud',
+    ACCOUNTS_FILE: '{"secret":1}',
+    TOKEN_KEYS: 'secret',
+  })
   t.equal(code, 1)
-  t.match(stderr, /PORT must be a whole number.*LOG_LEVEL must be one of.*TOKEN_KEYS must be keys/s)
+  t.match(
+    stderr,
+    /PORT must be a whole number.*LOG_LEVEL must be one of.*ACCOUNTS_FILE must be the path.*TOKEN_KEYS must be keys/s,
+  )
   t.notMatch(stderr, 'secret')
 })
 
@@ -100,7 +128,9 @@ t.test('what keeps it from starting is said, exit code 1', async t => {
   const server = startCommand(t, ['serve'], { PORT: '0', DATA_DIR: '' })
   const [, url = ''] = await server.printed(listening)
   const taken = await runCommand(t, ['serve'], { PORT: new URL(url).port, DATA_DIR: '' })
-  t.match(taken, { code: 1, stderr: /Could not start: .*EADDRINUSE/ })
+  t.match(taken, { code: 1, stderr: /with this HOST and PORT: .*EADDRINUSE/ })
+  const noFolder = await runCommand(t, ['serve'], { PORT: '0', DATA_DIR: '/dev/null/x' })
+  t.match(noFolder, { code: 1, stderr: /DATA_DIR cannot be used: ENOTDIR/ })
 })
 
 t.test('a .env file sets what the environment does not', async t => {

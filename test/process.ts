@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { CONTENT_KEY } from './harness.js'
 
 const cli = fileURLToPath(new URL('../dist/src/cli.js', import.meta.url))
 
@@ -36,7 +37,10 @@ export function startCommand(t: Test, args: string[], env: Record<string, string
     stderr += chunk
   })
   const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr })) // Node's type
-  t.teardown(() => child.kill('SIGKILL'))
+  t.teardown(() => {
+    child.kill('SIGKILL')
+    if ((stdout + stderr).includes(CONTENT_KEY)) throw new Error('a content key was printed')
+  })
   return {
     child,
     ended,

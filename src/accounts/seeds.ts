@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
 
 /** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
@@ -19,14 +19,33 @@ export function readAccountsFile(path: string): AccountSeed[] {
     content = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
     // The text of a JSON error quotes the file, and the file holds authenticators.
-    throw new Error(`${path} ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`)
+    throw new Error(`ACCOUNTS_FILE ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`)
   }
-  return readAccounts(content, path)
+  return readAccounts(content, 'ACCOUNTS_FILE')
 }
 
 /** Fills in the defaults, or says what is wrong and where, without repeating a value. */
 export function readAccounts(content: unknown, source: string): AccountSeed[] {
   const parsed = accountsFile.safeParse(content)
-  if (!parsed.success) throw new Error(`${source} is not an accounts file:\n${z.prettifyError(parsed.error)}`)
-  return parsed.data.accounts
+  if (parsed.success) return parsed.data.accounts
+  const faults = parsed.error.issues.map(issue => `  ${placeOf(issue.path)} ${textOf(issue)}`)
+  throw new Error(`${source} is not an accounts file:\n${faults.join('\n')}`)
+}
+
+/** `accounts[0].authenticators.test`; a name that is none of ours may be a value in the wrong place. */
+function placeOf(path: readonly PropertyKey[]): string {
+  return path
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${plainName(String(step))}`))
+    .join('')
+    .slice(1)
+}
+
+function textOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'unrecognized_keys'
+    ? `has unknown fields: ${issue.keys.map(plainName).join(', ')}`
+    : issue.message
+}
+
+function plainName(name: string): string {
+  return /^[A-Za-z]{1,30}$/.test(name) ? name : '…'
 }

@@ -6,7 +6,7 @@ export async function printToken(given: readonly string[], options: { url?: stri
   const parameters = withSample(given)
   const server = options.url ?? localUrl()
   try {
-    const url = new URL('/hms/pr/token', server)
+    const url = new URL(`${server.replace(/\/+$/, '')}/hms/pr/token`)
     const answer = options.post
       ? await fetch(url, { method: 'POST', body: parameters })
       : await fetch(Object.assign(url, { search: parameters.toString() }))
@@ -17,7 +17,7 @@ export async function printToken(given: readonly string[], options: { url?: stri
   } catch (error) {
     // The message alone: the cause names the address, and a URL would show the authenticator.
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : 'the URL is wrong'
-    process.stderr.write(`No answer from ${server}: ${cause}\n`)
+    process.stderr.write(`No answer from ${withoutPassword(server)}: ${cause}\n`)
     return 2
   }
 }
@@ -33,4 +33,8 @@ function withSample(given: readonly string[]): URLSearchParams {
     else parameters.set(name, value.join('='))
   }
   return parameters
+}
+
+function withoutPassword(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : 'this URL'
 }

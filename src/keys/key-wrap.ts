@@ -1,14 +1,10 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createDecipheriv } from 'node:crypto'
 
 const INITIAL_VALUE = Buffer.alloc(8, 0xa6)
 
-/** AES Key Wrap (RFC 3394) with a 16-byte key-encryption key. */
-export function wrapKey(kek: Uint8Array, key: Uint8Array): Buffer {
-  const cipher = createCipheriv('id-aes128-wrap', kek, INITIAL_VALUE)
-  return Buffer.concat([cipher.update(key), cipher.final()])
-}
-
-/** `undefined` when the integrity check fails: the wrong KEK, or a wrapped key that was changed. */
+/** AES Key Wrap (RFC 3394) with a 16-byte key-encryption key.
+ * `undefined` when the integrity check fails: the wrong KEK, or a wrapped key that was changed.
+ */
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Buffer | undefined {
   try {
     const decipher = createDecipheriv('id-aes128-wrap', kek, INITIAL_VALUE)

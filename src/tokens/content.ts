@@ -27,7 +27,7 @@ export interface TokenKey {
 /** The scheme of the URL is the answer's matter, not the licence's. */
 export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
 
-export const DRMS = ['playready', 'widevine', 'fairplay'] as const
+const DRMS = ['playready', 'widevine', 'fairplay'] as const
 const ALGORITHMS = ['aesctr', 'aescbc'] as const
 export type Drm = (typeof DRMS)[number]
 export type Algorithm = (typeof ALGORITHMS)[number]

@@ -1,10 +1,9 @@
+import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
 import { ByteWriter } from './bytes.js'
 import { encodeContent } from './content.js'
 import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
 import type { TokenVault } from './vault.js'
-
-const THIRTY_DAYS = 30 * 86_400_000
 
 /** Seals the whole order into the token. */
 export class EmulatedIssuer implements TokenIssuer {
@@ -28,7 +27,7 @@ export class EmulatedIssuer implements TokenIssuer {
         drm: order.drm,
         environment: order.environment,
         issuedAt,
-        expiresAt: expirationTime ?? issuedAt + THIRTY_DAYS,
+        expiresAt: expirationTime ?? issuedAt + LONGEST_LIFE,
         deviceId,
         ipAddress,
         cookie,

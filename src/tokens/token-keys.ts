@@ -10,8 +10,12 @@ import type { TokenKeys } from './vault.js'
 export function keptTokenKeys(dataDirectory: string, random: Randomness): TokenKeys {
   if (dataDirectory === '') return [randomBytes(random, 32)]
   const path = keyFile(dataDirectory)
-  mkdirSync(dataDirectory, { recursive: true })
-  if (!existsSync(path)) makeKeyFile(path, randomBytes(random, 32))
+  try {
+    mkdirSync(dataDirectory, { recursive: true })
+    if (!existsSync(path)) makeKeyFile(path, randomBytes(random, 32))
+  } catch (error) {
+    throw new Error(`DATA_DIR cannot be used: ${error instanceof Error ? error.message : String(error)}`)
+  }
   return readTokenKeys(dataDirectory)
 }
 
@@ -39,9 +43,12 @@ function keyFile(dataDirectory: string): string {
 }
 
 function parse(content: string, path: string): TokenKeys {
-  const lines = content.split('\n').filter(line => line.trim() !== '')
-  const [first, ...others] = lines.map(line => Buffer.from(line.trim(), 'hex'))
-  if (first === undefined || [first, ...others].some(key => key.length !== 32))
+  const lines = content
+    .split('\n')
+    .map(line => line.trim())
+    .filter(line => line !== '')
+  const [first, ...others] = lines.map(line => Buffer.from(line, 'hex'))
+  if (first === undefined || !lines.every(line => /^[0-9A-Fa-f]{64}$/.test(line)))
     throw new Error(`${path} must hold keys of 64 hexadecimal digits, one in a line`)
   return [first, ...others]
 }

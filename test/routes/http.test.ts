@@ -7,8 +7,22 @@ t.test('what HTTP itself refuses is told in the form that was asked for', async 
   const url = `${server.url}/hms/pr/token`
   const cases: { title: string; url: string; init?: RequestInit; status: number; allow?: string }[] = [
     { title: 'a wrong path', url: `${server.url}/hms/pr/tokens`, status: 404 },
+    { title: 'a file of the docs that is not there', url: `${server.url}/docs/static/nope`, status: 404 },
     { title: 'the root', url: `${server.url}/`, status: 404 },
     { title: 'PUT', url, init: { method: 'PUT', body: form({ errorFormat: null }) }, status: 405, allow: 'GET, POST' },
+    {
+      title: 'PUT to the path in another spelling',
+      url: `${server.url}/hms/pr/%74oken`,
+      init: { method: 'PUT' },
+      status: 405,
+      allow: 'GET, POST',
+    },
+    {
+      title: 'a range that is not there',
+      url: `${server.url}/docs/static/swagger-ui.css`,
+      init: { headers: { range: 'bytes=99999999-' } },
+      status: 416,
+    },
     { title: 'DELETE', url, init: { method: 'DELETE' }, status: 405, allow: 'GET, POST' },
     {
       title: 'POST to a page that is read only',
@@ -78,6 +92,23 @@ t.test('the error format is found in the body, too', async t => {
   t.match(await errorOf(await server.post({ kid: null })), { errorCode: -4018 })
   const contradiction = await fetch(`${server.url}/hms/pr/token?errorFormat=html`, { method: 'POST', body: form() })
   t.match(await contradiction.text(), /-3004/)
+})
+
+t.test('a secret in a path, however long, does not come into the log', async t => {
+  const server = await startTestServer(t)
+  await fetch(`${server.url}/${'a/'.repeat(90)}1ad8eed133edf43cbcc185f0236828ae/1ad8eed1.33edf43c.bcc185f0.236828ae`)
+  t.match(server.log.at(-1), '/a/a/a/')
+  t.notMatch(server.log.at(-1), '1ad8')
+})
+
+t.test('a body full of unknown names is read in no time', async t => {
+  const server = await startTestServer(t, { settings: { BODY_LIMIT: 1_048_576 } })
+  const body = Array.from({ length: 140_000 }, (_, index) => index.toString(36)).join('&')
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const begin = performance.now()
+  const response = await fetch(`${server.url}/hms/pr/token`, { method: 'POST', body, headers })
+  t.equal(response.status, 401)
+  t.ok(performance.now() - begin < 3000, 'it took fifteen seconds when the time grew with the square of the names')
 })
 
 t.test('bytes that are not HTTP are answered and the server goes on', async t => {

@@ -219,6 +219,7 @@ t.test('the Host header decides between test and production', async t => {
   for (const [host, right, wrong, environment] of [
     ['pr-gen.test.expressplay.com', forTest, forProduction, 'test'],
     ['pr-gen.service.expressplay.com', forProduction, forTest, 'production'],
+    ['PR-GEN.SERVICE.EXPRESSPLAY.COM', forProduction, forTest, 'production'],
     ['pr-gen.service.expressplay.cn', forProduction, forTest, 'production'],
     ['localhost:8080', forTest, forProduction, 'test'],
   ] as const) {

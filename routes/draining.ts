@@ -1,0 +1,43 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { sendRefusal } from './answers.js'
+
+/**
+ * A shutdown that answers what is under way and waits for nothing else: new requests are refused, and connections
+ * that carry none are let go of, be they kept alive, opened in advance, or silent after half a request's head.
+ */
+export const draining = fp(async (app: FastifyInstance) => {
+  const connections = new Set<Socket>()
+  const busy = new Set<Socket>()
+  let isDraining = false
+
+  app.server.on('connection', socket => {
+    connections.add(socket)
+    socket.once('close', () => {
+      connections.delete(socket)
+      busy.delete(socket)
+    })
+  })
+
+  app.addHook('onRequest', (request, reply, next) => {
+    if (!isDraining) {
+      busy.add(request.raw.socket)
+      return next()
+    }
+    const refusal = { status: 503, code: 503, message: 'The server is shutting down' }
+    sendRefusal(request, reply.header('connection', 'close'), refusal)
+  })
+
+  app.addHook('onResponse', (request, _reply, next) => {
+    const { socket } = request.raw
+    busy.delete(socket)
+    if (isDraining) socket.end()
+    next()
+  })
+
+  app.addHook('preClose', async () => {
+    isDraining = true
+    for (const socket of connections) if (!busy.has(socket)) socket.destroy()
+  })
+})
