@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
 
 export interface ProcessLog {
   readonly logger: Logger
@@ -14,7 +14,7 @@ export function processLog(level: string): ProcessLog {
   const held = process.stdout.isTTY ? {} : { sync: false, minLength: HELD_BACK, periodicFlush: LONGEST_HELD_MS }
   const destination = pino.destination({ fd: 1, ...held })
   return {
-    logger: pino({ level, base: null, timestamp: pino.stdTimeFunctions.epochTime }, destination as DestinationStream),
+    logger: pino({ level, base: null, timestamp: pino.stdTimeFunctions.epochTime }, destination),
     flush: () => destination.flushSync(),
   }
 }
