@@ -59,7 +59,7 @@ Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no 
 program
   .command('inspect')
   .description('open a token of ours and print what it says')
-  .argument('<token>', 'the token, or - to read it from standard input')
+  .argument('<token>', 'the token or the answer that holds it, or - to read it from standard input')
   .option('--show-keys', 'print the content keys, which are masked otherwise')
   .addHelpText(
     'after',
@@ -68,7 +68,7 @@ The keys are those that the server used: TOKEN_KEYS, or the file token.keys in D
 
 Examples:
   $ expressplay-token-backend inspect AQADE_sAAAAAAAB0…
-  $ expressplay-token-backend token | jq -r .token | expressplay-token-backend inspect - --show-keys`,
+  $ expressplay-token-backend token | expressplay-token-backend inspect - --show-keys`,
   )
   .action(async (token: string, options: { showKeys?: true }) => {
     const { inspectToken } = await import('./commands/inspect.js')

@@ -60,6 +60,8 @@ t.test('inspect opens a token of ours and masks its keys', async t => {
   t.notMatch(masked.stdout, contentKey)
   const shown = await runCommand(t, ['inspect', '-', '--show-keys'], { TOKEN_KEYS: key }, `${token}\n`)
   t.match(shown.stdout, contentKey)
+  const answer = await (await server.get({ contentKey })).text()
+  t.match(await runCommand(t, ['inspect', '-'], { TOKEN_KEYS: key }, answer), { code: 0 }, 'a whole answer will do')
 
   const foreign = await runCommand(t, ['inspect', token], { TOKEN_KEYS: 'c'.repeat(64) })
   t.match(foreign, { code: 1, stderr: /no token that was sealed with these keys/ })

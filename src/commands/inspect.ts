@@ -7,7 +7,7 @@ import { TokenVault } from '../tokens/vault.js'
 
 /** Opens a token with this machine's keys and prints what it says. The exit code: 0 opened, 1 not ours, 2 no keys. */
 export async function inspectToken(given: string, options: { showKeys?: true }): Promise<number> {
-  const token = (given === '-' ? await text(process.stdin) : given).trim()
+  const token = tokenIn(given === '-' ? await text(process.stdin) : given)
   let vault: TokenVault
   try {
     const { TOKEN_KEYS, DATA_DIR } = readConfig(environmentSettings())
@@ -23,6 +23,12 @@ export async function inspectToken(given: string, options: { showKeys?: true }):
   }
   process.stdout.write(`${JSON.stringify(readable(opened, options.showKeys === true), null, 2)}\n`)
   return 0
+}
+
+/** The token itself, or the one in an answer of the token endpoint. */
+function tokenIn(given: string): string {
+  const [, answered] = /"token":\s*"([^"]*)"/.exec(given) ?? []
+  return answered ?? given.trim()
 }
 
 function readable(token: ReadToken, showKeys: boolean): object {
