@@ -26,7 +26,7 @@ ${rows.join('\n')}
 }
 
 function parametersPage(): string {
-  const rows = Object.entries(allParameters()).map(([name, schema]) => {
+  const rows = Object.entries(allParameters).map(([name, schema]) => {
     const { description, example, 'x-error-code': code } = metaOf(schema)
     const { default: preset } = parameterSchema(schema)
     const need = isRequired(schema) ? 'yes' : preset === undefined ? 'no' : `no, \`${preset}\``

@@ -19,7 +19,7 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   app.decorateReply('refusal', undefined)
 
   app.addHook('onRequest', (request, reply, next) => {
-    reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+    addStandardHeaders(request, reply)
     next()
   })
 
@@ -54,12 +54,16 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   })
 })
 
+function addStandardHeaders(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+}
+
 /** For what the router refuses before any hook runs: a path that is no URL. */
 export function refuseBadUrl(logger: Logger) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const status = error.statusCode ?? 400
     request.query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')))
-    reply.header('cache-control', 'no-store').header('x-request-id', request.id)
+    addStandardHeaders(request, reply)
     sendRefusal(request, reply, { status, code: status, message: 'The path is not a valid URL' })
     logger.info({ requestId: request.id, method: request.method, route: 'invalid', status }, 'answered')
   }

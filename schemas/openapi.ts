@@ -117,13 +117,15 @@ function errorResponse(description: string, errors: readonly DocumentedError[]):
 }
 
 /** Every parameter of a token request by its name. */
-export function allParameters(): Record<string, z.ZodType> {
+export const allParameters: Readonly<Record<string, z.ZodType>> = parametersByName()
+
+function parametersByName() {
   const { credentials, keys, policy, restrictions } = tokenRequestParameters(() => 0)
   return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions }
 }
 
 function parameterObjects(): Json[] {
-  return Object.entries(allParameters()).map(([name, schema]) => objectOf(name, schema))
+  return Object.entries(allParameters).map(([name, schema]) => objectOf(name, schema))
 }
 
 function objectOf(name: string, schema: z.ZodType): Json {
@@ -153,7 +155,7 @@ const numberedParameters = {
 }
 
 function formSchema(): Json {
-  const parameters = Object.entries(allParameters())
+  const parameters = Object.entries(allParameters)
   return {
     type: 'object',
     properties: Object.fromEntries(
@@ -170,7 +172,7 @@ function formSchema(): Json {
 /** A plain purchase: what is needed and nothing else. */
 function example(): Json {
   return Object.fromEntries(
-    Object.entries(allParameters())
+    Object.entries(allParameters)
       .filter(([name]) => shownByDefault.has(name))
       .map(([name, schema]) => [name, metaOf(schema).example]),
   )

@@ -118,8 +118,8 @@ const relations: readonly Relation[] = [
   },
 ]
 
-export function playreadyPolicy(now: Now) {
-  return new ParameterGroup(playreadyParameters(now), relations)
+export function playreadyPolicy(parameters: ReturnType<typeof playreadyParameters>) {
+  return new ParameterGroup(parameters, relations)
 }
 
 export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>

@@ -51,8 +51,8 @@ export function restrictionParameters(now: Now) {
   }
 }
 
-export function restrictions(now: Now) {
-  return new ParameterGroup(restrictionParameters(now))
+export function restrictions(parameters: ReturnType<typeof restrictionParameters>) {
+  return new ParameterGroup(parameters)
 }
 
 export type Restrictions = z.output<z.ZodObject<ReturnType<typeof restrictionParameters>>>

@@ -107,9 +107,10 @@ function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fau
   if (numbered.size === 0) return [{ suffix: '', values: bare }]
 
   const numbers = [...numbered.keys()].sort((a, b) => a - b)
-  const withKid = numbers.filter(number => numbered.get(number)?.kid !== undefined)
+  const hasKid = (number: number) => numbered.get(number)?.kid !== undefined
+  const withKid = numbers.filter(hasKid)
   for (const number of numbers) {
-    if (numbered.get(number)?.kid !== undefined) continue
+    if (hasKid(number)) continue
     const [stem = ''] = Object.keys(numbered.get(number) ?? {})
     faults.push({ code: -2035, parameter: `${stem}.${number}`, details: `${stem}.${number} has no kid.${number}` })
   }

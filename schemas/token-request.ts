@@ -28,8 +28,8 @@ export class TokenRequestSchema {
       { ...parameters.credentials, errorFormat, ...parameters.restrictions },
       { ...parameters.keys, ...parameters.policy },
     )
-    this.#policy = playreadyPolicy(now)
-    this.#restrictions = restrictions(now)
+    this.#policy = playreadyPolicy(parameters.policy)
+    this.#restrictions = restrictions(parameters.restrictions)
   }
 
   sort(query: RawParameters, body: RawParameters | undefined): SortedParameters {

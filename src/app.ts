@@ -61,15 +61,16 @@ export async function buildApp({ config, accounts: seeds, vault, logger, now, ra
 
 /** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies. */
 function httpServer(config: Config, random: Randomness, logger: Logger): FastifyInstance {
+  const newRequestId = requestIds(random)
   const app = fastify({
     logger: false,
-    genReqId: requestIds(random),
+    genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,
     frameworkErrors: refuseBadUrl(logger),
-    clientErrorHandler: refuseBadHttp(requestIds(random)),
+    clientErrorHandler: refuseBadHttp(newRequestId),
   })
   app.removeAllContentTypeParsers()
   // An expectation that we do not know is no reason to refuse (RFC 9110, 10.1.1), least of all past our own answers.

@@ -37,13 +37,7 @@ export class Metrics {
   readonly #durations = new Map<string, Histogram.Internal<'route' | 'status'>>()
 
   tokenIssued(drm: Drm, environment: Environment): void {
-    const name = `${drm} ${environment}`
-    let issued = this.#issuedBy.get(name)
-    if (issued === undefined) {
-      issued = this.#issued.labels(drm, environment)
-      this.#issuedBy.set(name, issued)
-    }
-    issued.inc()
+    remembered(this.#issuedBy, `${drm} ${environment}`, () => this.#issued.labels(drm, environment)).inc()
   }
 
   tokenRefused(drm: Drm, code: number): void {
@@ -51,12 +45,17 @@ export class Metrics {
   }
 
   answered(route: string, status: number, milliseconds: number): void {
-    const name = `${status} ${route}`
-    let duration = this.#durations.get(name)
-    if (duration === undefined) {
-      duration = this.#duration.labels(route, String(status))
-      this.#durations.set(name, duration)
-    }
+    const duration = remembered(this.#durations, `${status} ${route}`, () =>
+      this.#duration.labels(route, String(status)),
+    )
     duration.observe(milliseconds / 1000)
   }
+}
+
+function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {
+  const found = known.get(name)
+  if (found !== undefined) return found
+  const made = make()
+  known.set(name, made)
+  return made
 }

@@ -2,7 +2,8 @@ import { createDecipheriv } from 'node:crypto'
 
 const INITIAL_VALUE = Buffer.alloc(8, 0xa6)
 
-/** AES Key Wrap (RFC 3394) with a 16-byte key-encryption key.
+/**
+ * Undoes AES Key Wrap (RFC 3394) with a 16-byte key-encryption key.
  * `undefined` when the integrity check fails: the wrong KEK, or a wrapped key that was changed.
  */
 export function unwrapKey(kek: Uint8Array, wrapped: Uint8Array): Buffer | undefined {

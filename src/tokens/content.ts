@@ -30,7 +30,7 @@ export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
 const DRMS = ['playready', 'widevine', 'fairplay'] as const
 const ALGORITHMS = ['aesctr', 'aescbc'] as const
 export type Drm = (typeof DRMS)[number]
-export type Algorithm = (typeof ALGORITHMS)[number]
+type Algorithm = (typeof ALGORITHMS)[number]
 
 const FORMAT = 1
 /** The real single-key token has 128 bytes. Ours is filled up to that, so that the length tells nothing of a policy. */
