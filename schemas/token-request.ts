@@ -1,3 +1,4 @@
+import type { z } from 'zod'
 import { type Fault, firstFault, noLaterThan, TokenError } from '../src/errors.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
 import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
@@ -18,12 +19,14 @@ export interface TokenTerms {
  * before the keys, and the keys' unwrapping and look-up before the policy.
  */
 export class TokenRequestSchema {
+  readonly #parameters: ReturnType<typeof tokenRequestParameters>
   readonly #sorter: ParameterSorter
   readonly #policy: ReturnType<typeof playreadyPolicy>
   readonly #restrictions: ReturnType<typeof restrictions>
 
   constructor(now: Now) {
     const parameters = tokenRequestParameters(now)
+    this.#parameters = parameters
     this.#sorter = new ParameterSorter(
       { ...parameters.credentials, errorFormat, ...parameters.restrictions },
       { ...parameters.keys, ...parameters.policy },
@@ -81,6 +84,19 @@ export class TokenRequestSchema {
     return { policies, restrictions, useHttps }
   }
 
+  /** Of a request that is refused, what the log may say of it: every parameter that by itself is in order. */
+  readWhatHolds({ keys, whole }: SortedParameters): RefusedTerms {
+    const { cookie, deviceId, ipAddress } = this.#parameters.restrictions
+    const { rightsType } = this.#parameters.policy
+    return {
+      kids: keys.flatMap(({ values }) => valid(kid, values.kid) ?? []),
+      cookie: valid(cookie, whole.cookie),
+      deviceId: valid(deviceId, whole.deviceId),
+      ipAddress: valid(ipAddress, whole.ipAddress),
+      rightsType: valid(rightsType, keys[0]?.values.rightsType),
+    }
+  }
+
   /** The first fault as an error, with a hint where an ignored name looks like the parameter that is missing. */
   #error({ ignored }: SortedParameters, faults: readonly Fault[]): TokenError {
     const fault = firstFault(faults)
@@ -91,6 +107,15 @@ export class TokenRequestSchema {
     const details = [missing, hint].filter(part => part !== undefined).join('; ')
     return new TokenError({ ...fault, details: details === '' ? undefined : details })
   }
+}
+
+/** What is left of a refused request. */
+export interface RefusedTerms {
+  readonly kids: readonly string[]
+  readonly cookie: string | undefined
+  readonly deviceId: string | undefined
+  readonly ipAddress: string | undefined
+  readonly rightsType: string | undefined
 }
 
 /** Every parameter of a token request, in the order in which the docs show them. */
@@ -141,4 +166,8 @@ function repeatedKids({ keys }: SortedParameters): Fault[] {
 
 function printableName(name: string): string {
   return encodeURIComponent(name.slice(0, 40).toWellFormed())
+}
+
+function valid<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
+  return schema.safeParse(text).data
 }

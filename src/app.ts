@@ -10,14 +10,18 @@ import { tokenRoutes } from '../routes/token.js'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { TokenRequestSchema } from '../schemas/token-request.js'
-import { MemoryAccounts } from './accounts/memory-accounts.js'
+import { AccountAdministration } from './accounts/administration.js'
+import { authenticatorHasher } from './accounts/authenticators.js'
+import { AccountDirectory } from './accounts/directory.js'
+import { applySeeds } from './accounts/seeds.js'
 import type { Config } from './config.js'
 import { emptyKeyStorage, type KeyStorage } from './keys/key-storage.js'
+import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
-import { MemoryLedger } from './ledger/memory-ledger.js'
 import { Metrics } from './metrics.js'
-import type { Randomness } from './randomness.js'
+import { type Randomness, randomBytes } from './randomness.js'
 import { requestIds } from './request-ids.js'
+import type { Store } from './store/store.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 import { TokenRequests } from './tokens/request.js'
 import type { TokenVault } from './tokens/vault.js'
@@ -25,28 +29,44 @@ import { packageVersion } from './version.js'
 
 export interface AppParts {
   readonly config: Config
+  readonly store: Store
+  /** Accounts that are added where there are none with their ids. */
   readonly accounts: readonly AccountSeed[]
   readonly vault: TokenVault
   readonly logger: Logger
   readonly now: Now
   readonly random: Randomness
-  /** Instead of the balances in memory. */
+  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  readonly uptime?: () => number
+  /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
   /** Instead of an empty one. */
   readonly keyStorage?: KeyStorage | undefined
 }
 
 /** The application: built from a configuration, listening nowhere. */
-export async function buildApp({ config, accounts: seeds, vault, logger, now, random, ...stores }: AppParts) {
-  const accounts = new MemoryAccounts(seeds, random)
+export async function buildApp({ config, store, accounts: seeds, vault, logger, now, random, ...parts }: AppParts) {
+  const salt = await store.accounts.salt(() => randomBytes(random, 32).toString('hex'))
+  const hash = authenticatorHasher(Buffer.from(salt, 'hex'))
+  const uptime = parts.uptime ?? (() => performance.now())
+  const accounts = new AccountDirectory({ repository: store.accounts, hash, now, uptime })
+  const administration = new AccountAdministration({
+    repository: store.accounts,
+    hash,
+    now,
+    changed: () => accounts.forget(),
+  })
+  await applySeeds(seeds, administration)
+
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const requests = new TokenRequests(schema, {
     accounts,
-    keyStorage: stores.keyStorage ?? emptyKeyStorage,
+    keyStorage: parts.keyStorage ?? emptyKeyStorage,
     // Emulating or calling the real service is this one choice.
     issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
-    ledger: stores.ledger ?? new MemoryLedger(accounts),
+    ledger: parts.ledger ?? new GroupLedger(store.events),
+    now,
   })
 
   const app = httpServer(config, random, logger)

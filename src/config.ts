@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { ENVIRONMENTS } from './environment.js'
 
@@ -14,14 +15,15 @@ const settings = z.object({
   PUBLIC_URL: optional(asHttpUrl),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   DATA_DIR: z.string().default('./data'),
-  DATABASE_URL: oneOf(['memory:']).default('memory:'),
+  DATABASE_URL: optional(asDatabaseUrl),
   ACCOUNTS_FILE: optional(asReadableFile),
   TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
   SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
 })
 
-export type Config = Readonly<z.output<typeof settings>>
+type Read = z.output<typeof settings>
+export type Config = Readonly<Omit<Read, 'DATABASE_URL'> & { DATABASE_URL: string }>
 export type SettingName = keyof Config
 export type Settings = { readonly [name in SettingName]?: string | number | undefined }
 
@@ -39,7 +41,8 @@ export class ConfigError extends Error {
 export function readConfig(given: Settings): Config {
   const texts = settingNames.flatMap(name => (given[name] === undefined ? [] : [[name, String(given[name])]]))
   const parsed = settings.safeParse(Object.fromEntries(texts))
-  if (parsed.success) return Object.freeze(parsed.data)
+  if (parsed.success)
+    return Object.freeze({ ...parsed.data, DATABASE_URL: parsed.data.DATABASE_URL ?? databaseIn(parsed.data.DATA_DIR) })
   throw new ConfigError(parsed.error.issues.map(issue => `${String(issue.path[0])} ${issue.message}`))
 }
 
@@ -75,6 +78,18 @@ function asHttpUrl(text: string, context: z.RefinementCtx): URL {
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && !url.username)
     return url
   context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
+  return z.NEVER
+}
+
+/** Without a DATABASE_URL it is a file in the data directory, and without that it is memory. */
+function databaseIn(dataDirectory: string): string {
+  return dataDirectory === '' ? 'memory:' : `sqlite:${join(dataDirectory, 'expressplay.db')}`
+}
+
+function asDatabaseUrl(text: string, context: z.RefinementCtx): string {
+  if (text === 'memory:' || /^sqlite:[^?]+$/.test(text)) return text
+  if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text
+  context.addIssue({ code: 'custom', message: 'must be memory:, sqlite:<path of a file> or postgres://…' })
   return z.NEVER
 }
 

@@ -5,6 +5,7 @@ import { demoAccount, readAccounts, readAccountsFile } from './accounts/seeds.js
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
+import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
 import { keptTokenKeys } from './tokens/token-keys.js'
 import { TokenVault } from './tokens/vault.js'
@@ -12,7 +13,7 @@ import { TokenVault } from './tokens/vault.js'
 export interface Server {
   /** Where it listens: `http://127.0.0.1:49152`. */
   readonly url: string
-  /** No accounts were given, so the public demo account works. */
+  /** No accounts were given, and the public demo account works. */
   readonly isDemo: boolean
   /** What a token says that this server issued; `undefined` for every other text. */
   openToken(token: string): ReadToken | undefined
@@ -34,9 +35,13 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   const vault = new TokenVault(config.TOKEN_KEYS ?? keptTokenKeys(config.DATA_DIR, random), random)
   const given =
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
+  const store = await openStore(config.DATABASE_URL)
+  // Its authenticators are public, so it comes into no database that somebody uses.
+  const demo = (await store.accounts.isEmpty()) ? readAccounts({ accounts: [demoAccount] }, 'the demo account') : []
   const app = await buildApp({
     config,
-    accounts: given ?? readAccounts({ accounts: [demoAccount] }, 'the demo account'),
+    store,
+    accounts: given ?? demo,
     vault,
     logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
     now: parts.now ?? Date.now,
@@ -44,8 +49,11 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   })
   return {
     url: await app.listen({ host: config.HOST, port: config.PORT }),
-    isDemo: given === undefined,
+    isDemo: given === undefined && (await store.accounts.find(demoAccount.id)) !== undefined,
     openToken: token => openToken(vault, token),
-    close: () => app.close(),
+    close: async () => {
+      await app.close()
+      await store.close()
+    },
   }
 }

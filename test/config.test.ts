@@ -10,8 +10,9 @@ t.test('without settings every one has its documented default', async t => {
     ENVIRONMENT: 'test',
     LOG_LEVEL: 'info',
     DATA_DIR: './data',
-    DATABASE_URL: 'memory:',
+    DATABASE_URL: 'sqlite:data/expressplay.db',
   })
+  t.equal(readConfig({ DATA_DIR: '' }).DATABASE_URL, 'memory:', 'without a folder there is no file')
 })
 
 t.test('all faults are told at once, each with its name and what is allowed', async t => {

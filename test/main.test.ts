@@ -28,7 +28,8 @@ t.test('the first start shows where it listens, who may ask, and a command that 
 
 t.test('of processes that start at once one makes the key and all use it', async t => {
   t.testdir()
-  const servers = Array.from({ length: 4 }, () => startCommand(t, ['serve', '--port', '0']))
+  const settings = { DATABASE_URL: 'memory:' } // a file belongs to one process only
+  const servers = Array.from({ length: 4 }, () => startCommand(t, ['serve', '--port', '0'], settings))
   const tokens = await Promise.all(
     servers.map(async server => {
       const [, url] = await server.printed(listening)

@@ -13,3 +13,22 @@ export interface Accounts {
   /** The account that this authenticator belongs to in this environment. */
   authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
 }
+
+/** An account with all that is kept of it: each environment has its own balance and authenticators. */
+export interface KnownAccount extends Account {
+  readonly services: Readonly<Record<Environment, KnownService>>
+}
+
+export interface KnownService {
+  readonly balance: number
+  /** The newest first. */
+  readonly authenticators: readonly KnownAuthenticator[]
+}
+
+export interface KnownAuthenticator {
+  /** In hexadecimal. */
+  readonly hash: string
+  readonly createdAt: number
+  /** When it stops to be valid, because another has replaced it. */
+  readonly validUntil: number | undefined
+}

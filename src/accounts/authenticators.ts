@@ -1,20 +1,21 @@
 import sodium from 'sodium-native'
 
-/** Makes what is kept of an authenticator: a keyed hash (BLAKE2b), which tells nothing without the key. */
-export function authenticatorHasher(key: Buffer): (authenticator: string) => Buffer {
+/**
+ * Makes what is kept of an authenticator: a hash (BLAKE2b) with the database's salt. The 128 random bits of an
+ * authenticator are what protects it; the salt keeps the hashes of two databases from being compared.
+ */
+export function authenticatorHasher(salt: Buffer): (authenticator: string) => Buffer {
   const padded = Buffer.alloc(LONGEST)
   return authenticator => {
     const hash = Buffer.allocUnsafe(32)
     padded.fill(0, padded.write(authenticator, 'latin1'))
-    sodium.crypto_generichash(hash, padded, key)
+    sodium.crypto_generichash(hash, padded, salt)
     return hash
   }
 }
 
-/** Compares in the same time whether or not there is such an account. */
-export function isSameHash(given: Buffer, kept: Buffer | undefined): boolean {
-  const same = sodium.sodium_memcmp(given, kept ?? NO_HASH)
-  return same && kept !== undefined
+export function isSameHash(given: Buffer, kept: Buffer): boolean {
+  return sodium.sodium_memcmp(given, kept)
 }
 
 export function customerIdOf(authenticator: string): number {
@@ -23,4 +24,3 @@ export function customerIdOf(authenticator: string): number {
 
 /** Ten digits, a comma and 32 hexadecimal digits. */
 const LONGEST = 43
-const NO_HASH = Buffer.alloc(32)

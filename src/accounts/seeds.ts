@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { z } from 'zod'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
+import type { AccountAdministration } from './administration.js'
 
 /** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
 export const demoAccount = {
@@ -12,6 +13,11 @@ export const demoAccount = {
   },
   balance: 1_000_000_000,
 } as const satisfies AccountInput
+
+/** Adds the accounts that are not there yet; what is there has a life of its own and is not touched. */
+export async function applySeeds(seeds: readonly AccountSeed[], administration: AccountAdministration): Promise<void> {
+  for (const seed of seeds) await administration.add(seed)
+}
 
 export function readAccountsFile(path: string): AccountSeed[] {
   let content: unknown

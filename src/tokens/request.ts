@@ -1,8 +1,9 @@
+import type { Now } from '../../schemas/rules.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import type { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import type { Environment } from '../environment.js'
-import { TokenError } from '../errors.js'
+import { type ErrorCode, TokenError } from '../errors.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
@@ -27,8 +28,18 @@ export class TokenRequests {
   }
 
   async answer(request: TokenRequest): Promise<IssuedToken> {
-    const { parameters, environment } = request
     const account = await this.#authenticate(request)
+    try {
+      return await this.#issue(request, account)
+    } catch (error) {
+      if (isRefusal(error)) await this.#recordRefusal(request, account, error.code)
+      throw error
+    }
+  }
+
+  async #issue(request: TokenRequest, account: Account): Promise<IssuedToken> {
+    const { parameters, environment } = request
+    requireEnabled(account)
     requirePlayready(account)
     const owner = { customerId: account.id, environment }
     const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, this.#parts.keyStorage)
@@ -49,7 +60,6 @@ export class TokenRequests {
         parameter: 'customerAuthenticator',
         details: `it is not valid in the ${environment} environment`,
       })
-    if (!account.enabled) throw new TokenError({ code: -2031 })
     return account
   }
 
@@ -57,16 +67,34 @@ export class TokenRequests {
     const recording = this.#parts.ledger.recordIssue({
       customerId: order.account.id,
       environment: order.environment,
+      time: this.#parts.now(),
+      event: 'token_issued',
       drm: order.drm,
       tokenId: issued.id,
       kids: order.keys.map(({ kid }) => kid),
       cookie: order.restrictions.cookie,
       deviceId: order.restrictions.deviceId,
       ipAddress: order.restrictions.ipAddress,
-      rightsType: order.keys[0]?.policy.rightsType ?? '',
+      rightsType: order.keys[0]?.policy.rightsType,
+      errorCode: 0,
       requestId,
     })
-    if ((await orUnavailable(recording)) === 'balance used up') throw new TokenError({ code: -2019 })
+    if ((await orUnavailable(recording)) === 'balance used up') throw new TokenError({ code: BALANCE_USED_UP })
+  }
+
+  /** The customer's log tells what was refused, too: of the request, as much as is in order. */
+  async #recordRefusal(request: TokenRequest, account: Account, errorCode: ErrorCode): Promise<void> {
+    const recording = this.#parts.ledger.append({
+      customerId: account.id,
+      environment: request.environment,
+      time: this.#parts.now(),
+      event: 'token_refused',
+      drm: 'playready',
+      ...this.#schema.readWhatHolds(request.parameters),
+      errorCode,
+      requestId: request.requestId,
+    })
+    await orUnavailable(recording)
   }
 }
 
@@ -75,6 +103,19 @@ export interface TokenRequestParts {
   readonly keyStorage: KeyStorage
   readonly issuer: TokenIssuer
   readonly ledger: Ledger
+  readonly now: Now
+}
+
+const BALANCE_USED_UP = -2019
+const STORE_UNAVAILABLE = -2030
+
+/** The ledger itself writes down that a balance is used up; and nobody could write down that it can't be reached. */
+function isRefusal(error: unknown): error is TokenError {
+  return error instanceof TokenError && error.code !== BALANCE_USED_UP && error.code !== STORE_UNAVAILABLE
+}
+
+function requireEnabled({ enabled }: Account): void {
+  if (!enabled) throw new TokenError({ code: -2031 })
 }
 
 function requirePlayready({ drm }: Account): void {
@@ -86,7 +127,10 @@ async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {
-    throw new TokenError({ code: -2030, details: 'the account store or the ledger is unavailable' }, { cause })
+    throw new TokenError(
+      { code: STORE_UNAVAILABLE, details: 'the account store or the ledger is unavailable' },
+      { cause },
+    )
   }
 }
 

@@ -8,6 +8,7 @@ import { readConfig } from '../../src/config.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
 import { sampleParameters } from '../../src/sample.js'
+import { openStore } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, NOON } from '../harness.js'
 
@@ -113,6 +114,7 @@ t.test(`${REQUESTS} generated requests: a documented answer to each, and nothing
   const random = pooledRandomness()
   const app = await buildApp({
     config: readConfig({}),
+    store: await openStore('memory:'),
     accounts: readAccounts({ accounts }, 'the test'),
     vault: new TokenVault([randomBytes(random, 32)], random),
     logger: pino({ level: 'silent' }),

@@ -4,6 +4,7 @@ import { readAccounts } from '../../src/accounts/seeds.js'
 import { type AppParts, buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { openStore } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, form, NOON } from '../harness.js'
 
@@ -14,6 +15,7 @@ async function appWith(parts: Partial<AppParts>) {
   const log: string[] = []
   const app = await buildApp({
     config: readConfig({}),
+    store: await openStore('memory:'),
     accounts: readAccounts({ accounts }, 'the test'),
     vault: new TokenVault([randomBytes(random, 32)], random),
     logger: pino({}, { write: line => void log.push(line) }),
@@ -26,7 +28,10 @@ async function appWith(parts: Partial<AppParts>) {
 }
 
 t.test('a ledger that fails is -2030 with 503, and nothing of its error is told', async t => {
-  const ledger = { recordIssue: () => Promise.reject(new Error(secret)) }
+  const ledger = {
+    recordIssue: () => Promise.reject(new Error(secret)),
+    append: () => Promise.reject(new Error(secret)),
+  }
   const { ask, log } = await appWith({ ledger })
   const answer = await ask()
   t.equal(answer.statusCode, 503)

@@ -1,0 +1,17 @@
+import { type Kysely, type Migration, Migrator } from 'kysely'
+import { accountsEventsKeys, type Clustered } from './migrations/0001-accounts-events-keys.js'
+import type { Tables } from './tables.js'
+
+/**
+ * Brings the database to this version's tables; what was done is done once. Of instances that start together one
+ * does it, under a lock, and the others wait. A newer version's database is refused. Answers what was applied.
+ */
+export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise<string[]> {
+  const migrations: Record<string, Migration> = {
+    '0001-accounts-events-keys': { up: (db: Kysely<unknown>) => accountsEventsKeys(db, clustered) },
+  }
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
+  const { error, results = [] } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+  return results.map(({ migrationName }) => migrationName)
+}

@@ -1,0 +1,73 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { Entry } from '../engine.js'
+import { type Outcome, SqliteDatabase, type Value } from './database.js'
+
+/** A database that is spoken to one question at a time, wherever it lives. */
+export interface Connection {
+  execute(sql: string, values: readonly Value[]): Promise<Outcome>
+  commit(entries: readonly Entry[]): Promise<readonly number[]>
+  close(): Promise<void>
+}
+
+/** In this thread: for a database in memory, which never waits for a disk. */
+export function inlineConnection(path: string): Connection {
+  const database = new SqliteDatabase(path)
+  return {
+    execute: async (sql, values) => database.execute(sql, values),
+    commit: async entries => database.commit(entries),
+    close: async () => database.close(),
+  }
+}
+
+/** What is asked of the thread: a method of the database, and its arguments. */
+export type Question =
+  | { readonly method: 'execute'; readonly sql: string; readonly values: readonly Value[] }
+  | { readonly method: 'commit'; readonly entries: readonly Entry[] }
+  | { readonly method: 'close' }
+
+export interface Answer {
+  readonly value?: unknown
+  /** An error as text, because a thread can't pass on more of it than that. */
+  readonly failure?: { readonly message: string; readonly code: string | undefined }
+}
+
+/** In a thread of its own, so that nobody waits for the disk but those who asked. */
+export async function threadConnection(path: string): Promise<Connection> {
+  // The extension of this very file: sources run as they are in the tests.
+  const script = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
+  const worker = new Worker(script, { workerData: { path }, resourceLimits: { maxYoungGenerationSizeMb: 8 } })
+  const asked: { resolve(value: unknown): void; reject(error: Error): void }[] = []
+  let end: Error | undefined
+
+  worker.on('message', ({ value, failure }: Answer) => {
+    const question = asked.shift()
+    if (failure === undefined) question?.resolve(value)
+    else question?.reject(Object.assign(new Error(failure.message), { code: failure.code }))
+  })
+  const refuseAll = (error: Error) => {
+    end ??= error
+    for (const { reject } of asked.splice(0)) reject(end)
+  }
+  worker.on('error', refuseAll)
+  worker.on('exit', () => refuseAll(new Error('the database is closed')))
+
+  function ask(question: Question | undefined): Promise<unknown> {
+    if (end !== undefined) return Promise.reject(end)
+    return new Promise((resolve, reject) => {
+      asked.push({ resolve, reject })
+      if (question !== undefined) worker.postMessage(question)
+    })
+  }
+
+  await ask(undefined) // the thread's first word is that the database is open, or why not
+  // The casts: each method answers what the database's method of that name does.
+  return {
+    execute: (sql, values) => ask({ method: 'execute', sql, values }) as Promise<Outcome>,
+    commit: entries => ask({ method: 'commit', entries }) as Promise<readonly number[]>,
+    close: async () => {
+      await ask({ method: 'close' })
+      await worker.terminate()
+    },
+  }
+}

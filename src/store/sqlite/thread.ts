@@ -1,0 +1,34 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Answer, Question } from './connection.js'
+import { SqliteDatabase } from './database.js'
+
+/** The thread that owns the database file: it answers one question after the other. */
+const { path } = workerData as { path: string } // what connection.ts gives
+let database: SqliteDatabase
+
+answer(() => {
+  database = new SqliteDatabase(path)
+})
+parentPort?.on('message', (question: Question) => answer(() => ask(question)))
+
+function ask(question: Question): unknown {
+  switch (question.method) {
+    case 'execute':
+      return database.execute(question.sql, question.values)
+    case 'commit':
+      return database.commit(question.entries)
+    case 'close':
+      return database.close()
+  }
+}
+
+function answer(work: () => unknown): void {
+  let told: Answer
+  try {
+    told = { value: work() }
+  } catch (error) {
+    const { message, code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
+    told = { failure: { message, code } }
+  }
+  parentPort?.postMessage(told)
+}

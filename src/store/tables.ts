@@ -1,0 +1,77 @@
+import type { Environment } from '../environment.js'
+
+/**
+ * The tables, the same in both engines: numbers, texts, and 0 or 1 for a truth, because not every engine has more.
+ * Moments are milliseconds since 1970. A service is a customer in one environment, as the spec's records.md has it.
+ */
+export interface Tables {
+  readonly accounts: AccountRow
+  readonly services: ServiceRow
+  readonly authenticators: AuthenticatorRow
+  readonly keys: KeyRow
+  readonly events: EventRow
+  readonly settings: SettingRow
+}
+
+export interface AccountRow {
+  readonly id: number
+  readonly name: string
+  readonly enabled: number
+  readonly playready: number
+}
+
+export interface ServiceRow {
+  readonly id: number
+  readonly account_id: number
+  readonly environment: Environment
+  readonly balance: number
+  /** The number of the newest event: they count up from 1 without a gap. */
+  readonly last_event: number
+}
+
+export interface AuthenticatorRow {
+  readonly hash: string
+  readonly service_id: number
+  readonly created_at: number
+  /** When a replaced authenticator stops to be valid. */
+  readonly valid_until: number | null
+}
+
+export interface KeyRow {
+  readonly service_id: number
+  readonly kid: string
+  readonly ek: string
+  readonly kek_id: string | null
+  readonly info: string | null
+  readonly content_id: string | null
+  readonly expiration: number | null
+  readonly last_update: number
+}
+
+export interface EventRow {
+  readonly service_id: number
+  readonly event_id: number
+  readonly time: number
+  readonly event: string
+  readonly drm: string
+  readonly token_id: string | null
+  /** KIDs, separated by commas. */
+  readonly kids: string
+  readonly cookie: string | null
+  readonly device_id: string | null
+  readonly ip_address: string | null
+  readonly rights_type: string | null
+  readonly error_code: number
+  readonly request_id: string
+}
+
+/** What all instances on one database share. */
+export interface SettingRow {
+  readonly name: string
+  readonly value: string
+}
+
+/** A service's number follows from the customer's, so that nobody has to look it up. */
+export function serviceId(customerId: number, environment: Environment): number {
+  return customerId * 2 + (environment === 'production' ? 1 : 0)
+}
