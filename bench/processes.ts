@@ -3,16 +3,41 @@ import { once } from 'node:events'
 import { openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
+export interface RunningServer {
+  readonly url: string
+  /** Resident memory in MB, as Linux counts it. */
+  residentMegabytes(): number
+  /** Ends it as a deployment would, and waits until it has. */
+  stop(): Promise<void>
+}
+
+/** The service, on this database. */
+export function startService(databaseUrl: string): Promise<RunningServer> {
+  return startProcess('service.js', databaseUrl)
+}
+
 /** A server in a process of its own, which tells its port when it listens. What it logs goes to /dev/null. */
-export async function startProcess(script: string, ...args: string[]): Promise<{ child: ChildProcess; port: number }> {
+export async function startProcess(script: string, ...args: string[]): Promise<RunningServer> {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const child = fork(path, args, { stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit', 'ipc'] })
   const [port] = (await once(child, 'message')) as [number] // both servers send nothing else
-  return { child, port }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    residentMegabytes: () => residentMegabytes(child),
+    stop: async () => {
+      child.kill('SIGTERM')
+      if (child.exitCode === null) await once(child, 'exit')
+    },
+  }
 }
 
-/** Resident memory in MB, as Linux counts it. */
-export function residentMegabytes({ pid }: ChildProcess): number {
+/** Runs a script in a process of its own, and waits until it has ended. */
+export async function runToEnd(script: string, ...args: string[]): Promise<void> {
+  const [code] = await once(fork(fileURLToPath(new URL(script, import.meta.url)), args), 'exit')
+  if (code !== 0) throw new Error(`${script} ended with ${code}`)
+}
+
+function residentMegabytes({ pid }: ChildProcess): number {
   const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return Math.round(Number(kilobytes) / 102.4) / 10
 }

@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import { framesOf, TokenError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { type Refusal, sendRefusal } from './answers.js'
-import { allowedMethods } from './methods.js'
+import { refuseUnknown } from './methods.js'
 
 export interface AnsweringOptions {
   readonly logger: Logger
@@ -14,9 +14,9 @@ export interface AnsweringOptions {
 
 /** What holds for every route: headers, errors in the form asked for, one log line, one observation. */
 export const answering = fp(async (app: FastifyInstance, { logger, metrics }: AnsweringOptions) => {
-  const methodsOf = allowedMethods(app)
-
+  app.setNotFoundHandler(refuseUnknown(app))
   app.decorateReply('refusal', undefined)
+  app.decorateReply('errorFormat', undefined)
 
   app.addHook('onRequest', (request, reply, next) => {
     addStandardHeaders(request, reply)
@@ -44,14 +44,6 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   app.setErrorHandler<FastifyError>((error, request, reply) =>
     sendRefusal(request, reply, publicPartOf(error, request, logger)),
   )
-
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = methodsOf(request.url)
-    if (allowed.length === 0 || allowed.includes(request.method))
-      return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
-    const message = `Method not allowed; allowed are ${allowed.join(', ')}`
-    return sendRefusal(request, reply.header('allow', allowed.join(', ')), { status: 405, code: 405, message })
-  })
 })
 
 function addStandardHeaders(request: FastifyRequest, reply: FastifyReply): void {
@@ -98,7 +90,7 @@ function withoutSecrets(url: string): string {
 }
 
 /** Only where and what kind: the text of an unforeseen error may quote what it failed on. */
-function logFailure(failure: unknown, request: FastifyRequest, logger: Logger): void {
+export function logFailure(failure: unknown, request: FastifyRequest, logger: Logger): void {
   const error = failure instanceof Error ? failure : new Error('not an error')
   logger.error({ requestId: request.id, error: error.name, stack: framesOf(error) }, 'failed')
 }

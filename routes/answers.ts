@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorAnswer } from '../schemas/answers.js'
+import type { ErrorFormat } from '../schemas/credentials.js'
 import { errorFormatOf } from '../schemas/token-request.js'
 import { errorPage } from './error-page.js'
 
@@ -7,6 +8,8 @@ declare module 'fastify' {
   interface FastifyReply {
     /** The error that this request was answered with: the log and the metrics tell it. */
     refusal: Refusal | undefined
+    /** The form of errors where the endpoint has only one, whatever the request asks for. */
+    errorFormat: ErrorFormat | undefined
   }
 }
 
@@ -35,7 +38,7 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
     ...(parameter === undefined ? {} : { parameter }),
     requestId: request.id,
   }
-  if (errorFormatOf(request.query, request.body) === 'json')
+  if ((reply.errorFormat ?? errorFormatOf(request.query, request.body)) === 'json')
     return sendAs(reply, 'application/json', JSON.stringify(answer))
   return sendAs(
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),

@@ -1,7 +1,20 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { sendRefusal } from './answers.js'
 
-/** Remembers the methods of every route, to tell a wrong method (405) from a wrong path (404). */
-export function allowedMethods(app: FastifyInstance): (url: string) => readonly string[] {
+/** Answers what no route takes, be it a wrong method (405) or a wrong path (404). Comes before the routes. */
+export function refuseUnknown(app: FastifyInstance) {
+  const methodsOf = allowedMethods(app)
+  return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const allowed = methodsOf(request.url)
+    if (allowed.length === 0 || allowed.includes(request.method))
+      return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
+    const message = `Method not allowed; allowed are ${allowed.join(', ')}`
+    return sendRefusal(request, reply.header('allow', allowed.join(', ')), { status: 405, code: 405, message })
+  }
+}
+
+/** Remembers the methods of every route. */
+function allowedMethods(app: FastifyInstance): (url: string) => readonly string[] {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
     const route = routes.get(url) ?? { pattern: patternOf(url), methods: new Set() }

@@ -1,27 +1,29 @@
 import { z } from 'zod'
+import type { Environment } from '../src/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
 
-const authenticator = z.string().regex(AUTHENTICATOR, 'must be "<id>,<32 hex digits>"')
+export const authenticator = z.string().regex(AUTHENTICATOR, 'must be "<id>,<32 hex digits>"')
+
+export const GREATEST_ID = 0xffffffff
+export const GREATEST_BALANCE = Number.MAX_SAFE_INTEGER
+
+/** Text that every database keeps as it is: control characters and halves of characters some do not. */
+export const accountName = z
+  .string()
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must have no control characters')
 
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z
   .strictObject({
-    id: z.number().int().min(1).max(0xffffffff),
-    name: z.string().max(200).default(''),
+    id: z.number().int().min(1).max(GREATEST_ID),
+    name: accountName.default(''),
     authenticators: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }),
-    balance: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(1_000_000),
+    balance: z.number().int().min(0).max(GREATEST_BALANCE).default(1_000_000),
     enabled: z.boolean().default(true),
     drm: z.strictObject({ playready: z.boolean().default(true) }).prefault({}),
   })
-  .superRefine(({ id, authenticators }, context) => {
-    for (const [environment, value] of Object.entries(authenticators))
-      if (value !== undefined && !value.startsWith(`${id},`))
-        context.addIssue({
-          code: 'custom',
-          path: ['authenticators', environment],
-          message: `must begin with the account's id: "${id},"`,
-        })
-  })
+  .superRefine(requireOwnAuthenticators)
 
 export const accountsFile = z.strictObject({
   accounts: z
@@ -31,6 +33,28 @@ export const accountsFile = z.strictObject({
       'two accounts have the same id',
     ),
 })
+
+export const NOT_ITS_OWN = "must begin with the account's id and a comma"
+
+/** A customer's number has one spelling here: without zeros before it. */
+export function isAuthenticatorOf(id: number, authenticator: string): boolean {
+  return authenticator.startsWith(`${id},`)
+}
+
+type Authenticators = Readonly<Partial<Record<Environment, string | undefined>>>
+
+export function requireOwnAuthenticators(
+  { id, authenticators }: { readonly id: number; readonly authenticators: Authenticators },
+  context: z.RefinementCtx,
+): void {
+  for (const [environment, value] of Object.entries(authenticators))
+    if (value !== undefined && !isAuthenticatorOf(id, value))
+      context.addIssue({
+        code: 'custom',
+        path: ['authenticators', environment],
+        message: NOT_ITS_OWN,
+      })
+}
 
 export type AccountSeed = z.output<typeof accountSeed>
 /** The same before the defaults are filled in: what a file says, or a test suite. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { type Fault, firstFault, TokenError } from '../src/errors.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'
+import type { RawParameters } from './sorting.js'
 
 /** A customer's id and 32 hexadecimal digits: an API key. */
 export const AUTHENTICATOR = /^\d{1,10},[0-9A-Fa-f]{32}$/
@@ -21,6 +23,20 @@ export const credentialParameters = {
 }
 
 export const credentials = new ParameterGroup(credentialParameters)
+
+/** The authenticator of a request that has only a query, or the documented error. */
+export function credentialsOf({ customerAuthenticator: given }: RawParameters): string {
+  const faults: Fault[] = []
+  if (Array.isArray(given)) {
+    const parameter = 'customerAuthenticator'
+    throw new TokenError({ code: -2018, parameter, details: `${parameter} is given more than once` })
+  }
+  const read = credentials.read({ customerAuthenticator: given }, faults)
+  const fault = firstFault(faults)
+  if (fault !== undefined) throw new TokenError(fault)
+  if (read === undefined) throw new Error('refused without a fault')
+  return read.customerAuthenticator
+}
 
 /** `errorFormat` is read by itself, before all others and from wherever it stands. */
 export const errorFormat = parameter(z.enum(['html', 'json']).default('html'), {

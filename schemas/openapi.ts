@@ -1,7 +1,11 @@
-import { z } from 'zod'
-import { type DocumentedError, documentedErrors } from '../src/errors.js'
+import type { z } from 'zod'
 import { errorAnswer, tokenAnswer } from './answers.js'
 import { errorFormat } from './credentials.js'
+import { jsonSchema } from './json-schema.js'
+import { adminPaths, adminSchemas, adminSecurity, adminTag } from './openapi-admin.js'
+import { documentedWith, errorResponse } from './openapi-errors.js'
+import { keystorePaths, keystoreSchemas, keystoreTag } from './openapi-keystore.js'
+import { recordPaths, recordSchemas, recordTag } from './openapi-records.js'
 import { metaOf } from './rules.js'
 import { tokenRequestParameters } from './token-request.js'
 
@@ -22,6 +26,9 @@ export function openApiDocument(version: string): Json {
     servers: [{ url: '/' }],
     tags: [
       { name: 'tokens', description: 'Licence tokens.' },
+      recordTag,
+      keystoreTag,
+      adminTag,
       { name: 'operations', description: 'Health and metrics.' },
     ],
     security: [],
@@ -40,6 +47,9 @@ export function openApiDocument(version: string): Json {
           },
         },
       },
+      ...recordPaths,
+      ...keystorePaths,
+      ...adminPaths,
       '/healthz': { get: statusOperation('isUp', 'Whether the process is up.') },
       '/readyz': { get: statusOperation('isReady', 'Whether requests may be sent here.') },
       '/metrics': {
@@ -54,7 +64,16 @@ export function openApiDocument(version: string): Json {
         },
       },
     },
-    components: { schemas: { TokenAnswer: jsonSchema(tokenAnswer), ErrorAnswer: jsonSchema(errorAnswer) } },
+    components: {
+      schemas: {
+        TokenAnswer: jsonSchema(tokenAnswer),
+        ErrorAnswer: jsonSchema(errorAnswer),
+        ...recordSchemas,
+        ...keystoreSchemas,
+        ...adminSchemas,
+      },
+      securitySchemes: adminSecurity,
+    },
   }
 }
 
@@ -69,8 +88,6 @@ function tokenOperation(method: 'get' | 'post'): Json {
 
 function tokenResponses(): Json {
   const answer = { schema: { $ref: '#/components/schemas/TokenAnswer' } }
-  const errors = [...documentedErrors.values()].filter(({ status }) => status !== 403)
-  const withStatus = (status: number) => errors.filter(error => error.status === status)
   return {
     200: {
       description: 'The token. The body is the same JSON under either content type.',
@@ -83,36 +100,13 @@ function tokenResponses(): Json {
       },
       content: { 'application/json': answer, 'text/uri-list': answer },
     },
-    400: errorResponse('A bad argument.', withStatus(400)),
-    401: errorResponse('Authentication failed.', withStatus(401)),
+    400: errorResponse('A bad argument.', documentedWith(400)),
+    401: errorResponse('Authentication failed.', documentedWith(401)),
     405: errorResponse('The method is neither GET nor POST.', []),
     413: errorResponse('The body is too large.', []),
     415: errorResponse('The body is not a form.', []),
     500: errorResponse('An unforeseen fault of the service; nothing was issued.', []),
-    503: errorResponse('A fault of the service; nothing was issued.', withStatus(503)),
-  }
-}
-
-function errorResponse(description: string, errors: readonly DocumentedError[]): Json {
-  const list = errors.map(({ code, message }) => `- \`${code}\` ${message.replace(/</g, '‹').replace(/>/g, '›')}`)
-  const examples = Object.fromEntries(
-    errors.map(({ code, message }) => [
-      `error${code}`.replace('-', ''),
-      {
-        summary: message,
-        value: { errorCode: code, errorMessage: message.replace(/[<>]/g, ''), requestId: '5d2ab1c09e77-1' },
-      },
-    ]),
-  )
-  return {
-    description: [description, ...list].join('\n'),
-    content: {
-      'application/json': {
-        schema: { $ref: '#/components/schemas/ErrorAnswer' },
-        ...(errors.length > 0 ? { examples } : {}),
-      },
-      'text/html': { schema: { type: 'string' } },
-    },
+    503: errorResponse('A fault of the service; nothing was issued.', documentedWith(503)),
   }
 }
 
@@ -199,11 +193,6 @@ export function isRequired(schema: z.ZodType): boolean {
 export function parameterSchema(schema: z.ZodType): Json {
   const { description, example, 'x-error-code': code, ...rules } = jsonSchema(schema)
   return rules
-}
-
-function jsonSchema(schema: z.ZodType): Json {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
-  return rest
 }
 
 function statusOperation(operationId: string, summary: string): Json {

@@ -83,6 +83,13 @@ export function futureMoment(name: string, now: Now, furthestAhead = Number.POSI
   }
 }
 
+/** RFC 3339 with `Z`, as milliseconds since 1970. */
+export const moment = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/)
+  .transform(calendarMoment)
+  .refine(milliseconds => !Number.isNaN(milliseconds))
+
 /** NaN for a day that no calendar has: Date alone would make 1 March of 30 February. */
 function calendarMoment(text: string): number {
   const moment = Date.parse(text)

@@ -1,25 +1,31 @@
 import formbody from '@fastify/formbody'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { adminRoutes } from '../routes/admin.js'
 import { answering, refuseBadUrl } from '../routes/answering.js'
 import { refuseBadHttp } from '../routes/bad-http.js'
 import { docsRoutes } from '../routes/docs.js'
 import { draining } from '../routes/draining.js'
+import { keystoreRoutes } from '../routes/keystore.js'
 import { operationsRoutes } from '../routes/operations.js'
+import { recordRoutes } from '../routes/records.js'
 import { tokenRoutes } from '../routes/token.js'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { TokenRequestSchema } from '../schemas/token-request.js'
 import { AccountAdministration } from './accounts/administration.js'
-import { authenticatorHasher } from './accounts/authenticators.js'
+import { hasherOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
+import { adminAccess } from './admin-access.js'
 import type { Config } from './config.js'
-import { emptyKeyStorage, type KeyStorage } from './keys/key-storage.js'
+import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
+import { LookUp } from './ledger/look-up.js'
+import { Retention } from './ledger/retention.js'
 import { Metrics } from './metrics.js'
-import { type Randomness, randomBytes } from './randomness.js'
+import type { Randomness } from './randomness.js'
 import { requestIds } from './request-ids.js'
 import type { Store } from './store/store.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
@@ -40,29 +46,31 @@ export interface AppParts {
   readonly uptime?: () => number
   /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
-  /** Instead of an empty one. */
+  /** Instead of the store's. */
   readonly keyStorage?: KeyStorage | undefined
 }
 
 /** The application: built from a configuration, listening nowhere. */
 export async function buildApp({ config, store, accounts: seeds, vault, logger, now, random, ...parts }: AppParts) {
-  const salt = await store.accounts.salt(() => randomBytes(random, 32).toString('hex'))
-  const hash = authenticatorHasher(Buffer.from(salt, 'hex'))
+  const hash = await hasherOf(store.accounts, random)
   const uptime = parts.uptime ?? (() => performance.now())
   const accounts = new AccountDirectory({ repository: store.accounts, hash, now, uptime })
   const administration = new AccountAdministration({
     repository: store.accounts,
     hash,
     now,
+    random,
+    overlapSeconds: config.AUTHENTICATOR_OVERLAP,
     changed: () => accounts.forget(),
   })
   await applySeeds(seeds, administration)
 
+  const keys = new StoredKeys({ repository: store.keys, now, random })
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const requests = new TokenRequests(schema, {
     accounts,
-    keyStorage: parts.keyStorage ?? emptyKeyStorage,
+    keyStorage: parts.keyStorage ?? keys,
     // Emulating or calling the real service is this one choice.
     issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
     ledger: parts.ledger ?? new GroupLedger(store.events),
@@ -74,8 +82,17 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   await app.register(answering, { logger, metrics })
   await app.register(draining)
   await app.register(tokenRoutes, { schema, requests, metrics, environment: config.ENVIRONMENT })
-  await app.register(operationsRoutes, { metrics })
+  await app.register(recordRoutes, { accounts, lookUp: new LookUp(store.events), environment: config.ENVIRONMENT })
+  await app.register(keystoreRoutes, { prefix: '/keystore', keys, accounts, logger, environment: config.ENVIRONMENT })
+  const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate')
+  if (access !== undefined) await app.register(adminRoutes, { prefix: '/admin/api', administration, access })
+  await app.register(operationsRoutes, { metrics, store })
   await app.register(docsRoutes, { version: packageVersion() })
+  if (config.LOG_RETENTION_DAYS > 0) {
+    const retention = new Retention({ events: store.events, days: config.LOG_RETENTION_DAYS, now, logger })
+    app.addHook('onReady', async () => retention.start())
+    app.addHook('onClose', () => retention.stop())
+  }
   return app
 }
 
@@ -86,6 +103,8 @@ function httpServer(config: Config, random: Randomness, logger: Logger): Fastify
     logger: false,
     genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
+    // Many KIDs in one path: what bounds them is how long a request's head may be.
+    routerOptions: { maxParamLength: 16_384 },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     requestTimeout: 30_000,

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
+import { defineAccounts } from './commands/accounts.js'
 import { packageVersion } from './version.js'
 
 // A reader that has seen enough (`… | head`) ends the command, and is no error.
@@ -73,6 +74,25 @@ Examples:
   .action(async (token: string, options: { showKeys?: true }) => {
     const { inspectToken } = await import('./commands/inspect.js')
     process.exitCode = await inspectToken(token, options)
+  })
+
+defineAccounts(program.command('accounts'))
+
+program
+  .command('migrate')
+  .description("bring the database to this version's tables, which serve does as well")
+  .addHelpText(
+    'after',
+    `
+The database is DATABASE_URL. Instances that start together need no migration before them: one of them does it.
+
+Examples:
+  $ expressplay-token-backend migrate
+  $ DATABASE_URL=postgres://drm@db.example.com/drm expressplay-token-backend migrate`,
+  )
+  .action(async () => {
+    const { migrateDatabase } = await import('./commands/migrate.js')
+    process.exitCode = await migrateDatabase()
   })
 
 program

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { LONGEST_OVERLAP } from '../schemas/admin.js'
 import { ENVIRONMENTS } from './environment.js'
 
 /**
@@ -16,7 +17,10 @@ const settings = z.object({
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
   DATA_DIR: z.string().default('./data'),
   DATABASE_URL: optional(asDatabaseUrl),
+  LOG_RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
   ACCOUNTS_FILE: optional(asReadableFile),
+  ADMIN_TOKEN: optional(asAdminToken),
+  AUTHENTICATOR_OVERLAP: wholeNumber(0, LONGEST_OVERLAP).default(86_400),
   TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
   SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
@@ -101,6 +105,13 @@ function asReadableFile(path: string, context: z.RefinementCtx): string {
     context.addIssue({ code: 'custom', message: 'must be the path of a file that can be read' })
     return z.NEVER
   }
+}
+
+/** It is sent in a header, so it has characters that a header may have. */
+function asAdminToken(text: string, context: z.RefinementCtx): string {
+  if (/^[\x21-\x7e]{16,}$/.test(text)) return text
+  context.addIssue({ code: 'custom', message: 'must have at least 16 characters: ASCII, no spaces' })
+  return z.NEVER
 }
 
 function asTokenKeys(text: string, context: z.RefinementCtx): [Buffer, ...Buffer[]] {

@@ -106,6 +106,20 @@ function entry(code: ErrorCode): DocumentedError {
   return documented
 }
 
+export const STORE_UNAVAILABLE = -2030
+
+/** A store that fails is a fault of ours, which the catalogue documents. */
+export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    throw new TokenError(
+      { code: STORE_UNAVAILABLE, details: 'the account store or the ledger is unavailable' },
+      { cause },
+    )
+  }
+}
+
 /** Where an error came from, without its text, which may quote what it failed on. */
 export function framesOf({ stack = '' }: Error): string[] {
   return stack

@@ -24,6 +24,8 @@ t.test('all faults are told at once, each with its name and what is allowed', as
     PUBLIC_URL: 'drm.example.com',
     LOG_LEVEL: 'loud',
     DATABASE_URL: 'mysql://x',
+    ADMIN_TOKEN: 'abcdefg',
+    AUTHENTICATOR_OVERLAP: '1d',
     TOKEN_KEYS: 'abc',
     BODY_LIMIT: '1k',
     SHUTDOWN_TIMEOUT: '-1',
@@ -38,6 +40,7 @@ t.test('all faults are told at once, each with its name and what is allowed', as
       Object.keys(wrong),
     )
     t.match(error.message, 'PORT must be a whole number from 0 to 65535')
+    t.match(error.message, 'ADMIN_TOKEN must have at least 16 characters')
     t.match(error.message, 'TOKEN_KEYS must be keys of 64 hexadecimal digits')
     t.match(error.message, 'PUBLIC_URL must be an http or https URL')
     t.match(error.message, 'ENVIRONMENT must be one of test, production')
@@ -51,8 +54,9 @@ t.test('a configuration cannot be changed', async t => {
 })
 
 t.test('an empty optional value is no value', async t => {
-  const { PUBLIC_URL, ACCOUNTS_FILE, TOKEN_KEYS } = readConfig({ PUBLIC_URL: '', ACCOUNTS_FILE: '', TOKEN_KEYS: '' })
-  t.same([PUBLIC_URL, ACCOUNTS_FILE, TOKEN_KEYS], [undefined, undefined, undefined])
+  const names = ['PUBLIC_URL', 'ACCOUNTS_FILE', 'ADMIN_TOKEN', 'TOKEN_KEYS'] as const
+  const config = readConfig(Object.fromEntries(names.map(name => [name, ''])))
+  for (const name of names) t.equal(config[name], undefined)
 })
 
 t.test('.env.example names every setting with its default', async t => {

@@ -9,6 +9,8 @@ export type Change = Readonly<Record<string, string | null | readonly string[]>>
 export interface TestServer extends Server {
   /** Everything that was logged so far. */
   readonly log: readonly string[]
+  /** What must not be found in the log either, where a test sends it by itself. */
+  keepSecret(secret: string): void
   get(change?: Change, headers?: Record<string, string>): Promise<Response>
   post(change?: Change, headers?: Record<string, string>): Promise<Response>
 }
@@ -42,12 +44,19 @@ export async function startTestServer(t: Test, options: ServerOptions = {}): Pro
   const secrets = new SecretRegister()
   for (const { authenticators } of accounts) Object.values(authenticators).forEach(one => void secrets.add(one))
 
-  t.teardown(async () => {
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= closeAndSearch()
+    return closing
+  }
+  t.teardown(close)
+
+  async function closeAndSearch(): Promise<void> {
     const metrics = await (await fetch(`${server.url}/metrics`)).text()
     await server.close()
     const told = [...log, metrics].join('\n')
     if (secrets.isIn(told)) throw new Error('a secret is in the log or the metrics')
-  })
+  }
 
   async function answer(request: Request): Promise<Response> {
     const response = await fetch(request)
@@ -60,7 +69,9 @@ export async function startTestServer(t: Test, options: ServerOptions = {}): Pro
   const url = `${server.url}/hms/pr/token`
   return {
     ...server,
+    close,
     log,
+    keepSecret: secret => secrets.add(secret),
     get: (change = {}, headers = {}) => answer(new Request(`${url}?${secrets.noting(form(change))}`, { headers })),
     post: (change = {}, headers = {}) =>
       answer(new Request(url, { method: 'POST', body: secrets.noting(form(change)), headers })),

@@ -7,7 +7,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import type { Test } from 'tap'
+
+/** A test, or whoever else clears up at its end. */
+export interface Ending {
+  teardown(work: () => unknown): void
+}
 
 export interface PostgresServer {
   /** The URL of a new, empty database, which is gone after the test. */
@@ -22,7 +26,7 @@ export interface OwnPostgresServer extends PostgresServer {
 }
 
 /** The server of TEST_DATABASE_URL, or else one of this test's own. */
-export async function startPostgres(t: Test, url = process.env.TEST_DATABASE_URL): Promise<PostgresServer> {
+export async function startPostgres(t: Ending, url = process.env.TEST_DATABASE_URL): Promise<PostgresServer> {
   if (url === undefined || url === '') return startOwnPostgres(t)
   return {
     newDatabase: async () => {
@@ -34,11 +38,11 @@ export async function startPostgres(t: Test, url = process.env.TEST_DATABASE_URL
 }
 
 /** A server that the test can also stop; it and its data are gone after the test, or after a process that dies in it. */
-export function startOwnPostgres(t: Test, parentFolder = tmpdir()): Promise<OwnPostgresServer> {
+export function startOwnPostgres(t: Ending, parentFolder = tmpdir()): Promise<OwnPostgresServer> {
   return startCluster(t, parentFolder).catch(unavailable('no PostgreSQL server could be started for the tests'))
 }
 
-async function startCluster(t: Test, parentFolder: string): Promise<OwnPostgresServer> {
+async function startCluster(t: Ending, parentFolder: string): Promise<OwnPostgresServer> {
   const account = unprivilegedAccount()
   const folder = await mkdtemp(join(parentFolder, 'postgres-'))
   if (account !== undefined) await chown(folder, account.uid, account.gid)

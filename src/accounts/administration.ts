@@ -1,14 +1,71 @@
-import type { AccountSeed } from '../../schemas/accounts-file.js'
+import {
+  type AccountSeed,
+  GREATEST_BALANCE,
+  GREATEST_ID,
+  isAuthenticatorOf,
+  NOT_ITS_OWN,
+} from '../../schemas/accounts-file.js'
+import type {
+  AccountChange,
+  AccountPage,
+  BalanceChange,
+  CreatedAccount,
+  NewAccount,
+  PageQuery,
+  RotatedAuthenticator,
+  Rotation,
+  ShownAccount,
+  ShownBalance,
+} from '../../schemas/admin.js'
 import type { Now } from '../../schemas/rules.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
+import type { Randomness } from '../randomness.js'
 import type { AccountRepository } from '../store/accounts.js'
+import { serviceId } from '../store/tables.js'
+import type { KnownAccount } from './accounts.js'
+import { newAuthenticator } from './authenticators.js'
+import { AdministrationRefused } from './refused.js'
+import { rfc3339, shown } from './shown.js'
 
-/** What an administrator does with accounts. */
-export class AccountAdministration {
+/** What an administrator does with accounts: on this database, or on a server that has it. */
+export interface Administration {
+  list(page: PageQuery): Promise<AccountPage>
+  show(id: number): Promise<ShownAccount>
+  create(account: NewAccount): Promise<CreatedAccount>
+  change(id: number, change: AccountChange): Promise<ShownAccount>
+  changeBalance(id: number, change: BalanceChange): Promise<ShownBalance>
+  rotate(id: number, rotation: Rotation): Promise<RotatedAuthenticator>
+}
+
+/** Changes accounts, balances and authenticators, and no event. */
+export class AccountAdministration implements Administration {
   readonly #parts: AdministrationParts
 
   constructor(parts: AdministrationParts) {
     this.#parts = parts
+  }
+
+  async list({ after, limit }: PageQuery): Promise<AccountPage> {
+    // One more tells whether there is another page.
+    const found = await this.#parts.repository.page(after, limit + 1)
+    const accounts = found.slice(0, limit)
+    return { accounts: accounts.map(shown), next: found.length > limit ? (accounts.at(-1)?.id ?? null) : null }
+  }
+
+  async show(id: number): Promise<ShownAccount> {
+    return shown(await this.#known(id))
+  }
+
+  async create(order: NewAccount): Promise<CreatedAccount> {
+    const id = order.id ?? (await this.#parts.repository.nextId(GREATEST_ID))
+    const authenticators = {
+      test: order.authenticators.test ?? newAuthenticator(id, this.#parts.random),
+      production: order.authenticators.production ?? newAuthenticator(id, this.#parts.random),
+    }
+    if (await this.add({ ...order, id, authenticators })) return { ...(await this.show(id)), authenticators }
+    if (order.id !== undefined) throw new AdministrationRefused(409, 'id: there is an account with it already', 'id')
+    // Somebody else has taken the free one meanwhile.
+    return this.create(order)
   }
 
   /** Adds an account; `false`, and nothing is changed, when there is one with this id. */
@@ -23,12 +80,56 @@ export class AccountAdministration {
     this.#parts.changed()
     return isAdded
   }
+
+  async change(id: number, change: AccountChange): Promise<ShownAccount> {
+    await this.#known(id)
+    await this.#parts.repository.change(id, change)
+    this.#parts.changed()
+    return this.show(id)
+  }
+
+  async changeBalance(id: number, { environment, add, set }: BalanceChange): Promise<ShownBalance> {
+    await this.#known(id)
+    const { repository } = this.#parts
+    const service = serviceId(id, environment)
+    const balance =
+      set === undefined
+        ? await repository.addToBalance(service, add ?? 0, GREATEST_BALANCE)
+        : await repository.setBalance(service, set)
+    if (balance !== undefined) return { id, environment, balance }
+    throw new AdministrationRefused(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
+  }
+
+  /** Those before stay valid for a while, so that a customer can change over without a gap. */
+  async rotate(id: number, { environment, ...given }: Rotation): Promise<RotatedAuthenticator> {
+    const { repository, hash, now, random, overlapSeconds } = this.#parts
+    await this.#known(id)
+    const authenticator = given.authenticator ?? newAuthenticator(id, random)
+    if (!isAuthenticatorOf(id, authenticator))
+      throw new AdministrationRefused(400, `authenticator: ${NOT_ITS_OWN}`, 'authenticator')
+    const present = now()
+    const othersUntil = present + (given.validForSeconds ?? overlapSeconds) * 1000
+    const replacement = { hash: hash(authenticator).toString('hex'), now: present, othersUntil }
+    const isReplaced = await repository.replaceAuthenticator(serviceId(id, environment), replacement)
+    this.#parts.changed()
+    if (!isReplaced) throw new AdministrationRefused(409, 'authenticator: the account has it already', 'authenticator')
+    return { id, environment, authenticator, othersValidUntil: rfc3339(othersUntil) }
+  }
+
+  async #known(id: number): Promise<KnownAccount> {
+    const known = await this.#parts.repository.find(id)
+    if (known === undefined) throw new AdministrationRefused(404, 'There is no account with this id', 'id')
+    return known
+  }
 }
 
 export interface AdministrationParts {
   readonly repository: AccountRepository
   readonly hash: (authenticator: string) => Buffer
   readonly now: Now
+  readonly random: Randomness
+  /** How long a replaced authenticator stays valid, where the administrator does not say. */
+  readonly overlapSeconds: number
   /** Called after every change, for those who remember accounts. */
   readonly changed: () => void
 }

@@ -1,4 +1,6 @@
 import sodium from 'sodium-native'
+import { type Randomness, randomBytes } from '../randomness.js'
+import type { AccountRepository } from '../store/accounts.js'
 
 /**
  * Makes what is kept of an authenticator: a hash (BLAKE2b) with the database's salt. The 128 random bits of an
@@ -12,6 +14,16 @@ export function authenticatorHasher(salt: Buffer): (authenticator: string) => Bu
     sodium.crypto_generichash(hash, padded, salt)
     return hash
   }
+}
+
+/** With the salt of this database, which is made when it is new. */
+export async function hasherOf(repository: AccountRepository, random: Randomness) {
+  const salt = await repository.salt(() => randomBytes(random, 32).toString('hex'))
+  return authenticatorHasher(Buffer.from(salt, 'hex'))
+}
+
+export function newAuthenticator(customerId: number, random: Randomness): string {
+  return `${customerId},${randomBytes(random, 16).toString('hex')}`
 }
 
 export function isSameHash(given: Buffer, kept: Buffer): boolean {

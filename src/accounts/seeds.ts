@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { z } from 'zod'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
+import { jsonFaults } from '../../schemas/json-faults.js'
 import type { AccountAdministration } from './administration.js'
 
 /** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
@@ -34,24 +34,6 @@ export function readAccountsFile(path: string): AccountSeed[] {
 export function readAccounts(content: unknown, source: string): AccountSeed[] {
   const parsed = accountsFile.safeParse(content)
   if (parsed.success) return parsed.data.accounts
-  const faults = parsed.error.issues.map(issue => `  ${placeOf(issue.path)} ${textOf(issue)}`)
+  const faults = jsonFaults(parsed.error).map(({ place, message }) => `  ${place} ${message}`)
   throw new Error(`${source} is not an accounts file:\n${faults.join('\n')}`)
-}
-
-/** `accounts[0].authenticators.test`; a name that is none of ours may be a value in the wrong place. */
-function placeOf(path: readonly PropertyKey[]): string {
-  return path
-    .map(step => (typeof step === 'number' ? `[${step}]` : `.${plainName(String(step))}`))
-    .join('')
-    .slice(1)
-}
-
-function textOf(issue: z.core.$ZodIssue): string {
-  return issue.code === 'unrecognized_keys'
-    ? `has unknown fields: ${issue.keys.map(plainName).join(', ')}`
-    : issue.message
-}
-
-function plainName(name: string): string {
-  return /^[A-Za-z]{1,30}$/.test(name) ? name : '…'
 }

@@ -1,4 +1,12 @@
+import type { KeyChange, KeyObject, NewKey } from '../../schemas/keystore.js'
+import type { Now } from '../../schemas/rules.js'
 import type { Environment } from '../environment.js'
+import { type Randomness, randomBytes } from '../randomness.js'
+import type { KeyRepository } from '../store/keys.js'
+import { type KeyRow, serviceId } from '../store/tables.js'
+import { kekIdOf, keyObject } from './key-object.js'
+import { KeyStorageError, orUnavailable } from './key-storage-error.js'
+import { unwrapKey, wrapKey } from './key-wrap.js'
 
 export interface KeyOwner {
   readonly customerId: number
@@ -11,5 +19,143 @@ export interface KeyStorage {
   findWrapped(owner: KeyOwner, kid: string): Promise<Buffer | undefined>
 }
 
-/** A storage in which nobody stored anything. */
-export const emptyKeyStorage: KeyStorage = { findWrapped: async () => undefined }
+/** Whose keys a request is about, and the KEK that came with it: with one keys are wrapped and unwrapped here. */
+export interface KeyCaller {
+  readonly owner: KeyOwner
+  readonly kek: Buffer | undefined
+}
+
+/** A part of all keys; behind `last` there may be more. */
+export interface KeyPage {
+  readonly keys: readonly KeyObject[]
+  readonly last: string | undefined
+}
+
+/** What a customer does with stored keys. Of an expired key nobody sees anything any more. */
+export class StoredKeys implements KeyStorage {
+  readonly #repository: KeyRepository
+  readonly #now: Now
+  readonly #random: Randomness
+
+  constructor({ repository, now, random }: { repository: KeyRepository; now: Now; random: Randomness }) {
+    this.#repository = repository
+    this.#now = now
+    this.#random = random
+  }
+
+  async findWrapped(owner: KeyOwner, kid: string): Promise<Buffer | undefined> {
+    const [row] = await this.#repository.find(serviceOf(owner), [kid], this.#now())
+    return row && Buffer.from(row.ek, 'hex')
+  }
+
+  /** Stores a new key, or answers the one that has its KID. */
+  async create(caller: KeyCaller, given: NewKey): Promise<{ isNew: boolean; key: KeyObject }> {
+    const kid = given.kid ?? this.#random16().toString('hex')
+    for (;;) {
+      const [found] = await this.#find(caller.owner, [kid])
+      if (found !== undefined) return { isNew: false, key: wholeKey(found, caller.kek) }
+      const row = this.#newRow(caller, kid, given)
+      const key = wholeKey(row, caller.kek)
+      if (await orUnavailable(this.#repository.add(row, row.last_update))) return { isNew: true, key }
+      // Meanwhile somebody else has stored a key with this KID: that one it is.
+    }
+  }
+
+  async change({ owner, kek }: KeyCaller, kid: string, given: KeyChange): Promise<void> {
+    const { kekId: kek_id, info, contentId: content_id, expiration } = given
+    const change = { ek: wrappedKey(given, kek), kek_id, info, content_id, expiration }
+    const isChanged = await orUnavailable(this.#repository.change(serviceOf(owner), kid, change, this.#now()))
+    if (!isChanged) refuseMissing(kid)
+  }
+
+  /** In the order asked; all of them, or an error. */
+  async read({ owner, kek }: KeyCaller, kids: readonly string[]): Promise<KeyObject[]> {
+    const found = await this.#find(owner, [...new Set(kids)])
+    const rows = new Map(found.map(row => [row.kid, row]))
+    return kids
+      .map(kid => rows.get(kid) ?? refuseMissing(kid))
+      .map(row => keyObject(row, kek === undefined ? { ek: row.ek } : { k: openedKey(row, kek) }))
+  }
+
+  /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
+  async list({ owner, kek }: KeyCaller, after = ''): Promise<KeyPage> {
+    const rows = await orUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE, this.#now()))
+    const keys = rows.map(row => {
+      const k = kek && unwrapKey(kek, Buffer.from(row.ek, 'hex'))
+      return keyObject(row, k === undefined ? { ek: row.ek } : { k })
+    })
+    return { keys, last: rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid }
+  }
+
+  async count(owner: KeyOwner): Promise<number> {
+    return orUnavailable(this.#repository.count(serviceOf(owner), this.#now()))
+  }
+
+  async remove(owner: KeyOwner, kid: string): Promise<void> {
+    const isRemoved = await orUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
+    if (!isRemoved) refuseMissing(kid)
+  }
+
+  #find(owner: KeyOwner, kids: readonly string[]): Promise<KeyRow[]> {
+    return orUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now()))
+  }
+
+  #newRow({ owner, kek }: KeyCaller, kid: string, given: NewKey): KeyRow {
+    const isMadeHere = given.k === undefined && given.ek === undefined
+    const ek = wrappedKey(isMadeHere && kek !== undefined ? { k: this.#random16() } : given, kek)
+    if (ek === undefined)
+      throw new KeyStorageError('parameter', 'A new key needs kek or ek, because it is stored wrapped')
+    return {
+      service_id: serviceOf(owner),
+      kid,
+      ek,
+      kek_id: given.kekId ?? (kek === undefined ? null : kekIdOf(kek)),
+      info: given.info ?? null,
+      content_id: given.contentId ?? null,
+      expiration: given.expiration ?? null,
+      last_update: this.#now(),
+    }
+  }
+
+  #random16(): Buffer {
+    return randomBytes(this.#random, 16)
+  }
+}
+
+/** Keys read at a time when all are listed: enough for speed, too few to be felt in memory. */
+const KEYS_OF_A_PAGE = 500
+
+function serviceOf({ customerId, environment }: KeyOwner): number {
+  return serviceId(customerId, environment)
+}
+
+interface GivenKey {
+  readonly k?: Buffer | undefined
+  readonly ek?: Buffer | undefined
+}
+
+/** The wrapped key that a request gives: wrapped here where it is given in clear, else tried where a KEK is there. */
+function wrappedKey({ k, ek }: GivenKey, kek: Buffer | undefined): string | undefined {
+  if (k === undefined) {
+    if (ek !== undefined && kek !== undefined && unwrapKey(kek, ek) === undefined)
+      throw new KeyStorageError('incorrectKek', 'Incorrect KEK for this ek')
+    return ek?.toString('hex')
+  }
+  if (kek === undefined) throw new KeyStorageError('parameter', 'k needs kek, because it is stored wrapped')
+  return wrapKey(kek, k).toString('hex')
+}
+
+/** As it is answered where it is stored: a client that unwraps by itself finds `ek` even when `kek` came along. */
+function wholeKey(row: KeyRow, kek: Buffer | undefined): KeyObject {
+  return keyObject(row, { k: kek && openedKey(row, kek), ek: row.ek })
+}
+
+function openedKey({ kid, ek }: KeyRow, kek: Buffer): Buffer {
+  const key = unwrapKey(kek, Buffer.from(ek, 'hex'))
+  if (key === undefined) throw new KeyStorageError('incorrectKek', `Incorrect KEK for the key ${kid}`)
+  return key
+}
+
+function refuseMissing(kid: string): never {
+  throw new KeyStorageError('notFound', `There is no key ${kid}`)
+}

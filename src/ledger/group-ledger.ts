@@ -3,19 +3,23 @@ import type { EventRepository } from '../store/events.js'
 import { serviceId } from '../store/tables.js'
 import type { Ledger, LedgerEvent } from './ledger.js'
 
-/** More than this do not go into one group: nobody shall wait long for the company. */
+/** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
+const ENOUGH = 16
 const LARGEST_GROUP = 256
+/** One is being committed and the next is on its way, so that neither the database nor the requests stand still. */
+const MOST_UNDER_WAY = 2
 /** With so many waiting, the database can't keep up, and more would only wait in vain. */
 const MOST_WAITING = 20_000
 
 /**
- * Requests that come together share a transaction: while one group is being committed the next one gathers. So
- * durability costs each of them one commit's time, not each commit one request.
+ * Requests that come together share a transaction: while groups are being committed the next one gathers. So
+ * durability costs a request one commit's time, and not each request a commit.
  */
 export class GroupLedger implements Ledger {
   readonly #events: EventRepository
   #waiting: Waiting[] = []
-  #isBusy = false
+  #underWay = 0
+  #isScheduled = false
 
   constructor(events: EventRepository) {
     this.#events = events
@@ -33,20 +37,24 @@ export class GroupLedger implements Ledger {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error('too many wait for the ledger'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject })
-      if (this.#isBusy) return
-      this.#isBusy = true
-      // After all requests that have arrived by now had their turn to join.
-      setImmediate(() => void this.#commitGroups())
+      if (this.#waiting.length >= ENOUGH) this.#startGroups()
+      else if (!this.#isScheduled) {
+        this.#isScheduled = true
+        setImmediate(() => {
+          this.#isScheduled = false
+          this.#startGroups()
+        })
+      }
     })
   }
 
-  async #commitGroups(): Promise<void> {
-    while (this.#waiting.length > 0) {
+  #startGroups(): void {
+    while (this.#waiting.length > 0 && this.#underWay < MOST_UNDER_WAY) {
       const group = this.#waiting.length <= LARGEST_GROUP ? this.#waiting : this.#waiting.slice(0, LARGEST_GROUP)
       this.#waiting = this.#waiting.slice(group.length)
-      await this.#commit(group)
+      this.#underWay += 1
+      void this.#commit(group)
     }
-    this.#isBusy = false
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
@@ -54,8 +62,11 @@ export class GroupLedger implements Ledger {
       const refused = await this.#events.commit(group.map(({ entry }) => entry))
       for (const [place, { resolve }] of group.entries()) resolve(!refused.includes(place))
     } catch (error) {
-      for (const { reject } of group) reject(error)
+      // With those who wait meanwhile: a failure can take seconds, and none shall see two of them.
+      for (const { reject } of [...group, ...this.#waiting.splice(0)]) reject(error)
     }
+    this.#underWay -= 1
+    this.#startGroups()
   }
 }
 

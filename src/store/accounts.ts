@@ -1,8 +1,11 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
-import type { KnownAccount, KnownService } from '../accounts/accounts.js'
+import type { AccountChange } from '../../schemas/admin.js'
+import type { KnownAccount } from '../accounts/accounts.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
-import { type AccountRow, serviceId, type Tables } from './tables.js'
+import { knownAccounts } from './known-accounts.js'
+import { countUp, sharedSetting } from './settings.js'
+import { serviceId, type Tables } from './tables.js'
 
 const REVISION = 'accounts revision'
 const SALT = 'authenticator salt'
@@ -20,28 +23,36 @@ export class AccountRepository {
   }
 
   async find(id: number): Promise<KnownAccount | undefined> {
-    const [account, services, authenticators] = await Promise.all([
-      this.#db.selectFrom('accounts').selectAll().where('id', '=', id).executeTakeFirst(),
-      this.#db.selectFrom('services').selectAll().where('account_id', '=', id).execute(),
-      this.#db
-        .selectFrom('authenticators')
-        .selectAll()
-        .where(
-          'service_id',
-          'in',
-          ENVIRONMENTS.map(environment => serviceId(id, environment)),
-        )
-        .orderBy('created_at', 'desc')
-        .execute(),
-    ])
-    if (account === undefined) return undefined
-    const serviceOf = (environment: Environment): KnownService => ({
-      balance: services.find(service => service.environment === environment)?.balance ?? 0,
-      authenticators: authenticators
-        .filter(row => row.service_id === serviceId(id, environment))
-        .map(row => ({ hash: row.hash, createdAt: row.created_at, validUntil: row.valid_until ?? undefined })),
-    })
-    return { ...accountOf(account), services: { test: serviceOf('test'), production: serviceOf('production') } }
+    const rows = await this.#db.selectFrom('accounts').selectAll().where('id', '=', id).execute()
+    const [found] = await knownAccounts(this.#db, rows)
+    return found
+  }
+
+  /** In the order of their ids, from the first one that is greater than `after`. */
+  async page(after: number, limit: number): Promise<KnownAccount[]> {
+    const accounts = this.#db.selectFrom('accounts').selectAll().where('id', '>', after)
+    return knownAccounts(this.#db, await accounts.orderBy('id').limit(limit).execute())
+  }
+
+  /** The number after the greatest id whose successor is free. */
+  async nextId(greatest: number): Promise<number> {
+    const last = await this.#db
+      .selectFrom('accounts as account')
+      .select('id')
+      .where('id', '<', greatest)
+      .where(({ exists, not, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('accounts as next')
+              .select('next.id')
+              .where(({ eb, ref }) => eb('next.id', '=', eb(ref('account.id'), '+', 1))),
+          ),
+        ),
+      )
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    return (last?.id ?? 0) + 1
   }
 
   /** Adds an account with the hashes of its authenticators; `false`, and nothing is changed, when the id is taken. */
@@ -73,48 +84,84 @@ export class AccountRepository {
     })
   }
 
-  /** Differs after every change of any account, whoever made it. */
+  async change(id: number, { name, enabled, drm }: AccountChange): Promise<void> {
+    await this.#change(db =>
+      db
+        .updateTable('accounts')
+        .set({
+          ...(name !== undefined && { name }),
+          ...(enabled !== undefined && { enabled: Number(enabled) }),
+          ...(drm !== undefined && { playready: Number(drm.playready) }),
+        })
+        .where('id', '=', id)
+        .execute(),
+    )
+  }
+
+  /**
+   * The new balance; `undefined`, and nothing is changed, when it would be below 0 or greater than `greatest`. One
+   * statement, so that no token which is issued meanwhile is forgotten; and no instance remembers balances.
+   */
+  async addToBalance(service: number, amount: number, greatest: number): Promise<number | undefined> {
+    const changed = await this.#db
+      .updateTable('services')
+      .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
+      .where('id', '=', service)
+      .where('balance', '>=', Math.max(0, -amount))
+      .where('balance', '<=', greatest - Math.max(0, amount))
+      .returning('balance')
+      .executeTakeFirst()
+    return changed?.balance
+  }
+
+  async setBalance(service: number, balance: number): Promise<number> {
+    await this.#db.updateTable('services').set({ balance }).where('id', '=', service).execute()
+    return balance
+  }
+
+  /**
+   * Adds an authenticator and lets those before it be valid until `othersUntil` at most; those that no longer are
+   * go. `false` when the service has it already.
+   */
+  async replaceAuthenticator(service: number, { hash, now, othersUntil }: Replacement): Promise<boolean> {
+    return this.#change(async db => {
+      await db.deleteFrom('authenticators').where('service_id', '=', service).where('valid_until', '<=', now).execute()
+      const kept = db.selectFrom('authenticators').select('hash').where('service_id', '=', service)
+      if ((await kept.where('hash', '=', hash).execute()).length > 0) return false
+      await db
+        .updateTable('authenticators')
+        .set({ valid_until: othersUntil })
+        .where('service_id', '=', service)
+        .where(({ eb, or }) => or([eb('valid_until', 'is', null), eb('valid_until', '>', othersUntil)]))
+        .execute()
+      const authenticator = { hash, service_id: service, created_at: now, valid_until: null }
+      await db.insertInto('authenticators').values(authenticator).execute()
+      return true
+    })
+  }
+
+  /** Differs after every change of what instances remember of accounts, whoever made it. */
   async revision(): Promise<string> {
-    return this.#setting(REVISION, () => '0')
+    return sharedSetting(this.#db, REVISION, () => '0')
   }
 
   /** Goes into the hashes of authenticators; the first instance on this database makes it. */
   async salt(make: () => string): Promise<string> {
-    return this.#setting(SALT, make)
+    return sharedSetting(this.#db, SALT, make)
   }
 
-  async #setting(name: string, make: () => string): Promise<string> {
-    const find = () => this.#db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst()
-    const found = await find()
-    if (found !== undefined) return found.value
-    await this.#db
-      .insertInto('settings')
-      .values({ name, value: make() })
-      .onConflict(conflict => conflict.column('name').doNothing())
-      .execute()
-    const { value } = (await find()) ?? {}
-    if (value === undefined) throw new Error(`the database did not keep the setting "${name}"`)
-    return value
-  }
-
-  /** A transaction that changes accounts, and tells all instances that it did. */
+  /** A transaction that changes accounts and tells all instances so. It counts first: that makes changes take turns. */
   async #change<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
     return this.#db.transaction().execute(async db => {
-      const result = await work(db)
-      await db
-        .insertInto('settings')
-        .values({ name: REVISION, value: '1' })
-        .onConflict(conflict =>
-          conflict.column('name').doUpdateSet(({ cast, eb, ref }) => ({
-            value: cast(eb(cast<number>(ref('settings.value'), 'bigint'), '+', 1), 'text'),
-          })),
-        )
-        .execute()
-      return result
+      await countUp(db, REVISION)
+      return work(db)
     })
   }
 }
 
-function accountOf({ id, name, enabled, playready }: AccountRow) {
-  return { id, name, enabled: enabled === 1, drm: { playready: playready === 1 } }
+/** The hash of a new authenticator, and the moments that go with it. */
+export interface Replacement {
+  readonly hash: string
+  readonly now: number
+  readonly othersUntil: number
 }

@@ -21,8 +21,16 @@ export class EventRepository {
     return this.#of(service).orderBy('event_id', 'desc').limit(limit).execute()
   }
 
+  /** First their numbers, which the index of cookies has: asked for rows, SQLite prefers to walk through the whole log. */
   async newestWithCookie(service: number, cookie: string, limit: number): Promise<EventRow[]> {
-    return this.#of(service).where('cookie', '=', cookie).orderBy('event_id', 'desc').limit(limit).execute()
+    const numbers = this.#db
+      .selectFrom('events')
+      .select('event_id')
+      .where('service_id', '=', service)
+      .where('cookie', '=', cookie)
+      .orderBy('event_id', 'desc')
+      .limit(limit)
+    return this.#of(service).where('event_id', 'in', numbers).orderBy('event_id', 'desc').execute()
   }
 
   async withId(service: number, eventId: number): Promise<EventRow[]> {
@@ -42,36 +50,43 @@ export class EventRepository {
 
   /** In the order of time, `from` and `to` among them; `after` is the last event of the page before. */
   async between(service: number, { from, to, after }: TimeRange, limit: number): Promise<EventRow[]> {
-    const last = after === undefined ? undefined : await this.#momentOf(service, after)
-    return this.#of(service)
-      .where('time', '>=', from)
-      .where('time', '<=', to)
-      .$if(last !== undefined, query =>
-        query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('time', 'event_id'), '>', tuple(last?.time ?? 0, last?.event_id ?? 0)),
-        ),
-      )
-      .orderBy('time')
-      .orderBy('event_id')
-      .limit(limit)
+    const page = this.#of(service).where('time', '<=', to).orderBy('time').orderBy('event_id').limit(limit)
+    // An event that retention has removed was older than all that are there, so the page begins at the beginning.
+    const [last] = after === undefined ? [] : await this.withId(service, after)
+    if (last === undefined || last.time < from) return page.where('time', '>=', from).execute()
+    return page
+      .where('time', '>=', last.time)
+      .where(({ eb, or }) => or([eb('time', '>', last.time), eb('event_id', '>', last.event_id)]))
       .execute()
   }
 
+  async services(): Promise<number[]> {
+    const services = await this.#db.selectFrom('services').select('id').orderBy('id').execute()
+    return services.map(({ id }) => id)
+  }
+
   /**
-   * Takes away events older than `moment`, of each service at most `most`, and never one that is younger events'
-   * predecessor without them all being old. Answers how many went.
+   * Removes the oldest events of a service, at most `most`, up to the first that is not older than `moment`: no gap
+   * may come into the numbers. Answers how many there were.
    */
-  async removeOldest(moment: number, most: number): Promise<number> {
-    let removed = 0
-    for (const { id } of await this.#db.selectFrom('services').select('id').execute()) {
-      const oldest = await this.#of(id).select(['event_id', 'time']).orderBy('event_id').limit(most).execute()
-      const young = oldest.findIndex(({ time }) => time >= moment)
-      const last = oldest.at(young === -1 ? -1 : young - 1)
-      if (last === undefined || young === 0) continue
-      await this.#db.deleteFrom('events').where('service_id', '=', id).where('event_id', '<=', last.event_id).execute()
-      removed += young === -1 ? oldest.length : young
-    }
-    return removed
+  async removeOldest(service: number, moment: number, most: number): Promise<number> {
+    const oldest = await this.#db
+      .selectFrom('events')
+      .select(['event_id', 'time'])
+      .where('service_id', '=', service)
+      .orderBy('event_id')
+      .limit(most)
+      .execute()
+    const firstKept = oldest.findIndex(({ time }) => time >= moment)
+    const removable = firstKept === -1 ? oldest : oldest.slice(0, firstKept)
+    const last = removable.at(-1)
+    if (last === undefined) return 0
+    await this.#db
+      .deleteFrom('events')
+      .where('service_id', '=', service)
+      .where('event_id', '<=', last.event_id)
+      .execute()
+    return removable.length
   }
 
   #of(service: number) {
@@ -81,12 +96,6 @@ export class EventRepository {
   async #oldestId(service: number): Promise<number | undefined> {
     const [oldest] = await this.#of(service).orderBy('event_id').limit(1).execute()
     return oldest?.event_id
-  }
-
-  /** An event that is gone was older than all that are there. */
-  async #momentOf(service: number, eventId: number): Promise<Pick<EventRow, 'time' | 'event_id'> | undefined> {
-    const [found] = await this.withId(service, eventId)
-    return found
   }
 }
 

@@ -1,7 +1,14 @@
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { KeyRow, Tables } from './tables.js'
 
-/** The wrapped keys of each service. */
+/** What can change of a stored key; what is not given stays. */
+export type KeyChange = { readonly [column in Changeable]?: KeyRow[column] | undefined }
+type Changeable = Exclude<keyof KeyRow, 'service_id' | 'kid' | 'last_update'>
+
+/** Keys counted at a time: so many take a few milliseconds, and a group of events waits no longer than that. */
+const COUNTED_AT_A_TIME = 20_000
+
+/** The wrapped keys of each service. An expired key is no key: `now` decides, in every question. */
 export class KeyRepository {
   readonly #db: Kysely<Tables>
 
@@ -9,12 +16,75 @@ export class KeyRepository {
     this.#db = db
   }
 
-  async find(service: number, kid: string): Promise<KeyRow | undefined> {
-    return this.#db
-      .selectFrom('keys')
-      .selectAll()
+  /** In no particular order. */
+  async find(service: number, kids: readonly string[], now: number): Promise<KeyRow[]> {
+    return this.#of(service).where('kid', 'in', kids).where(isAlive(now)).execute()
+  }
+
+  /** The keys behind `after` in the order of their KIDs. */
+  async page(service: number, after: string, limit: number, now: number): Promise<KeyRow[]> {
+    return this.#of(service).where('kid', '>', after).where(isAlive(now)).orderBy('kid').limit(limit).execute()
+  }
+
+  async count(service: number, now: number): Promise<number> {
+    let count = 0
+    for (let after: string | null = ''; after !== null; ) {
+      const slice = await this.#countSlice(service, after, now)
+      count += slice.alive
+      after = slice.last
+    }
+    return count
+  }
+
+  /** Adds a key in one step, in the place of an expired one; `false`, and nothing is changed, when there is one. */
+  async add(row: KeyRow, now: number): Promise<boolean> {
+    const { numInsertedOrUpdatedRows } = await this.#db
+      .insertInto('keys')
+      .values(row)
+      .onConflict(conflict =>
+        conflict.columns(['service_id', 'kid']).doUpdateSet(row).where('keys.expiration', '<=', now),
+      )
+      .executeTakeFirst()
+    return numInsertedOrUpdatedRows === 1n
+  }
+
+  /** Changes a key in one step, so that two who change different columns both have their way; `false` without one. */
+  async change(service: number, kid: string, change: KeyChange, now: number): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
+      .updateTable('keys')
+      .set({ ...change, last_update: now })
       .where('service_id', '=', service)
       .where('kid', '=', kid)
+      .where(isAlive(now))
       .executeTakeFirst()
+    return numUpdatedRows === 1n
   }
+
+  async remove(service: number, kid: string, now: number): Promise<boolean> {
+    const { numDeletedRows } = await this.#db
+      .deleteFrom('keys')
+      .where('service_id', '=', service)
+      .where('kid', '=', kid)
+      .where(isAlive(now))
+      .executeTakeFirst()
+    return numDeletedRows === 1n
+  }
+
+  #of(service: number) {
+    return this.#db.selectFrom('keys').selectAll().where('service_id', '=', service)
+  }
+
+  async #countSlice(service: number, after: string, now: number): Promise<{ alive: number; last: string | null }> {
+    return this.#db
+      .selectFrom(this.#of(service).where('kid', '>', after).orderBy('kid').limit(COUNTED_AT_A_TIME).as('keys'))
+      .select(({ fn }) => [
+        fn.countAll<number>().filterWhere(isAlive(now)).as('alive'),
+        fn.max<string | null>('kid').as('last'),
+      ])
+      .executeTakeFirstOrThrow()
+  }
+}
+
+function isAlive(now: number) {
+  return ({ eb }: ExpressionBuilder<Tables, 'keys'>) => eb('expiration', 'is', null).or('expiration', '>', now)
 }

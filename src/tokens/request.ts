@@ -2,8 +2,9 @@ import type { Now } from '../../schemas/rules.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import type { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
+import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
-import { type ErrorCode, TokenError } from '../errors.js'
+import { type ErrorCode, orUnavailable, STORE_UNAVAILABLE, TokenError } from '../errors.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
@@ -28,7 +29,8 @@ export class TokenRequests {
   }
 
   async answer(request: TokenRequest): Promise<IssuedToken> {
-    const account = await this.#authenticate(request)
+    const authenticator = this.#schema.readCredentials(request.parameters)
+    const account = await requireAccount(this.#parts.accounts, authenticator, request.environment)
     try {
       return await this.#issue(request, account)
     } catch (error) {
@@ -49,18 +51,6 @@ export class TokenRequests {
     const issued = await this.#parts.issuer.issue(order)
     await this.#record(order, issued, request.requestId)
     return issued
-  }
-
-  async #authenticate({ parameters, environment }: TokenRequest): Promise<Account> {
-    const authenticator = this.#schema.readCredentials(parameters)
-    const account = await orUnavailable(this.#parts.accounts.authenticate(authenticator, environment))
-    if (account === undefined)
-      throw new TokenError({
-        code: -2018,
-        parameter: 'customerAuthenticator',
-        details: `it is not valid in the ${environment} environment`,
-      })
-    return account
   }
 
   async #record(order: TokenOrder, issued: IssuedToken, requestId: string): Promise<void> {
@@ -107,31 +97,14 @@ export interface TokenRequestParts {
 }
 
 const BALANCE_USED_UP = -2019
-const STORE_UNAVAILABLE = -2030
 
 /** The ledger itself writes down that a balance is used up; and nobody could write down that it can't be reached. */
 function isRefusal(error: unknown): error is TokenError {
   return error instanceof TokenError && error.code !== BALANCE_USED_UP && error.code !== STORE_UNAVAILABLE
 }
 
-function requireEnabled({ enabled }: Account): void {
-  if (!enabled) throw new TokenError({ code: -2031 })
-}
-
 function requirePlayready({ drm }: Account): void {
   if (!drm.playready) throw new TokenError({ code: -5002 })
-}
-
-/** A store that fails is a fault of ours, which the catalogue documents. */
-async function orUnavailable<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work
-  } catch (cause) {
-    throw new TokenError(
-      { code: STORE_UNAVAILABLE, details: 'the account store or the ledger is unavailable' },
-      { cause },
-    )
-  }
 }
 
 function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): TokenKey[] {

@@ -1,17 +1,28 @@
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Engine, Entry } from '../engine.js'
 import { commitStatement, refusedPlaces, valuesOf } from './group-statement.js'
 
 const CONNECTIONS = 8
+const GROUPS = 2
 /** After this long an unanswered question is a failed one: whoever waits for it gets its 503. */
 const PATIENCE_MS = 5000
+/** The server gives up, and an idle connection ends, before it looks as if the other end were gone. */
+const SHORTER_MS = 4000
 
 /** PostgreSQL, shared by any number of instances. */
-export function postgresEngine(url: string): Engine {
+export async function postgresEngine(url: string): Promise<Engine> {
   const queries = poolOf(url, CONNECTIONS)
   // Of its own, so that no look-up holds up a token.
-  const groups = poolOf(url, 1)
+  const groups = poolOf(url, GROUPS)
+  try {
+    await queries.query('select 1')
+  } catch (error) {
+    await queries.end()
+    throw new Error(`DATABASE_URL: PostgreSQL cannot be used: ${textOf(error)}`)
+  }
   return {
     dialect: new PostgresDialect({ pool: queries }),
     clustered: undefined,
@@ -31,14 +42,33 @@ function poolOf(url: string, max: number): pg.Pool {
     max,
     application_name: 'expressplay-token-backend',
     connectionTimeoutMillis: PATIENCE_MS,
-    query_timeout: PATIENCE_MS,
-    statement_timeout: PATIENCE_MS,
+    statement_timeout: SHORTER_MS,
+    idleTimeoutMillis: SHORTER_MS,
     keepAlive: true,
     types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) },
   })
   // An idle connection that breaks: the pool forgets it, and the next question opens another.
   pool.on('error', () => {})
+  pool.on('connect', client => {
+    // One that breaks in use: its question fails, and that is enough.
+    client.on('error', () => {})
+    endWhenSilent(client.connection.stream)
+  })
   return pool
+}
+
+/**
+ * A connection whose other end is gone without a word must not be asked again. Nor can those that are idle be trusted
+ * when one is silent; so all end that were silent for too long, whether something was asked or not.
+ */
+function endWhenSilent(stream: Duplex): void {
+  if (stream instanceof Socket) stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error('PostgreSQL is silent')))
+}
+
+/** Of a host with several addresses each has failed in its own way. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(textOf).join(', ')
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** Whole numbers of 64 bits: ours never leave what a JavaScript number holds exactly. */

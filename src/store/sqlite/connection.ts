@@ -60,7 +60,12 @@ export async function threadConnection(path: string): Promise<Connection> {
     })
   }
 
-  await ask(undefined) // the thread's first word is that the database is open, or why not
+  try {
+    await ask(undefined) // the thread's first word is that the database is open, or why not
+  } catch (error) {
+    await worker.terminate() // it would keep the process alive
+    throw error
+  }
   // The casts: each method answers what the database's method of that name does.
   return {
     execute: (sql, values) => ask({ method: 'execute', sql, values }) as Promise<Outcome>,

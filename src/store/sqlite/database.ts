@@ -39,7 +39,7 @@ export class SqliteDatabase {
 
 /** Pages of the log file between two checkpoints: few of them, because each holds up the groups that come meanwhile. */
 const CHECKPOINT_PAGES = 4000
-const CACHE_KIB = 32_000
+const CACHE_KIB = 8_000
 
 function open(path: string): Database.Database {
   if (path !== ':memory:') {

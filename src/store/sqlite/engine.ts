@@ -1,5 +1,5 @@
 import {
-  CompiledQuery,
+  type CompiledQuery,
   type DatabaseConnection,
   type Dialect,
   type Driver,
@@ -16,19 +16,12 @@ import type { Value } from './database.js'
 /** SQLite, inside this process: a file in a thread of its own, or a database that lives as long as the process. */
 export async function sqliteEngine(path: string): Promise<Engine> {
   const connection = path === ':memory:' ? inlineConnection(path) : await threadConnection(path).catch(explain(path))
-  const turns = new Turns()
+  const gate = new Gate()
   return {
-    dialect: dialectOf(connection, turns),
+    dialect: dialectOf(connection, gate),
     clustered: sql`without rowid`,
-    async commit(entries) {
-      // No group may come between the statements of somebody's transaction.
-      await turns.take()
-      try {
-        return await connection.commit(entries)
-      } finally {
-        turns.pass()
-      }
-    },
+    // No group may come between the statements of somebody's transaction.
+    commit: entries => gate.pass(() => connection.commit(entries)),
     close: () => connection.close(),
   }
 }
@@ -47,77 +40,113 @@ export class DatabaseInUse extends Error {
   }
 }
 
-function dialectOf(connection: Connection, turns: Turns): Dialect {
+function dialectOf(connection: Connection, gate: Gate): Dialect {
   return {
     createAdapter: () => new SqliteAdapter(),
-    createDriver: () => new SqliteDriver(connection, turns),
+    createDriver: () => new SqliteDriver(connection, gate),
     createIntrospector: db => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
 }
 
 class SqliteDriver implements Driver {
-  readonly #connection: DatabaseConnection
-  readonly #turns: Turns
+  readonly #connection: Connection
+  readonly #gate: Gate
 
-  constructor(connection: Connection, turns: Turns) {
-    this.#connection = queriesOn(connection)
-    this.#turns = turns
+  constructor(connection: Connection, gate: Gate) {
+    this.#connection = connection
+    this.#gate = gate
   }
 
-  async acquireConnection(): Promise<DatabaseConnection> {
-    await this.#turns.take()
-    return this.#connection
+  async acquireConnection(): Promise<SharedConnection> {
+    return new SharedConnection(this.#connection, this.#gate)
   }
 
-  async releaseConnection(): Promise<void> {
-    this.#turns.pass()
+  async beginTransaction(connection: SharedConnection): Promise<void> {
+    await connection.begin()
   }
 
-  async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  async commitTransaction(connection: SharedConnection): Promise<void> {
+    await connection.end('commit')
   }
 
-  async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('commit'))
-  }
-
-  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('rollback'))
+  async rollbackTransaction(connection: SharedConnection): Promise<void> {
+    await connection.end('rollback')
   }
 
   async init(): Promise<void> {}
 
+  async releaseConnection(): Promise<void> {}
+
   async destroy(): Promise<void> {}
 }
 
-function queriesOn(connection: Connection): DatabaseConnection {
-  return {
-    async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      // Kysely types both from the tables, which have nothing but texts and numbers.
-      const { rows, changes } = await connection.execute(sql, parameters as readonly Value[])
-      return { rows: rows as R[], numAffectedRows: BigInt(changes) }
-    },
-    // biome-ignore lint/correctness/useYield: what is too long for one answer is asked for in pages.
-    async *streamQuery() {
-      throw new Error('queries are not streamed')
-    },
+/** What kysely takes for a connection of its own: a share of the only one, which a transaction has for itself. */
+class SharedConnection implements DatabaseConnection {
+  readonly #connection: Connection
+  readonly #gate: Gate
+  #isInTransaction = false
+
+  constructor(connection: Connection, gate: Gate) {
+    this.#connection = connection
+    this.#gate = gate
+  }
+
+  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+    // Kysely types both from the tables, which have nothing but texts and numbers.
+    const execute = () => this.#connection.execute(sql, parameters as readonly Value[])
+    const { rows, changes } = await (this.#isInTransaction ? execute() : this.#gate.pass(execute))
+    return { rows: rows as R[], numAffectedRows: BigInt(changes) }
+  }
+
+  // biome-ignore lint/correctness/useYield: what is too long for one answer is asked for in pages.
+  async *streamQuery(): AsyncIterableIterator<never> {
+    throw new Error('queries are not streamed')
+  }
+
+  async begin(): Promise<void> {
+    await this.#gate.close()
+    try {
+      await this.#connection.execute('begin immediate', [])
+      this.#isInTransaction = true
+    } catch (error) {
+      this.#gate.open()
+      throw error
+    }
+  }
+
+  async end(statement: 'commit' | 'rollback'): Promise<void> {
+    try {
+      await this.#connection.execute(statement, [])
+    } finally {
+      this.#isInTransaction = false
+      this.#gate.open()
+    }
   }
 }
 
-/** Lets one in at a time, in the order of their coming. */
-class Turns {
-  readonly #waiting: (() => void)[] = []
-  #isTaken = false
+/**
+ * Keeps everybody else out while a transaction is open. Those who come when it is not need no turns: the database
+ * answers one question after the other.
+ */
+class Gate {
+  #opened: Promise<void> | undefined
+  #open = () => {}
 
-  async take(): Promise<void> {
-    if (this.#isTaken) await new Promise<void>(resolve => this.#waiting.push(resolve))
-    this.#isTaken = true
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#opened !== undefined) await this.#opened
+    return work()
   }
 
-  pass(): void {
-    const next = this.#waiting.shift()
-    if (next === undefined) this.#isTaken = false
-    else next()
+  async close(): Promise<void> {
+    while (this.#opened !== undefined) await this.#opened
+    this.#opened = new Promise(resolve => {
+      this.#open = resolve
+    })
+  }
+
+  open(): void {
+    this.#opened = undefined
+    this.#open()
   }
 }

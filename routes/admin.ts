@@ -1,0 +1,90 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { accountChange, accountPath, balanceChange, newAccount, pageQuery, read, rotation } from '../schemas/admin.js'
+import type { Administration } from '../src/accounts/administration.js'
+import { AdministrationRefused } from '../src/accounts/refused.js'
+import type { AdminAccess } from '../src/admin-access.js'
+import { sendAs, sendRefusal } from './answers.js'
+import { refuseUnknown } from './methods.js'
+
+export interface AdminRoutesOptions {
+  readonly administration: Administration
+  readonly access: AdminAccess
+}
+
+/** `/admin/api`: customers, their balances and authenticators, in JSON alone. */
+export async function adminRoutes(app: FastifyInstance, { administration, access }: AdminRoutesOptions): Promise<void> {
+  guard(app, access)
+  speakJson(app)
+
+  app.get('/accounts', async (request, reply) =>
+    sendJson(reply, await administration.list(read(pageQuery, request.query))),
+  )
+
+  app.post('/accounts', async (request, reply) => {
+    const created = await administration.create(read(newAccount, request.body))
+    return sendJson(reply.code(201).header('location', `${app.prefix}/accounts/${created.id}`), created)
+  })
+
+  app.get('/accounts/:id', async (request, reply) => {
+    const { id } = read(accountPath, request.params)
+    return sendJson(reply, await administration.show(id))
+  })
+
+  app.patch('/accounts/:id', async (request, reply) => {
+    const { id } = read(accountPath, request.params)
+    return sendJson(reply, await administration.change(id, read(accountChange, request.body)))
+  })
+
+  app.post('/accounts/:id/balance', async (request, reply) => {
+    const { id } = read(accountPath, request.params)
+    return sendJson(reply, await administration.changeBalance(id, read(balanceChange, request.body)))
+  })
+
+  app.post('/accounts/:id/authenticators', async (request, reply) => {
+    const { id } = read(accountPath, request.params)
+    return sendJson(reply.code(201), await administration.rotate(id, read(rotation, request.body)))
+  })
+}
+
+/** Before anything of a request is read; also where there is no such path, so that a stranger learns no paths. */
+function guard(app: FastifyInstance, access: AdminAccess): void {
+  app.addHook('onRequest', (request, reply, next) => {
+    const admission = access(request.raw)
+    if (admission === 'hidden')
+      return void sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
+    reply.errorFormat = 'json'
+    if (admission === 'admitted') return next()
+    const message = 'Administration needs "Authorization: Bearer" with the ADMIN_TOKEN'
+    sendRefusal(request, reply.header('www-authenticate', 'Bearer realm="admin"'), { status: 401, code: 401, message })
+  })
+  app.setNotFoundHandler(refuseUnknown(app))
+}
+
+/** No other content type: a page of another site could send a form without asking first, but no JSON. */
+function speakJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, text: string) =>
+    parsed(text),
+  )
+  app.setErrorHandler<FastifyError | AdministrationRefused>((error, request, reply) => {
+    if (error instanceof AdministrationRefused) {
+      const { status, message, parameter } = error
+      return sendRefusal(request, reply, { status, code: status, message, parameter })
+    }
+    if (error.statusCode !== 415) throw error
+    return sendRefusal(request, reply, { status: 415, code: 415, message: 'The body must be application/json' })
+  })
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The text of a JSON error quotes the body, and the body may hold an authenticator.
+    throw new AdministrationRefused(400, 'The body is not JSON')
+  }
+}
+
+function sendJson(reply: FastifyReply, answer: object): FastifyReply {
+  return sendAs(reply, 'application/json', JSON.stringify(answer))
+}

@@ -1,0 +1,117 @@
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { credentialsOf } from '../schemas/credentials.js'
+import {
+  type KeyCount,
+  type KeyObject,
+  readKek,
+  readKeyChange,
+  readKid,
+  readKids,
+  readNewKey,
+} from '../schemas/keystore.js'
+import type { RawParameters } from '../schemas/sorting.js'
+import type { Accounts } from '../src/accounts/accounts.js'
+import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
+import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { KeyCaller, KeyPage, StoredKeys } from '../src/keys/key-storage.js'
+import { logFailure } from './answering.js'
+import { sendAs } from './answers.js'
+import { readJsonBodies } from './json-bodies.js'
+import { answerKeystoreErrors } from './keystore-errors.js'
+
+export interface KeystoreRoutesOptions {
+  readonly keys: StoredKeys
+  readonly accounts: Accounts
+  readonly logger: Logger
+  /** The environment of a request whose Host header names none. */
+  readonly environment: Environment
+}
+
+type OneKey = { Params: { kid: string } }
+type SeveralKeys = { Params: { kids: string } }
+
+/** `/keystore`: the key storage, which is SKM's REST API below this path (spec: keystore.md). */
+export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRoutesOptions): Promise<void> {
+  const { keys, accounts, logger } = options
+  readJsonBodies(app)
+  answerKeystoreErrors(app, logger)
+
+  // Before the body is read: a stranger's is not worth it.
+  app.decorateRequest('caller')
+  app.addHook('onRequest', async request => {
+    const query = request.query as RawParameters // as Fastify parses it
+    const environment = environmentOfHost(request.host, options.environment)
+    const account = await requireAccount(accounts, credentialsOf(query), environment)
+    requireEnabled(account)
+    const owner = { customerId: account.id, environment }
+    request.setDecorator<KeyCaller>('caller', { owner, kek: readKek(query) })
+  })
+  const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
+
+  app.post('/keys', async (request, reply) => {
+    const { isNew, key } = await keys.create(callerOf(request), readNewKey(request.body))
+    if (isNew) reply.code(201).header('location', `${app.prefix}/keys/${key.kid}`)
+    return sendJson(reply, key)
+  })
+
+  app.put<OneKey>('/keys/:kid', async (request, reply) => {
+    await keys.change(callerOf(request), readKid(request.params.kid), readKeyChange(request.body))
+    return reply.send()
+  })
+
+  app.get<SeveralKeys>('/keys/:kids', async (request, reply) => {
+    const found = await keys.read(callerOf(request), readKids(request.params.kids))
+    const [first] = found
+    return sendJson(reply, first !== undefined && found.length === 1 ? first : found)
+  })
+
+  app.get<SeveralKeys>('/keys/:kids/value', async (request, reply) => {
+    const found = await keys.read(callerOf(request), readKids(request.params.kids))
+    return sendAs(reply, 'text/plain', found.map(({ k, ek }) => k ?? `#${ek}`).join())
+  })
+
+  app.delete<OneKey>('/keys/:kid', async (request, reply) => {
+    await keys.remove(callerOf(request).owner, readKid(request.params.kid))
+    return reply.send()
+  })
+
+  // Without HEAD, for which the whole list would be read and thrown away.
+  app.get('/keys', { exposeHeadRoute: false }, async (request, reply) => {
+    const part = async (after?: string) => partOf(await keys.list(callerOf(request), after))
+    // A store that is down is found out here, as long as the answer can still become an error.
+    const list = Readable.from(jsonArray(await part(), part))
+    list.on('error', error => logFailure(error.cause, request, logger))
+    return reply.header('content-type', 'application/json').send(list)
+  })
+
+  app.get('/keycount', async (request, reply) => {
+    return sendJson(reply, { keyCount: await keys.count(callerOf(request).owner) })
+  })
+}
+
+function sendJson(reply: FastifyReply, value: KeyObject | readonly KeyObject[] | KeyCount): FastifyReply {
+  return sendAs(reply, 'application/json', JSON.stringify(value))
+}
+
+interface Part {
+  readonly text: string
+  readonly last: string | undefined
+}
+
+/** Nothing but this text waits for a slow client: a page's objects would outlive many collections of garbage. */
+function partOf({ keys, last }: KeyPage): Part {
+  return { text: keys.map(key => JSON.stringify(key)).join(), last }
+}
+
+/** All parts as one array. The next is asked for when the client has taken the one before; the end is the last word. */
+async function* jsonArray(first: Part, partAfter: (last: string) => Promise<Part>): AsyncGenerator<string> {
+  yield `[${first.text}`
+  for (let { last } = first; last !== undefined; ) {
+    const part = await partAfter(last)
+    if (part.text !== '') yield `,${part.text}`
+    last = part.last
+  }
+  yield ']'
+}

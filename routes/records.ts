@@ -1,0 +1,38 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { credentialsOf } from '../schemas/credentials.js'
+import { type RecordsAnswer, readRecordRequest } from '../schemas/records.js'
+import type { RawParameters } from '../schemas/sorting.js'
+import { checkErrorFormat } from '../schemas/token-request.js'
+import type { Accounts } from '../src/accounts/accounts.js'
+import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
+import { type Environment, environmentOfHost } from '../src/environment.js'
+import { orUnavailable } from '../src/errors.js'
+import type { LookUp } from '../src/ledger/look-up.js'
+import { sendAs, sendRefusal } from './answers.js'
+
+export interface RecordRoutesOptions {
+  readonly accounts: Accounts
+  readonly lookUp: LookUp
+  /** The environment of a request whose Host header names none. */
+  readonly environment: Environment
+}
+
+type Handled = FastifyRequest<{ Querystring: RawParameters }>
+
+/** `/cmiapi/getrecord/`: the customer's transaction log (spec: records.md). */
+export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOptions): Promise<void> {
+  const { accounts, lookUp } = options
+
+  async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
+    checkErrorFormat(request.query, undefined)
+    const environment = environmentOfHost(request.host, options.environment)
+    const account = await requireAccount(accounts, credentialsOf(request.query), environment)
+    requireEnabled(account)
+    const asked = readRecordRequest(request.query)
+    if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
+    const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))
+    return sendAs(reply, 'application/json', JSON.stringify({ events } satisfies RecordsAnswer))
+  }
+
+  for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/']) app.get<{ Querystring: RawParameters }>(url, answer)
+}

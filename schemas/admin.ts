@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { AdministrationRefused } from '../src/accounts/refused.js'
+import { ENVIRONMENTS } from '../src/environment.js'
+import { accountName, accountSeed, authenticator, GREATEST_ID, requireOwnAuthenticators } from './accounts-file.js'
+import { jsonFaults } from './json-faults.js'
+
+/** A year, in seconds. */
+export const LONGEST_OVERLAP = 31_536_000
+
+const { id, authenticators, balance, enabled, drm } = accountSeed.shape
+const environment = z.enum(ENVIRONMENTS)
+
+/** A number in a URL. */
+function numeral(least: number, most: number) {
+  const digits = z.string().regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
+  return digits.transform(Number).pipe(z.int().min(least).max(most))
+}
+
+export const accountPath = z.strictObject({ id: numeral(1, GREATEST_ID).meta({ description: 'The account.' }) })
+
+export const pageQuery = z.strictObject({
+  after: numeral(0, GREATEST_ID)
+    .default(0)
+    .meta({ description: 'Only accounts with a greater id: `next` of the page before.' }),
+  limit: numeral(1, 1000).default(100).meta({ description: 'The most accounts on a page.' }),
+})
+
+export const newAccount = z
+  .strictObject({
+    id: id.optional().meta({ description: 'Without it, the next one that is free.' }),
+    name: accountName.default(''),
+    authenticators: authenticators.prefault({}).meta({ description: 'Those that are not given are made.' }),
+    balance: balance.meta({ description: 'Of each environment.' }),
+    enabled,
+    drm,
+  })
+  .superRefine(({ id, authenticators }, context) => {
+    if (id !== undefined) requireOwnAuthenticators({ id, authenticators }, context)
+    else if (Object.values(authenticators).some(value => value !== undefined))
+      context.addIssue({
+        code: 'custom',
+        path: ['id'],
+        message: 'must be given with authenticators, which begin with it',
+      })
+  })
+
+export const accountChange = z
+  .strictObject({
+    name: accountName.optional(),
+    enabled: z.boolean().optional(),
+    drm: z.strictObject({ playready: z.boolean() }).optional(),
+  })
+  .refine(
+    change => Object.values(change).some(value => value !== undefined),
+    'must have at least one of name, enabled and drm',
+  )
+
+export const balanceChange = z
+  .strictObject({
+    environment,
+    add: z.int().optional().meta({ description: 'How many tokens more; below 0, less.' }),
+    set: balance.unwrap().optional().meta({ description: 'The new balance, whatever it was.' }),
+  })
+  .refine(({ add, set }) => (add === undefined) !== (set === undefined), {
+    path: ['add'],
+    message: 'must be given, or set must be, but not both',
+  })
+
+export const rotation = z.strictObject({
+  environment,
+  authenticator: authenticator.optional().meta({ description: 'Without it, one is made.' }),
+  validForSeconds: z
+    .int()
+    .min(0)
+    .max(LONGEST_OVERLAP)
+    .optional()
+    .meta({ description: 'How long those before stay valid, at most; without it, AUTHENTICATOR_OVERLAP.' }),
+})
+
+const moment = z.string().meta({ format: 'date-time' })
+
+const service = z.object({
+  balance: balance.unwrap(),
+  authenticators: z
+    .array(
+      z.object({
+        createdAt: moment,
+        validUntil: moment.nullable().meta({ description: 'null: until another replaces it.' }),
+      }),
+    )
+    .meta({ description: 'The newest first. Only hashes of them are kept.' }),
+})
+
+export const shownAccount = z.object({
+  id,
+  name: z.string(),
+  enabled: z.boolean(),
+  drm: z.object({ playready: z.boolean() }),
+  services: z.object({ test: service, production: service }),
+})
+
+export const accountPage = z.object({
+  accounts: z.array(shownAccount),
+  next: id.nullable().meta({ description: '`after` for the next page; null: there is none.' }),
+})
+
+export const createdAccount = shownAccount.extend({
+  authenticators: z
+    .object({ test: z.string(), production: z.string() })
+    .meta({ description: 'In this answer and never again.' }),
+})
+
+export const shownBalance = z.object({ id, environment, balance: balance.unwrap() })
+
+export const rotatedAuthenticator = z.object({
+  id,
+  environment,
+  authenticator: z.string().meta({ description: 'In this answer and never again.' }),
+  othersValidUntil: moment.meta({ description: 'When the last of those before ends.' }),
+})
+
+export type PageQuery = z.output<typeof pageQuery>
+export type NewAccount = z.output<typeof newAccount>
+export type AccountChange = z.output<typeof accountChange>
+export type BalanceChange = z.output<typeof balanceChange>
+export type Rotation = z.output<typeof rotation>
+export type ShownAccount = z.output<typeof shownAccount>
+export type AccountPage = z.output<typeof accountPage>
+export type CreatedAccount = z.output<typeof createdAccount>
+export type ShownBalance = z.output<typeof shownBalance>
+export type RotatedAuthenticator = z.output<typeof rotatedAuthenticator>
+
+/** What an administrator asks, typed; or a refusal that says every fault of it. */
+export function read<T>(schema: z.ZodType<T>, content: unknown): T {
+  const parsed = schema.safeParse(content)
+  if (parsed.success) return parsed.data
+  const faults = jsonFaults(parsed.error)
+  const told = faults.map(({ place, message }) => (place === '' ? message : `${place}: ${message}`))
+  throw new AdministrationRefused(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
+}

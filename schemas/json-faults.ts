@@ -1,0 +1,31 @@
+import type { z } from 'zod'
+
+/** What is wrong in a JSON text and where, without repeating a value: it may be a secret. */
+export interface JsonFault {
+  /** `accounts[0].authenticators.test`; empty for the whole. */
+  readonly place: string
+  readonly message: string
+  /** The place, or the first of the fields that should not be there. */
+  readonly field: string
+}
+
+export function jsonFaults(error: z.ZodError): JsonFault[] {
+  return error.issues.map(issue => {
+    const place = placeOf(issue.path)
+    if (issue.code !== 'unrecognized_keys') return { place, message: issue.message, field: place }
+    const message = `has unknown fields: ${issue.keys.map(plainName).join(', ')}`
+    return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1)]) }
+  })
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  return path
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${plainName(String(step))}`))
+    .join('')
+    .replace(/^\./, '')
+}
+
+/** A name that is none of ours may be a value in the wrong place. */
+function plainName(name: string): string {
+  return /^[A-Za-z]{1,30}$/.test(name) ? name : '…'
+}

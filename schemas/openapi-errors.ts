@@ -1,0 +1,31 @@
+import { type DocumentedError, documentedErrors } from '../src/errors.js'
+
+type Json = Record<string, unknown>
+
+export function documentedWith(status: number): DocumentedError[] {
+  return [...documentedErrors.values()].filter(error => error.status === status)
+}
+
+/** An error in the form asked for, with the documented ones it can be. */
+export function errorResponse(description: string, errors: readonly DocumentedError[]): Json {
+  const list = errors.map(({ code, message }) => `- \`${code}\` ${message.replace(/</g, '‹').replace(/>/g, '›')}`)
+  const examples = Object.fromEntries(
+    errors.map(({ code, message }) => [
+      `error${code}`.replace('-', ''),
+      {
+        summary: message,
+        value: { errorCode: code, errorMessage: message.replace(/[<>]/g, ''), requestId: '5d2ab1c09e77-1' },
+      },
+    ]),
+  )
+  return {
+    description: [description, ...list].join('\n'),
+    content: {
+      'application/json': {
+        schema: { $ref: '#/components/schemas/ErrorAnswer' },
+        ...(errors.length > 0 ? { examples } : {}),
+      },
+      'text/html': { schema: { type: 'string' } },
+    },
+  }
+}

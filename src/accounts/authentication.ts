@@ -1,0 +1,22 @@
+import type { Environment } from '../environment.js'
+import { orUnavailable, TokenError } from '../errors.js'
+import type { Account, Accounts } from './accounts.js'
+
+/** The account that asks, whatever is asked, or the documented error of an authenticator that is not valid. */
+export async function requireAccount(
+  accounts: Accounts,
+  authenticator: string,
+  environment: Environment,
+): Promise<Account> {
+  const account = await orUnavailable(accounts.authenticate(authenticator, environment))
+  if (account !== undefined) return account
+  throw new TokenError({
+    code: -2018,
+    parameter: 'customerAuthenticator',
+    details: `it is not valid in the ${environment} environment`,
+  })
+}
+
+export function requireEnabled({ enabled }: Account): void {
+  if (!enabled) throw new TokenError({ code: -2031 })
+}

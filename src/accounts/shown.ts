@@ -1,0 +1,23 @@
+import type { ShownAccount } from '../../schemas/admin.js'
+import type { KnownAccount, KnownService } from './accounts.js'
+
+/** What an administrator sees of an account: all but the hashes of its authenticators. */
+export function shown({ id, name, enabled, drm, services }: KnownAccount): ShownAccount {
+  const { test, production } = services
+  return { id, name, enabled, drm, services: { test: shownService(test), production: shownService(production) } }
+}
+
+function shownService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {
+  return {
+    balance,
+    authenticators: authenticators.map(({ createdAt, validUntil }) => ({
+      createdAt: rfc3339(createdAt),
+      validUntil: validUntil === undefined ? null : rfc3339(validUntil),
+    })),
+  }
+}
+
+/** A moment as people and other programs read it. */
+export function rfc3339(moment: number): string {
+  return new Date(moment).toISOString()
+}

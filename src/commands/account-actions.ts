@@ -1,0 +1,132 @@
+import { text } from 'node:stream/consumers'
+import {
+  accountChange,
+  accountPath,
+  balanceChange,
+  newAccount,
+  read,
+  rotation,
+  type ShownAccount,
+} from '../../schemas/admin.js'
+import type { Administration } from '../accounts/administration.js'
+import { creationText, listText, rotationText, shownText } from './account-texts.js'
+import { administer } from './administer.js'
+
+/** What every command of these takes. */
+export interface Common {
+  readonly url?: string
+  readonly json?: true
+}
+
+type Answer = 'yes' | 'no'
+
+export function listAccounts(options: Common): Promise<number> {
+  return administer(options.url, async administration => {
+    const accounts: ShownAccount[] = []
+    for await (const page of pages(administration)) accounts.push(...page)
+    return printed(options, accounts, listText)
+  })
+}
+
+export function showAccount(given: string, options: Common): Promise<number> {
+  return administer(options.url, async administration =>
+    printed(options, await administration.show(idOf(given)), shownText),
+  )
+}
+
+export interface Creation extends Common {
+  readonly id?: string
+  readonly name?: string
+  readonly balance?: string
+  readonly enabled?: Answer
+  readonly playready?: Answer
+  readonly test?: string
+  readonly production?: string
+}
+
+export function createAccount({ id, name, balance, enabled, playready, ...options }: Creation): Promise<number> {
+  return administer(options.url, async administration => {
+    const [test, production] = await linesFor(options.test, options.production)
+    const account = read(newAccount, {
+      id: numberOf(id),
+      name,
+      balance: numberOf(balance),
+      enabled: truthOf(enabled),
+      drm: { playready: truthOf(playready) },
+      authenticators: { test, production },
+    })
+    return printed(options, await administration.create(account), creationText)
+  })
+}
+
+export interface Change extends Common {
+  readonly name?: string
+  readonly enabled?: Answer
+  readonly playready?: Answer
+}
+
+export function changeAccount(given: string, { name, enabled, playready, ...options }: Change): Promise<number> {
+  return administer(options.url, async administration => {
+    const drm = playready && { playready: truthOf(playready) }
+    const change = read(accountChange, { name, enabled: truthOf(enabled), drm })
+    return printed(options, await administration.change(idOf(given), change), shownText)
+  })
+}
+
+export interface BalanceOptions extends Common {
+  readonly add?: string
+  readonly set?: string
+}
+
+export function changeBalance(given: string, environment: string, options: BalanceOptions): Promise<number> {
+  return administer(options.url, async administration => {
+    const change = read(balanceChange, { environment, add: numberOf(options.add), set: numberOf(options.set) })
+    const shown = await administration.changeBalance(idOf(given), change)
+    return printed(options, shown, ({ balance }) => `${balance}`)
+  })
+}
+
+export interface RotationOptions extends Common {
+  readonly authenticator?: string
+  readonly validFor?: string
+}
+
+export function rotateAuthenticator(given: string, environment: string, options: RotationOptions): Promise<number> {
+  return administer(options.url, async administration => {
+    const [authenticator] = await linesFor(options.authenticator)
+    const order = read(rotation, { environment, authenticator, validForSeconds: numberOf(options.validFor) })
+    return printed(options, await administration.rotate(idOf(given), order), rotationText)
+  })
+}
+
+async function* pages(administration: Administration): AsyncGenerator<readonly ShownAccount[]> {
+  let after: number | null = 0
+  while (after !== null) {
+    const page = await administration.list({ after, limit: 1000 })
+    yield page.accounts
+    after = page.next
+  }
+}
+
+function printed<T>({ json }: Common, answer: T, readable: (answer: T) => string): string {
+  return json ? JSON.stringify(answer, null, 2) : readable(answer)
+}
+
+function idOf(given: string): number {
+  return read(accountPath, { id: given }).id
+}
+
+/** What is no number stays a text, which the schema refuses. */
+function numberOf(given: string | undefined): string | number | undefined {
+  return given !== undefined && /^-?\d+$/.test(given) ? Number(given) : given
+}
+
+function truthOf(given: Answer | undefined): boolean | undefined {
+  return given && given === 'yes'
+}
+
+/** `-` stands for a line of standard input, because what stands in a command stays in the shell's history. */
+async function linesFor(...given: readonly (string | undefined)[]): Promise<(string | undefined)[]> {
+  const lines = given.includes('-') ? (await text(process.stdin)).split(/\r?\n/) : []
+  return given.map(one => (one === '-' ? (lines.shift() ?? '') : one))
+}

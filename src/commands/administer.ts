@@ -1,0 +1,71 @@
+import { AccountAdministration, type Administration } from '../accounts/administration.js'
+import { hasherOf } from '../accounts/authenticators.js'
+import { AdministrationRefused } from '../accounts/refused.js'
+import { type Config, ConfigError, environmentSettings, readConfig } from '../config.js'
+import { pooledRandomness } from '../randomness.js'
+import { DatabaseInUse } from '../store/sqlite/engine.js'
+import { openStore, type Store } from '../store/store.js'
+import { localUrl } from './local-url.js'
+import { NoAnswer } from './no-answer.js'
+import { RemoteAdministration } from './remote-accounts.js'
+
+type Work = (administration: Administration) => Promise<string>
+
+/**
+ * Does the work and prints what it returns: on the database of these settings, or through a server where one is named
+ * or has the database for itself. The exit code: 0 done, 1 refused, 2 no answer.
+ */
+export async function administer(server: string | undefined, work: Work): Promise<number> {
+  try {
+    process.stdout.write(`${await administered(server, work)}\n`)
+    return 0
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    process.stderr.write(`${error.message}\n`)
+    return error instanceof AdministrationRefused || error instanceof ConfigError ? 1 : 2
+  }
+}
+
+async function administered(server: string | undefined, work: Work): Promise<string> {
+  const config = readConfig(environmentSettings())
+  const remotely = (url: string) => work(new RemoteAdministration(url, config.ADMIN_TOKEN))
+  if (server !== undefined) return remotely(server)
+  // That one is in the server's memory.
+  if (config.DATABASE_URL === 'memory:') return remotely(localUrl())
+  try {
+    return await onDatabase(config, work)
+  } catch (error) {
+    if (error instanceof DatabaseInUse) return remotely(localUrl()).catch(toldWith(error))
+    throw error instanceof AdministrationRefused ? error : new NoAnswer('the database', error)
+  }
+}
+
+/** Where nobody answers, that was only the second way. */
+function toldWith(first: DatabaseInUse) {
+  return (error: unknown): never => {
+    throw error instanceof NoAnswer
+      ? new Error(`${first.message}. ${error.message}. --url names another server.`)
+      : error
+  }
+}
+
+async function onDatabase(config: Config, work: Work): Promise<string> {
+  const store = await openStore(config.DATABASE_URL)
+  try {
+    return await work(await administrationOf(store, config))
+  } finally {
+    await store.close()
+  }
+}
+
+async function administrationOf(store: Store, config: Config): Promise<Administration> {
+  const random = pooledRandomness()
+  return new AccountAdministration({
+    repository: store.accounts,
+    hash: await hasherOf(store.accounts, random),
+    now: Date.now,
+    random,
+    overlapSeconds: config.AUTHENTICATOR_OVERLAP,
+    changed: () => {},
+  })
+}

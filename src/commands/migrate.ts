@@ -1,0 +1,19 @@
+import { ConfigError, environmentSettings, readConfig } from '../config.js'
+import { DatabaseInUse } from '../store/sqlite/engine.js'
+import { openStore } from '../store/store.js'
+import { NoAnswer } from './no-answer.js'
+
+/** Brings the database to this version's tables. The exit code: 0 done, 1 not possible, 2 no answer. */
+export async function migrateDatabase(): Promise<number> {
+  try {
+    const store = await openStore(readConfig(environmentSettings()).DATABASE_URL)
+    const lines = store.applied.map(name => `applied ${name}\n`)
+    await store.close()
+    process.stdout.write(lines.length > 0 ? lines.join('') : 'The database is up to date.\n')
+    return 0
+  } catch (error) {
+    const isOurs = error instanceof ConfigError || error instanceof DatabaseInUse
+    process.stderr.write(`${isOurs ? error.message : new NoAnswer('the database', error).message}\n`)
+    return isOurs ? 1 : 2
+  }
+}

@@ -1,0 +1,91 @@
+import type { z } from 'zod'
+import {
+  type AccountChange,
+  accountPage,
+  type BalanceChange,
+  createdAccount,
+  type NewAccount,
+  type PageQuery,
+  type Rotation,
+  rotatedAuthenticator,
+  shownAccount,
+  shownBalance,
+} from '../../schemas/admin.js'
+import { errorAnswer } from '../../schemas/answers.js'
+import type { Administration } from '../accounts/administration.js'
+import { AdministrationRefused } from '../accounts/refused.js'
+import { NoAnswer } from './no-answer.js'
+
+const PATIENCE_MS = 10_000
+
+/** Administration through a server's admin API. */
+export class RemoteAdministration implements Administration {
+  readonly #server: string
+  readonly #token: string | undefined
+
+  constructor(server: string, token: string | undefined) {
+    this.#server = server.replace(/\/+$/, '')
+    this.#token = token
+  }
+
+  list({ after, limit }: PageQuery) {
+    return this.#ask(accountPage, 'GET', `?after=${after}&limit=${limit}`)
+  }
+
+  show(id: number) {
+    return this.#ask(shownAccount, 'GET', `/${id}`)
+  }
+
+  create(account: NewAccount) {
+    return this.#ask(createdAccount, 'POST', '', account)
+  }
+
+  change(id: number, change: AccountChange) {
+    return this.#ask(shownAccount, 'PATCH', `/${id}`, change)
+  }
+
+  changeBalance(id: number, change: BalanceChange) {
+    return this.#ask(shownBalance, 'POST', `/${id}/balance`, change)
+  }
+
+  rotate(id: number, rotation: Rotation) {
+    return this.#ask(rotatedAuthenticator, 'POST', `/${id}/authenticators`, rotation)
+  }
+
+  async #ask<T>(schema: z.ZodType<T>, method: string, path: string, body?: object): Promise<T> {
+    const { status, content } = await this.#send(method, path, body)
+    const answer = schema.safeParse(content)
+    if (status < 300 && answer.success) return answer.data
+    const { data: refusal } = errorAnswer.safeParse(content)
+    if (refusal !== undefined && status < 500)
+      throw new AdministrationRefused(status, refusal.errorMessage, refusal.parameter)
+    if (status === 404)
+      throw new AdministrationRefused(
+        404,
+        `${this.#origin()} has no admin API: set the same ADMIN_TOKEN there and here`,
+      )
+    throw new NoAnswer(this.#origin(), `${status}, which is none of the admin API's`)
+  }
+
+  async #send(method: string, path: string, body?: object): Promise<{ status: number; content: unknown }> {
+    try {
+      const answer = await fetch(new URL(`${this.#server}/admin/api/accounts${path}`), {
+        method,
+        headers: {
+          ...(this.#token !== undefined && { authorization: `Bearer ${this.#token}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        body: body === undefined ? null : JSON.stringify(body),
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      })
+      return { status: answer.status, content: await answer.json().catch(() => undefined) }
+    } catch (error) {
+      throw new NoAnswer(this.#origin(), error)
+    }
+  }
+
+  /** A URL may hold a password, which is not printed. */
+  #origin(): string {
+    return URL.canParse(this.#server) ? new URL(this.#server).origin : 'this URL'
+  }
+}

@@ -1,0 +1,50 @@
+import { NEWEST, type RecordedEvent, type RecordRequest } from '../../schemas/records.js'
+import type { KeyOwner } from '../keys/key-storage.js'
+import type { EventRepository } from '../store/events.js'
+import { type EventRow, serviceId } from '../store/tables.js'
+
+/** Finds events of a customer's log (spec: records.md). */
+export class LookUp {
+  readonly #events: EventRepository
+
+  constructor(events: EventRepository) {
+    this.#events = events
+  }
+
+  async find({ customerId, environment }: KeyOwner, request: RecordRequest): Promise<RecordedEvent[]> {
+    const rows = await this.#rows(serviceId(customerId, environment), request)
+    return rows.map(recorded)
+  }
+
+  #rows(service: number, request: RecordRequest): Promise<EventRow[]> {
+    switch (request.by) {
+      case 'newest':
+        return this.#events.newest(service, NEWEST)
+      case 'cookie':
+        return this.#events.newestWithCookie(service, request.cookie, NEWEST)
+      case 'id':
+        return this.#events.withId(service, request.id)
+      case 'window':
+        return this.#events.window(service, request.start, request.length)
+      case 'time':
+        return this.#events.between(service, request, request.limit)
+    }
+  }
+}
+
+function recorded(row: EventRow): RecordedEvent {
+  return {
+    event_id: row.event_id,
+    time: new Date(row.time).toISOString(),
+    event: row.event as RecordedEvent['event'], // a LedgerEvent's, as it was written
+    drm: row.drm as RecordedEvent['drm'],
+    token_id: row.token_id,
+    kid: row.kids === '' ? [] : row.kids.split(','),
+    cookie: row.cookie,
+    device_id: row.device_id,
+    ip_address: row.ip_address,
+    rights_type: row.rights_type,
+    error_code: row.error_code,
+    request_id: row.request_id,
+  }
+}

@@ -1,0 +1,49 @@
+import type { Kysely } from 'kysely'
+import type { KnownAccount, KnownAuthenticator, KnownService } from '../accounts/accounts.js'
+import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { type AccountRow, serviceId, type Tables } from './tables.js'
+
+/** Accounts with their services and authenticators, for as many accounts in as many questions. */
+export async function knownAccounts(db: Kysely<Tables>, accounts: readonly AccountRow[]): Promise<KnownAccount[]> {
+  const services = accounts.flatMap(({ id }) => ENVIRONMENTS.map(environment => serviceId(id, environment)))
+  if (services.length === 0) return []
+  const [balances, authenticators] = await Promise.all([balancesOf(db, services), authenticatorsOf(db, services)])
+  const serviceOf = (id: number, environment: Environment): KnownService => ({
+    balance: balances.get(serviceId(id, environment)) ?? 0,
+    authenticators: authenticators.get(serviceId(id, environment)) ?? [],
+  })
+  return accounts.map(({ id, name, enabled, playready }) => ({
+    id,
+    name,
+    enabled: enabled === 1,
+    drm: { playready: playready === 1 },
+    services: { test: serviceOf(id, 'test'), production: serviceOf(id, 'production') },
+  }))
+}
+
+async function balancesOf(db: Kysely<Tables>, services: readonly number[]): Promise<Map<number, number>> {
+  const rows = await db.selectFrom('services').select(['id', 'balance']).where('id', 'in', services).execute()
+  return new Map(rows.map(({ id, balance }) => [id, balance]))
+}
+
+/** The newest first; of two from the same moment, the one that replaced the other. */
+async function authenticatorsOf(
+  db: Kysely<Tables>,
+  services: readonly number[],
+): Promise<Map<number, KnownAuthenticator[]>> {
+  const rows = await db
+    .selectFrom('authenticators')
+    .selectAll()
+    .where('service_id', 'in', services)
+    .orderBy('created_at', 'desc')
+    .orderBy('valid_until', order => order.desc().nullsFirst())
+    .execute()
+  const found = new Map<number, KnownAuthenticator[]>()
+  for (const { service_id, hash, created_at, valid_until } of rows) {
+    const authenticator = { hash, createdAt: created_at, validUntil: valid_until ?? undefined }
+    const others = found.get(service_id)
+    if (others === undefined) found.set(service_id, [authenticator])
+    else others.push(authenticator)
+  }
+  return found
+}

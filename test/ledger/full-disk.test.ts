@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { checkBook } from './book.js'
+import { checkRefusals, Load } from './load.js'
+import { demoCustomer as customer } from './service.js'
+import { mountSmallDisk, type SmallDisk } from './small-disk.js'
+
+const LONGEST_RESUMPTION_MS = 2000
+const DISK_MEBIBYTES = 32
+
+t.test('the disk under SQLite is full for a while', async t => {
+  const disk = await mountSmallDisk(t, t.testdir(), DISK_MEBIBYTES)
+  const { child, url } = await startServiceOn(t, disk)
+  const load = new Load(url, customer)
+  const health = new HealthCheck(url)
+  for (let time = 1; time <= 3; time += 1) {
+    await load.moreTokens(200)
+    disk.fill()
+    await load.nothingButRefusals(200)
+    disk.empty()
+    const begin = performance.now()
+    await load.moreTokens(1)
+    const ms = Math.round(performance.now() - begin)
+    t.ok(ms < LONGEST_RESUMPTION_MS, `it goes on after ${ms} ms`)
+  }
+  await load.moreTokens(200)
+  await load.end()
+  checkRefusals(t, load)
+  const { ups, downs } = await health.end()
+  t.ok(ups > 0 && downs === 0, `up all the time, asked ${ups} times`)
+
+  child.kill('SIGTERM')
+  t.same(await once(child, 'exit'), [0, null], 'the same process to the end')
+  await checkBook(t, databaseOn(disk), customer, load.tokens)
+})
+
+t.test('the process is killed while the disk is full', async t => {
+  const disk = await mountSmallDisk(t, t.testdir(), DISK_MEBIBYTES)
+  const answered: string[] = []
+  for (const signal of ['SIGKILL', 'SIGKILL', 'SIGTERM'] as const) {
+    const { child, url } = await startServiceOn(t, disk)
+    const load = new Load(url, customer)
+    await load.moreTokens(200)
+    disk.fill()
+    await load.nothingButRefusals(100)
+    child.kill(signal)
+    await Promise.all([once(child, 'exit'), load.end()])
+    answered.push(...load.tokens)
+    await checkBook(t, databaseOn(disk), customer, answered)
+    disk.empty()
+  }
+})
+
+/** As `startService`, where the disk is to be seen. */
+async function startServiceOn(t: Test, { within: [command, ...args] }: SmallDisk) {
+  const cli = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
+  const child = spawn(command, [...args, process.execPath, cli, 'serve'], {
+    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: t.testdirName },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  for await (const line of createInterface(child.stdout)) {
+    const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? []
+    if (url !== undefined) return { child, url }
+  }
+  throw new Error('the service did not start')
+}
+
+function databaseOn({ folder }: SmallDisk): string {
+  return `sqlite:${join(folder, 'expressplay.db')}`
+}
+
+/** Asks /healthz over and over. */
+class HealthCheck {
+  #ups = 0
+  #downs = 0
+  #isOver = false
+  readonly #asking: Promise<void>
+
+  constructor(url: string) {
+    this.#asking = this.#ask(`${url}/healthz`)
+  }
+
+  async end(): Promise<{ ups: number; downs: number }> {
+    this.#isOver = true
+    await this.#asking
+    return { ups: this.#ups, downs: this.#downs }
+  }
+
+  async #ask(url: string): Promise<void> {
+    while (!this.#isOver) {
+      const isUp = await fetch(url).then(
+        async answer => (await answer.text()) !== '' && answer.ok,
+        () => false,
+      )
+      if (isUp) this.#ups += 1
+      else this.#downs += 1
+      await pause(20)
+    }
+  }
+}

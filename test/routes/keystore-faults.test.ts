@@ -1,0 +1,151 @@
+import { once } from 'node:events'
+import { get, type IncomingMessage } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { readAccounts } from '../../src/accounts/seeds.js'
+import { buildApp } from '../../src/app.js'
+import { readConfig } from '../../src/config.js'
+import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { KeyRepository } from '../../src/store/keys.js'
+import { openStore, type Store } from '../../src/store/store.js'
+import { type KeyRow, serviceId } from '../../src/store/tables.js'
+import { TokenVault } from '../../src/tokens/vault.js'
+import { accounts, NOON, startTestServer } from '../harness.js'
+import { keystoreOf } from '../keystore.js'
+import { startOwnPostgres } from '../postgres.js'
+
+const KEK = '000102030405060708090a0b0c0d0e0f'
+const SECRET = 'a secret in the text of an error'
+const query = `customerAuthenticator=${accounts[0]?.authenticators.test}`
+
+/** Keys without end, made as they are read. */
+class EndlessKeys extends KeyRepository {
+  pages = 0
+
+  constructor() {
+    super(undefined as never) // no database is asked
+  }
+
+  override async page(_service: number, after: string, limit: number): Promise<KeyRow[]> {
+    this.pages += 1
+    const next = after === '' ? 0 : Number.parseInt(after, 16) + 1
+    return Array.from({ length: limit }, (_, index) => key(next + index))
+  }
+}
+
+class BreakingKeys extends EndlessKeys {
+  override async page(service: number, after: string, limit: number): Promise<KeyRow[]> {
+    if (this.pages === 3) throw new Error(SECRET)
+    return super.page(service, after, limit)
+  }
+}
+
+function key(number: number): KeyRow {
+  return {
+    service_id: serviceId(201722, 'test'),
+    kid: number.toString(16).padStart(32, '0'),
+    ek: '1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5',
+    kek_id: null,
+    info: 'x'.repeat(4096),
+    content_id: null,
+    expiration: null,
+    last_update: NOON,
+  }
+}
+
+async function appWith(t: Test, parts: Partial<Store> = {}) {
+  const log: string[] = []
+  const random = pooledRandomness()
+  const store = await openStore('memory:')
+  const app = await buildApp({
+    config: readConfig({}),
+    store: { ...store, ...parts },
+    accounts: readAccounts({ accounts }, 'the test'),
+    vault: new TokenVault([randomBytes(random, 32)], random),
+    logger: pino({}, { write: line => void log.push(line) }),
+    now: () => NOON,
+    random,
+  })
+  t.teardown(async () => {
+    await app.close()
+    await store.close()
+  })
+  return { store, log, url: `${await app.listen({ host: '127.0.0.1', port: 0 })}/keystore` }
+}
+
+/** The head of an answer whose body nobody reads yet. */
+async function unread(t: Test, url: string): Promise<IncomingMessage> {
+  const request = get(url, { agent: false })
+  t.teardown(() => request.destroy())
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return response
+}
+
+t.test('a list that breaks in the middle ends brokenly', async t => {
+  const { url, log } = await appWith(t, { keys: new BreakingKeys() })
+  const response = await fetch(`${url}/keys?${query}`)
+  t.equal(response.status, 200)
+  await t.rejects(response.text(), { message: 'terminated' })
+  t.match(log.join(), '"msg":"failed"', 'the log says where')
+  t.notMatch(log.join(), SECRET)
+})
+
+t.test('a store that is down is a 503, even where a list would begin', async t => {
+  const broken = new BreakingKeys()
+  broken.pages = 3
+  const { url, log } = await appWith(t, { keys: broken })
+  const response = await fetch(`${url}/keys?${query}`)
+  t.equal(response.status, 503)
+  t.equal(response.headers.get('content-type'), 'application/json')
+  t.same(await response.json(), { code: 1, message: 'The key storage is unavailable' })
+  t.notMatch(log.join(), SECRET)
+})
+
+t.test('what is read ahead for a slow client is bounded, and ends with it', async t => {
+  const keys = new EndlessKeys()
+  const { url } = await appWith(t, { keys })
+  const response = await unread(t, `${url}/keys?${query}`)
+  for (let seen = 0; seen < keys.pages; await setTimeout(300)) seen = keys.pages
+  t.ok(keys.pages < 20, `${keys.pages} pages of 2 MB are on their way`)
+  response.destroy()
+  await setTimeout(300)
+  const atItsEnd = keys.pages
+  await setTimeout(300)
+  t.equal(keys.pages, atItsEnd)
+})
+
+t.test('while one reads slowly, others are answered', async t => {
+  const { store, url } = await appWith(t)
+  for (let number = 0; number < 6000; number += 1) await store.keys.add(key(number), NOON)
+  const slow = await unread(t, `${url}/keys?${query}`)
+  const made = await fetch(`${url}/keys?${query}&kek=${KEK}`, { method: 'POST' })
+  t.equal(made.status, 201)
+  t.same(await (await fetch(`${url}/keycount?${query}`)).json(), { keyCount: 6001 })
+  t.notOk(slow.complete)
+  t.ok(((await json(slow)) as unknown[]).length >= 6000, 'and the slow one gets them all')
+})
+
+t.test('PostgreSQL comes and goes', async t => {
+  const postgres = await startOwnPostgres(t)
+  const server = await startTestServer(t, { settings: { DATABASE_URL: await postgres.newDatabase() } })
+  const { get, post, put, remove } = keystoreOf(server)
+  t.equal((await post('/keys', { kek: KEK, body: { kid: '^a' } })).status, 201)
+  await postgres.stop()
+  for (const answer of [
+    await post('/keys', { kek: KEK }),
+    await put('/keys/^a', { body: {} }),
+    await get('/keys/^a'),
+    await get('/keys/^a/value'),
+    await get('/keys'),
+    await get('/keycount'),
+    await remove('/keys/^a'),
+  ]) {
+    t.equal(answer.status, 503)
+    t.equal(answer.headers['content-type'], 'application/json')
+    t.match(JSON.parse(answer.body), { code: 1, message: String })
+  }
+  await postgres.start()
+  t.equal((await get('/keys/^a')).status, 200)
+})
