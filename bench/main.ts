@@ -1,9 +1,10 @@
 import { Databases } from './databases.js'
+import { benchKeystore } from './keystore.js'
 import { benchLookUps } from './look-ups.js'
 import { benchTokens } from './tokens.js'
 
 /** `npm run bench -- [--quick] [tokens] [look-ups] [keystore]`: what is named, or all. */
-const benches = { tokens: benchTokens, 'look-ups': benchLookUps }
+const benches = { tokens: benchTokens, 'look-ups': benchLookUps, keystore: benchKeystore }
 
 const isQuick = process.argv.includes('--quick')
 const named = Object.keys(benches).filter(name => process.argv.includes(name))

@@ -1,9 +1,9 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { accountChange, accountPath, balanceChange, newAccount, pageQuery, read, rotation } from '../schemas/admin.js'
 import type { Administration } from '../src/accounts/administration.js'
 import { AdministrationRefused } from '../src/accounts/refused.js'
 import type { AdminAccess } from '../src/admin-access.js'
-import { sendAs, sendRefusal } from './answers.js'
+import { sendJson, sendRefusal } from './answers.js'
 import { refuseUnknown } from './methods.js'
 
 export interface AdminRoutesOptions {
@@ -83,8 +83,4 @@ function parsed(text: string): unknown {
     // The text of a JSON error quotes the body, and the body may hold an authenticator.
     throw new AdministrationRefused(400, 'The body is not JSON')
   }
-}
-
-function sendJson(reply: FastifyReply, answer: object): FastifyReply {
-  return sendAs(reply, 'application/json', JSON.stringify(answer))
 }

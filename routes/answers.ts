@@ -27,6 +27,10 @@ export function sendAs(reply: FastifyReply, contentType: string, text: string): 
   return reply.header('content-type', contentType).serializer(asItIs).send(text)
 }
 
+export function sendJson(reply: FastifyReply, answer: object): FastifyReply {
+  return sendAs(reply, 'application/json', JSON.stringify(answer))
+}
+
 /** Sends an error in the form that the request asked for. */
 export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
   const { status, code, message, parameter } = refusal

@@ -1,23 +1,15 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { credentialsOf } from '../schemas/credentials.js'
-import {
-  type KeyCount,
-  type KeyObject,
-  readKek,
-  readKeyChange,
-  readKid,
-  readKids,
-  readNewKey,
-} from '../schemas/keystore.js'
+import { readKek, readKeyChange, readKid, readKids, readNewKey } from '../schemas/keystore.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
-import type { KeyCaller, KeyPage, StoredKeys } from '../src/keys/key-storage.js'
+import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import { logFailure } from './answering.js'
-import { sendAs } from './answers.js'
+import { sendAs, sendJson } from './answers.js'
 import { readJsonBodies } from './json-bodies.js'
 import { answerKeystoreErrors } from './keystore-errors.js'
 
@@ -91,18 +83,14 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   })
 }
 
-function sendJson(reply: FastifyReply, value: KeyObject | readonly KeyObject[] | KeyCount): FastifyReply {
-  return sendAs(reply, 'application/json', JSON.stringify(value))
-}
-
 interface Part {
   readonly text: string
   readonly last: string | undefined
 }
 
-/** Nothing but this text waits for a slow client: a page's objects would outlive many collections of garbage. */
 function partOf({ keys, last }: KeyPage): Part {
-  return { text: keys.map(key => JSON.stringify(key)).join(), last }
+  const texts = emptied(keys).map(key => JSON.stringify(key))
+  return { text: texts.join(), last }
 }
 
 /** All parts as one array. The next is asked for when the client has taken the one before; the end is the last word. */

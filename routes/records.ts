@@ -8,7 +8,7 @@ import { requireAccount, requireEnabled } from '../src/accounts/authentication.j
 import { type Environment, environmentOfHost } from '../src/environment.js'
 import { orUnavailable } from '../src/errors.js'
 import type { LookUp } from '../src/ledger/look-up.js'
-import { sendAs, sendRefusal } from './answers.js'
+import { sendJson, sendRefusal } from './answers.js'
 
 export interface RecordRoutesOptions {
   readonly accounts: Accounts
@@ -31,7 +31,7 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     const asked = readRecordRequest(request.query)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
     const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))
-    return sendAs(reply, 'application/json', JSON.stringify({ events } satisfies RecordsAnswer))
+    return sendJson(reply, { events } satisfies RecordsAnswer)
   }
 
   for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/']) app.get<{ Querystring: RawParameters }>(url, answer)

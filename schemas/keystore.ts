@@ -6,7 +6,7 @@ import type { RawParameters } from './sorting.js'
 /** KIDs that one request may ask for. */
 const MOST_KIDS = 100
 
-const kid = z
+export const kid = z
   .string('must be a text')
   .transform((text, context) => {
     const read = kidRule.safeParse(text)
@@ -125,7 +125,7 @@ function readBody<T extends z.ZodType>(schema: T, body: unknown = {}): z.output<
   throw new KeyStorageError('parameter', `${String(field)} ${fault?.message}`)
 }
 
-function hex(digits: number) {
+export function hex(digits: number) {
   const rule = `must be ${digits} hexadecimal digits`
   return z
     .string(rule)

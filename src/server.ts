@@ -36,24 +36,34 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   const given =
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
   const store = await openStore(config.DATABASE_URL)
-  // Its authenticators are public, so it comes into no database that somebody uses.
-  const demo = (await store.accounts.isEmpty()) ? readAccounts({ accounts: [demoAccount] }, 'the demo account') : []
-  const app = await buildApp({
-    config,
-    store,
-    accounts: given ?? demo,
-    vault,
-    logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
-    now: parts.now ?? Date.now,
-    random,
-  })
-  return {
-    url: await app.listen({ host: config.HOST, port: config.PORT }),
-    isDemo: given === undefined && (await store.accounts.find(demoAccount.id)) !== undefined,
-    openToken: token => openToken(vault, token),
-    close: async () => {
-      await app.close()
-      await store.close()
-    },
+  let app: Application | undefined
+  const close = async () => {
+    await app?.close()
+    await store.close()
+  }
+  try {
+    // Its authenticators are public, so it comes into no database that somebody uses.
+    const demo = (await store.accounts.isEmpty()) ? readAccounts({ accounts: [demoAccount] }, 'the demo account') : []
+    app = await buildApp({
+      config,
+      store,
+      accounts: given ?? demo,
+      vault,
+      logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
+      now: parts.now ?? Date.now,
+      random,
+    })
+    return {
+      url: await app.listen({ host: config.HOST, port: config.PORT }),
+      isDemo: given === undefined && (await store.accounts.find(demoAccount.id)) !== undefined,
+      openToken: token => openToken(vault, token),
+      close,
+    }
+  } catch (error) {
+    // An open database would keep the process alive.
+    await close()
+    throw error
   }
 }
+
+type Application = Awaited<ReturnType<typeof buildApp>>

@@ -128,7 +128,7 @@ t.test('what keeps it from starting is said, exit code 1', async t => {
 
   const server = startCommand(t, ['serve'], { PORT: '0', DATA_DIR: '' })
   const [, url = ''] = await server.printed(listening)
-  const taken = await runCommand(t, ['serve'], { PORT: new URL(url).port, DATA_DIR: '' })
+  const taken = await runCommand(t, ['serve'], { PORT: new URL(url).port, DATA_DIR: 'other' })
   t.match(taken, { code: 1, stderr: /with this HOST and PORT: .*EADDRINUSE/ })
   const noFolder = await runCommand(t, ['serve'], { PORT: '0', DATA_DIR: '/dev/null/x' })
   t.match(noFolder, { code: 1, stderr: /DATA_DIR cannot be used: ENOTDIR/ })

@@ -25,9 +25,9 @@ export interface KeyCaller {
   readonly kek: Buffer | undefined
 }
 
-/** A part of all keys; behind `last` there may be more. */
+/** A part of all keys; behind `last` there may be more. Who takes the keys takes them out (`emptied`). */
 export interface KeyPage {
-  readonly keys: readonly KeyObject[]
+  readonly keys: KeyObject[]
   readonly last: string | undefined
 }
 
@@ -80,11 +80,12 @@ export class StoredKeys implements KeyStorage {
   /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
   async list({ owner, kek }: KeyCaller, after = ''): Promise<KeyPage> {
     const rows = await orUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE, this.#now()))
-    const keys = rows.map(row => {
+    const last = rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid
+    const keys = emptied(rows).map(row => {
       const k = kek && unwrapKey(kek, Buffer.from(row.ek, 'hex'))
       return keyObject(row, k === undefined ? { ek: row.ek } : { k })
     })
-    return { keys, last: rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid }
+    return { keys, last }
   }
 
   async count(owner: KeyOwner): Promise<number> {
@@ -120,6 +121,14 @@ export class StoredKeys implements KeyStorage {
   #random16(): Buffer {
     return randomBytes(this.#random, 16)
   }
+}
+
+/**
+ * Takes everything out of a list that came through promises. One after the other they stay in memory until the next
+ * full collection of garbage, and with pages of keys in them that would be some 80 MB.
+ */
+export function emptied<T>(list: T[]): T[] {
+  return list.splice(0)
 }
 
 /** Keys read at a time when all are listed: enough for speed, too few to be felt in memory. */

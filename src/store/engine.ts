@@ -8,6 +8,8 @@ export type Entry = Omit<EventRow, 'event_id'> & { readonly cost: 0 | 1 }
 /** What the rest of the store needs of a database: kysely speaks to it, and groups of events go in as one. */
 export interface Engine {
   readonly dialect: Dialect
+  /** The same without limits of time: tables may take long to change, and instances wait for the one that does it. */
+  readonly patientDialect: Dialect
   readonly clustered: Clustered
   /**
    * Appends all entries in one durable transaction, in their order, and takes their cost from the balances. Where a

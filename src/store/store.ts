@@ -24,7 +24,7 @@ export async function openStore(url: string): Promise<Store> {
   const engine = await engineOf(url)
   const db = new Kysely<Tables>({ dialect: engine.dialect })
   try {
-    const applied = await migrate(db, engine.clustered)
+    const applied = await migrated(engine)
     return {
       accounts: new AccountRepository(db),
       events: new EventRepository(db, engine),
@@ -38,6 +38,15 @@ export async function openStore(url: string): Promise<Store> {
   } catch (error) {
     await engine.close()
     throw error
+  }
+}
+
+async function migrated({ patientDialect, clustered }: Engine): Promise<string[]> {
+  const db = new Kysely<Tables>({ dialect: patientDialect })
+  try {
+    return await migrate(db, clustered)
+  } finally {
+    await db.destroy()
   }
 }
 

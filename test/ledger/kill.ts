@@ -5,8 +5,8 @@ import { checkBook } from './book.js'
 import { Load } from './load.js'
 import { demoCustomer as customer, startService, stop } from './service.js'
 
-/** From the first request on: some moments are before the first answer, most among many. */
-const LATEST_KILL_MS = 200
+/** After the first token, so that there is load on the slowest machine, too. */
+const LATEST_KILL_MS = 150
 
 /** What chooses the moments: KILL_SEED repeats those of an earlier run. */
 export const killSeed = Number(process.env.KILL_SEED ?? randomInt(2 ** 31))
@@ -21,6 +21,7 @@ export async function killAgainAndAgain(t: Test, rounds: number, database: strin
     const service = await startService(t, settings)
     const load = new Load(service.url, customer)
     const moment = random() * LATEST_KILL_MS
+    await load.moreTokens(1)
     await pause(moment)
     await stop(service, 'SIGKILL')
     await load.end()
@@ -39,7 +40,6 @@ export async function killAgainAndAgain(t: Test, rounds: number, database: strin
   await stop(service, 'SIGTERM')
   answered.push(...load.tokens)
   await checkBook(t, database, customer, answered)
-  t.ok(answered.length > rounds, 'under load')
 }
 
 /** Numbers from 0 to 1 that follow from a seed (mulberry32). */

@@ -103,6 +103,20 @@ t.test('a store that is down is a 503, even where a list would begin', async t =
   t.notMatch(log.join(), SECRET)
 })
 
+t.test('an unforeseen error is code 1, and says nothing of what it failed on', async t => {
+  class OddKeys extends EndlessKeys {
+    override async find(): Promise<KeyRow[]> {
+      return [{ ...key(1), ek: Symbol(SECRET) as never }] // nothing that a database has
+    }
+  }
+  const { url, log } = await appWith(t, { keys: new OddKeys() })
+  const response = await fetch(`${url}/keys/${key(1).kid}?${query}&kek=${KEK}`)
+  t.equal(response.status, 500)
+  t.same(await response.json(), { code: 1, message: 'Internal server error' })
+  t.match(log.join(), '"msg":"failed"')
+  t.notMatch(log.join(), SECRET)
+})
+
 t.test('what is read ahead for a slow client is bounded, and ends with it', async t => {
   const keys = new EndlessKeys()
   const { url } = await appWith(t, { keys })

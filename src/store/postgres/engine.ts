@@ -21,10 +21,11 @@ export async function postgresEngine(url: string): Promise<Engine> {
     await queries.query('select 1')
   } catch (error) {
     await queries.end()
-    throw new Error(`DATABASE_URL: PostgreSQL cannot be used: ${textOf(error)}`)
+    throw new Error(`DATABASE_URL: PostgreSQL cannot be used: ${textOf(error)}`, { cause: error })
   }
   return {
     dialect: new PostgresDialect({ pool: queries }),
+    patientDialect: new PostgresDialect({ pool: async () => patientPoolOf(url) }),
     clustered: undefined,
     async commit(entries: readonly Entry[]) {
       const { rows } = await groups.query({ name: 'commit-group', text: commitStatement, values: valuesOf(entries) })
@@ -37,23 +38,24 @@ export async function postgresEngine(url: string): Promise<Engine> {
 }
 
 function poolOf(url: string, max: number): pg.Pool {
+  const pool = patientPoolOf(url, { max, statement_timeout: SHORTER_MS, idleTimeoutMillis: SHORTER_MS })
+  pool.on('connect', client => endWhenSilent(client.connection.stream))
+  return pool
+}
+
+function patientPoolOf(url: string, limits: pg.PoolConfig = {}): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
-    max,
     application_name: 'expressplay-token-backend',
     connectionTimeoutMillis: PATIENCE_MS,
-    statement_timeout: SHORTER_MS,
-    idleTimeoutMillis: SHORTER_MS,
     keepAlive: true,
     types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) },
+    ...limits,
   })
   // An idle connection that breaks: the pool forgets it, and the next question opens another.
   pool.on('error', () => {})
-  pool.on('connect', client => {
-    // One that breaks in use: its question fails, and that is enough.
-    client.on('error', () => {})
-    endWhenSilent(client.connection.stream)
-  })
+  // One that breaks in use: its question fails, and that is enough.
+  pool.on('connect', client => client.on('error', () => {}))
   return pool
 }
 

@@ -17,8 +17,10 @@ import type { Value } from './database.js'
 export async function sqliteEngine(path: string): Promise<Engine> {
   const connection = path === ':memory:' ? inlineConnection(path) : await threadConnection(path).catch(explain(path))
   const gate = new Gate()
+  const dialect = dialectOf(connection, gate)
   return {
-    dialect: dialectOf(connection, gate),
+    dialect,
+    patientDialect: dialect,
     clustered: sql`without rowid`,
     // No group may come between the statements of somebody's transaction.
     commit: entries => gate.pass(() => connection.commit(entries)),
