@@ -3,6 +3,8 @@ import autocannon from 'autocannon'
 export interface Target {
   readonly name: string
   readonly url: string
+  /** What is posted; without it the URL is got. */
+  readonly body?: string
 }
 
 export interface Measured {
@@ -14,9 +16,9 @@ export interface Measured {
 /** Loads the targets in turn, round after round, so that a noisy machine is noisy for all of them. */
 export async function alternate(targets: readonly Target[], plan: LoadPlan): Promise<Map<string, Measured>> {
   const rounds = new Map<string, Measured[]>(targets.map(({ name }) => [name, []]))
-  for (const { url } of targets) await load(url, { ...plan, seconds: plan.warmUpSeconds })
+  for (const target of targets) await load(target, { ...plan, seconds: plan.warmUpSeconds })
   for (let round = 0; round < plan.rounds; round += 1)
-    for (const { name, url } of targets) rounds.get(name)?.push(await load(url, plan))
+    for (const target of targets) rounds.get(target.name)?.push(await load(target, plan))
   return new Map([...rounds].map(([name, measured]) => [name, medianOf(measured)]))
 }
 
@@ -28,12 +30,13 @@ export interface LoadPlan {
 }
 
 export async function load(
-  url: string,
+  { url, body }: Omit<Target, 'name'>,
   { connections, seconds, amount }: { connections: number; seconds?: number; amount?: number },
 ): Promise<Measured> {
   const result = await autocannon({
     url,
     connections,
+    ...(body === undefined ? {} : { method: 'POST' as const, body }),
     ...(amount === undefined ? { duration: seconds ?? 1 } : { amount }),
   })
   if (result.non2xx > 0 || result.errors > 0)

@@ -1,10 +1,16 @@
 import { Databases } from './databases.js'
 import { benchKeystore } from './keystore.js'
 import { benchLookUps } from './look-ups.js'
+import { benchRedemptions } from './redemptions.js'
 import { benchTokens } from './tokens.js'
 
-/** `npm run bench -- [--quick] [tokens] [look-ups] [keystore]`: what is named, or all. */
-const benches = { tokens: benchTokens, 'look-ups': benchLookUps, keystore: benchKeystore }
+/** `npm run bench -- [--quick] [tokens] [redemptions] [look-ups] [keystore]`: what is named, or all. */
+const benches = {
+  tokens: benchTokens,
+  redemptions: benchRedemptions,
+  'look-ups': benchLookUps,
+  keystore: benchKeystore,
+}
 
 const isQuick = process.argv.includes('--quick')
 const named = Object.keys(benches).filter(name => process.argv.includes(name))

@@ -26,9 +26,9 @@ export async function benchTokens({ isQuick, databases }: { isQuick: boolean; da
   report(measured)
   print('Event loop of the service on SQLite, delay', await loopDelay(sqlite), 'at most 5 ms at the p99')
 
-  await load(sqlite.url + path, { connections: 64, amount: 100_000 })
+  await load({ url: sqlite.url + path }, { connections: 64, amount: 100_000 })
   print('Memory on SQLite, after those and 100,000 tokens', `${sqlite.residentMegabytes()} MB`, 'under 120 MB')
-  await load(sqlite.url + path, { connections: 64, amount: 100_000 })
+  await load({ url: sqlite.url + path }, { connections: 64, amount: 100_000 })
   print('Memory after 100,000 more', `${sqlite.residentMegabytes()} MB`, 'the same')
   for (const server of Object.values(servers)) await server.stop()
 }

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorAnswer } from '../schemas/answers.js'
 import type { ErrorFormat } from '../schemas/credentials.js'
 import { errorFormatOf } from '../schemas/token-request.js'
+import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../src/licences/soap.js'
 import { errorPage } from './error-page.js'
 
 declare module 'fastify' {
@@ -9,7 +10,7 @@ declare module 'fastify' {
     /** The error that this request was answered with: the log and the metrics tell it. */
     refusal: Refusal | undefined
     /** The form of errors where the endpoint has only one, whatever the request asks for. */
-    errorFormat: ErrorFormat | undefined
+    errorFormat: ErrorFormat | 'soap' | undefined
   }
 }
 
@@ -42,8 +43,9 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
     ...(parameter === undefined ? {} : { parameter }),
     requestId: request.id,
   }
-  if ((reply.errorFormat ?? errorFormatOf(request.query, request.body)) === 'json')
-    return sendAs(reply, 'application/json', JSON.stringify(answer))
+  const form = reply.errorFormat ?? errorFormatOf(request.query, request.body)
+  if (form === 'soap') return sendAs(reply.code(FAULT_STATUS), SOAP_TYPE, faultOf(answer))
+  if (form === 'json') return sendJson(reply, answer)
   return sendAs(
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),
     'text/html; charset=utf-8',

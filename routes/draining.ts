@@ -9,7 +9,8 @@ import { sendRefusal } from './answers.js'
  */
 export const draining = fp(async (app: FastifyInstance) => {
   const connections = new Set<Socket>()
-  const busy = new Set<Socket>()
+  /** How many requests each connection still waits for: a client may send the next before it has the answer. */
+  const busy = new Map<Socket, number>()
   let isDraining = false
 
   app.server.on('connection', socket => {
@@ -22,7 +23,8 @@ export const draining = fp(async (app: FastifyInstance) => {
 
   app.addHook('onRequest', (request, reply, next) => {
     if (!isDraining) {
-      busy.add(request.raw.socket)
+      const { socket } = request.raw
+      busy.set(socket, (busy.get(socket) ?? 0) + 1)
       return next()
     }
     const refusal = { status: 503, code: 503, message: 'The server is shutting down' }
@@ -31,8 +33,10 @@ export const draining = fp(async (app: FastifyInstance) => {
 
   app.addHook('onResponse', (request, _reply, next) => {
     const { socket } = request.raw
-    busy.delete(socket)
-    if (isDraining) socket.end()
+    const others = (busy.get(socket) ?? 1) - 1
+    if (others > 0) busy.set(socket, others)
+    else busy.delete(socket)
+    if (isDraining && others <= 0) socket.end()
     next()
   })
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { credentialsOf } from '../schemas/credentials.js'
-import { readKek, readKeyChange, readKid, readKids, readNewKey } from '../schemas/keystore.js'
+import { readKek, readKeyChange, readKid, readKids, readNewKey, readNewKid } from '../schemas/keystore.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
@@ -43,7 +43,8 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
 
   app.post('/keys', async (request, reply) => {
-    const { isNew, key } = await keys.create(callerOf(request), readNewKey(request.body))
+    const { body } = request
+    const { isNew, key } = await keys.create(callerOf(request), readNewKid(body), () => readNewKey(body))
     if (isNew) reply.code(201).header('location', `${app.prefix}/keys/${key.kid}`)
     return sendJson(reply, key)
   })
@@ -95,11 +96,13 @@ function partOf({ keys, last }: KeyPage): Part {
 
 /** All parts as one array. The next is asked for when the client has taken the one before; the end is the last word. */
 async function* jsonArray(first: Part, partAfter: (last: string) => Promise<Part>): AsyncGenerator<string> {
-  yield `[${first.text}`
-  for (let { last } = first; last !== undefined; ) {
-    const part = await partAfter(last)
-    if (part.text !== '') yield `,${part.text}`
-    last = part.last
+  let separator = '['
+  for (let part = first; ; part = await partAfter(part.last)) {
+    if (part.text !== '') {
+      yield separator + part.text
+      separator = ','
+    }
+    if (part.last === undefined) break
   }
-  yield ']'
+  yield separator === '[' ? '[]' : ']'
 }

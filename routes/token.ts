@@ -5,8 +5,10 @@ import { checkErrorFormat, type TokenRequestSchema } from '../schemas/token-requ
 import { type Environment, environmentOfHost } from '../src/environment.js'
 import { TokenError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
+import { playerConfigOf } from '../src/player-config.js'
 import type { TokenRequests } from '../src/tokens/request.js'
 import { sendAs } from './answers.js'
+import { plainHost } from './plain-host.js'
 
 export interface TokenRoutesOptions {
   readonly schema: TokenRequestSchema
@@ -15,9 +17,6 @@ export interface TokenRoutesOptions {
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
 }
-
-/** The Host header becomes part of an answer, so it must be no more than a host. */
-const PLAIN_HOST = /^[\w.-]+(?::\d{1,5})?$|^\[[\da-fA-F:.]+\](?::\d{1,5})?$/
 
 type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
 
@@ -29,12 +28,14 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     checkErrorFormat(request.query, request.body)
     const parameters = schema.sort(request.query, request.body)
     if (parameters.ignored.length > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters.ignored))
-    const host = PLAIN_HOST.test(request.host) ? request.host : 'localhost'
+    const host = plainHost(request)
     const environment = environmentOfHost(host, options.environment)
     const issued = await requests.answer({ parameters, environment, host, requestId: request.id })
     metrics.tokenIssued('playready', environment)
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
-    return sendAs(reply, namesJson(request.headers.accept) ? 'application/json' : 'text/uri-list', JSON.stringify(body))
+    if (!namesJson(request.headers.accept)) return sendAs(reply, 'text/uri-list', JSON.stringify(body))
+    if (schema.wantsPlayerConfig(parameters)) body.playerConfig = playerConfigOf(issued)
+    return sendAs(reply, 'application/json', JSON.stringify(body))
   }
 
   app.route<{ Querystring: RawParameters; Body: RawParameters | undefined }>({

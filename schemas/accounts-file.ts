@@ -13,6 +13,14 @@ export const accountName = z
   .max(200)
   .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must have no control characters')
 
+/** How often one token may be redeemed. */
+export const maxRedemptions = z
+  .int()
+  .min(1)
+  .max(1_000_000)
+  .nullable()
+  .meta({ description: 'How often one token may be redeemed; null: without a limit, until it expires.' })
+
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z
   .strictObject({
@@ -22,6 +30,7 @@ export const accountSeed = z
     balance: z.number().int().min(0).max(GREATEST_BALANCE).default(1_000_000),
     enabled: z.boolean().default(true),
     drm: z.strictObject({ playready: z.boolean().default(true) }).prefault({}),
+    maxRedemptions: maxRedemptions.default(null),
   })
   .superRefine(requireOwnAuthenticators)
 

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 import { AdministrationRefused } from '../src/accounts/refused.js'
 import { ENVIRONMENTS } from '../src/environment.js'
-import { accountName, accountSeed, authenticator, GREATEST_ID, requireOwnAuthenticators } from './accounts-file.js'
+import {
+  accountName,
+  accountSeed,
+  authenticator,
+  GREATEST_ID,
+  maxRedemptions,
+  requireOwnAuthenticators,
+} from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
 
 /** A year, in seconds. */
@@ -33,6 +40,7 @@ export const newAccount = z
     balance: balance.meta({ description: 'Of each environment.' }),
     enabled,
     drm,
+    maxRedemptions: maxRedemptions.default(null),
   })
   .superRefine(({ id, authenticators }, context) => {
     if (id !== undefined) requireOwnAuthenticators({ id, authenticators }, context)
@@ -49,10 +57,11 @@ export const accountChange = z
     name: accountName.optional(),
     enabled: z.boolean().optional(),
     drm: z.strictObject({ playready: z.boolean() }).optional(),
+    maxRedemptions: maxRedemptions.optional(),
   })
   .refine(
     change => Object.values(change).some(value => value !== undefined),
-    'must have at least one of name, enabled and drm',
+    'must have at least one of name, enabled, drm and maxRedemptions',
   )
 
 export const balanceChange = z
@@ -96,6 +105,7 @@ export const shownAccount = z.object({
   name: z.string(),
   enabled: z.boolean(),
   drm: z.object({ playready: z.boolean() }),
+  maxRedemptions,
   services: z.object({ test: service, production: service }),
 })
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { playerConfig } from './player-config.js'
 
 /** The answers of a token request (spec: playready-token.md, responses). */
 export const tokenAnswer = z
@@ -8,6 +9,7 @@ export const tokenAnswer = z
       examples: ['https://pr.test.expressplay.com/playready/RightsManager.asmx'],
     }),
     token: z.string().meta({ description: 'Opaque; base64url without padding.', examples: ['AQADE_sAAAAAAAB0…'] }),
+    playerConfig: playerConfig.optional(),
   })
   .meta({ description: 'An issued token.' })
 

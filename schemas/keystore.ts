@@ -52,6 +52,8 @@ const isNotBoth = ({ k, ek }: { k?: unknown; ek?: unknown }) => k === undefined 
 /** What a POST says of a key. What is absent is made by the server. */
 export const newKey = z.object({ kid: kid.optional(), ...material, ...description }).refine(isNotBoth, notBoth)
 
+const newKid = z.object({ kid: kid.optional() })
+
 /** What a PUT changes of a key: `null` takes away, what is absent stays. */
 export const keyChange = z.object({ ...material, ...description }).refine(isNotBoth, notBoth)
 
@@ -99,6 +101,11 @@ export function readKids(text: string): string[] {
   const kids = text.split(',')
   if (kids.length > MOST_KIDS) throw new KeyStorageError('parameter', `One request takes at most ${MOST_KIDS} kids`)
   return kids.map(one => readParameter(kid, one, 'kid'))
+}
+
+/** The KID that a new key shall have, if it says so. */
+export function readNewKid(body: unknown): string | undefined {
+  return readBody(newKid, body).kid
 }
 
 export function readNewKey(body: unknown): NewKey {

@@ -1,13 +1,11 @@
 import { type DocumentedError, documentedErrors } from '../src/errors.js'
 
-type Json = Record<string, unknown>
-
 export function documentedWith(status: number): DocumentedError[] {
   return [...documentedErrors.values()].filter(error => error.status === status)
 }
 
 /** An error in the form asked for, with the documented ones it can be. */
-export function errorResponse(description: string, errors: readonly DocumentedError[]): Json {
+export function errorResponse(description: string, errors: readonly DocumentedError[]) {
   const list = errors.map(({ code, message }) => `- \`${code}\` ${message.replace(/</g, '‹').replace(/>/g, '›')}`)
   const examples = Object.fromEntries(
     errors.map(({ code, message }) => [

@@ -5,7 +5,9 @@ import { jsonSchema } from './json-schema.js'
 import { adminPaths, adminSchemas, adminSecurity, adminTag } from './openapi-admin.js'
 import { documentedWith, errorResponse } from './openapi-errors.js'
 import { keystorePaths, keystoreSchemas, keystoreTag } from './openapi-keystore.js'
+import { licencePaths, licenceSchemas, licenceTag } from './openapi-licences.js'
 import { recordPaths, recordSchemas, recordTag } from './openapi-records.js'
+import { toolPaths, toolSchemas, toolTag } from './openapi-tools.js'
 import { metaOf } from './rules.js'
 import { tokenRequestParameters } from './token-request.js'
 
@@ -26,8 +28,10 @@ export function openApiDocument(version: string): Json {
     servers: [{ url: '/' }],
     tags: [
       { name: 'tokens', description: 'Licence tokens.' },
+      licenceTag,
       recordTag,
       keystoreTag,
+      toolTag,
       adminTag,
       { name: 'operations', description: 'Health and metrics.' },
     ],
@@ -47,8 +51,10 @@ export function openApiDocument(version: string): Json {
           },
         },
       },
+      ...licencePaths,
       ...recordPaths,
       ...keystorePaths,
+      ...toolPaths,
       ...adminPaths,
       '/healthz': { get: statusOperation('isUp', 'Whether the process is up.') },
       '/readyz': { get: statusOperation('isReady', 'Whether requests may be sent here.') },
@@ -68,8 +74,10 @@ export function openApiDocument(version: string): Json {
       schemas: {
         TokenAnswer: jsonSchema(tokenAnswer),
         ErrorAnswer: jsonSchema(errorAnswer),
+        ...licenceSchemas,
         ...recordSchemas,
         ...keystoreSchemas,
+        ...toolSchemas,
         ...adminSchemas,
       },
       securitySchemes: adminSecurity,
@@ -114,8 +122,8 @@ function tokenResponses(): Json {
 export const allParameters: Readonly<Record<string, z.ZodType>> = parametersByName()
 
 function parametersByName() {
-  const { credentials, keys, policy, restrictions } = tokenRequestParameters(() => 0)
-  return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions }
+  const { credentials, keys, policy, restrictions, answer } = tokenRequestParameters(() => 0)
+  return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions, ...answer }
 }
 
 function parameterObjects(): Json[] {

@@ -48,6 +48,7 @@ export type RecordRequest =
   | { readonly by: 'newest' }
   | { readonly by: 'cookie'; readonly cookie: string }
   | { readonly by: 'id'; readonly id: number }
+  | { readonly by: 'number'; readonly after: number; readonly limit: number }
   | { readonly by: 'window'; readonly start: number; readonly length: number }
   | {
       readonly by: 'time'
@@ -88,8 +89,9 @@ function requestOf({
   if (start !== undefined && length !== undefined) return { by: 'window', start, length }
   if (start !== undefined) return { parameter: 'length', message: 'start needs length' }
   if (length !== undefined) return { parameter: 'start', message: 'length needs start' }
-  const { from = 0, to = Number.MAX_SAFE_INTEGER, limit = PAGE, after } = time
-  return { by: 'time', from, to, limit, after }
+  const { from, to, limit = PAGE, after } = time
+  if (after !== undefined && from === undefined && to === undefined) return { by: 'number', after, limit }
+  return { by: 'time', from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER, limit, after }
 }
 
 function descriptionOf(name: string): string {

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { type Fault, firstFault, noLaterThan, TokenError } from '../src/errors.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
 import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
+import { answerParameters, answerRequest } from './player-config.js'
 import { type PlayreadyPolicy, playreadyParameters, playreadyPolicy } from './playready.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
 import type { Now } from './rules.js'
@@ -28,7 +29,7 @@ export class TokenRequestSchema {
     const parameters = tokenRequestParameters(now)
     this.#parameters = parameters
     this.#sorter = new ParameterSorter(
-      { ...parameters.credentials, errorFormat, ...parameters.restrictions },
+      { ...parameters.credentials, errorFormat, ...parameters.restrictions, ...parameters.answer },
       { ...parameters.keys, ...parameters.policy },
     )
     this.#policy = playreadyPolicy(parameters.policy)
@@ -80,8 +81,14 @@ export class TokenRequestSchema {
     if (others.some(other => other !== useHttps))
       faults.push({ code: -2034, parameter: 'useHttps', details: 'the keys of one token differ in useHttps' })
     const restrictions = this.#restrictions.read(sorted.whole, faults)
+    if (sorted.whole.playerConfig !== undefined) answerRequest.read(sorted.whole, faults)
     if (restrictions === undefined || useHttps === undefined || faults.length > 0) throw this.#error(sorted, faults)
     return { policies, restrictions, useHttps }
+  }
+
+  /** Of a request whose terms are read. */
+  wantsPlayerConfig({ whole }: SortedParameters): boolean {
+    return whole.playerConfig === 'true'
   }
 
   /** Of a request that is refused, what the log may say of it: every parameter that by itself is in order. */
@@ -125,6 +132,7 @@ export function tokenRequestParameters(now: Now) {
     keys: keyParameters,
     policy: playreadyParameters(now),
     restrictions: restrictionParameters(now),
+    answer: answerParameters,
   }
 }
 

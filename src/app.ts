@@ -7,9 +7,12 @@ import { refuseBadHttp } from '../routes/bad-http.js'
 import { docsRoutes } from '../routes/docs.js'
 import { draining } from '../routes/draining.js'
 import { keystoreRoutes } from '../routes/keystore.js'
+import { licenceRoutes } from '../routes/licences.js'
 import { operationsRoutes } from '../routes/operations.js'
+import { playerRoutes } from '../routes/player.js'
 import { recordRoutes } from '../routes/records.js'
 import { tokenRoutes } from '../routes/token.js'
+import { toolRoutes } from '../routes/tools.js'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { TokenRequestSchema } from '../schemas/token-request.js'
@@ -23,12 +26,14 @@ import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
 import { LookUp } from './ledger/look-up.js'
+import { RecordedRedemptions } from './ledger/redemptions.js'
 import { Retention } from './ledger/retention.js'
 import { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
 import { requestIds } from './request-ids.js'
 import type { Store } from './store/store.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
+import { TokenRedemption } from './tokens/redeem.js'
 import { TokenRequests } from './tokens/request.js'
 import type { TokenVault } from './tokens/vault.js'
 import { packageVersion } from './version.js'
@@ -68,14 +73,16 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const keys = new StoredKeys({ repository: store.keys, now, random })
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
+  const ledger = parts.ledger ?? new GroupLedger(store.events)
   const requests = new TokenRequests(schema, {
     accounts,
     keyStorage: parts.keyStorage ?? keys,
     // Emulating or calling the real service is this one choice.
     issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
-    ledger: parts.ledger ?? new GroupLedger(store.events),
+    ledger,
     now,
   })
+  const redemptions = new RecordedRedemptions(ledger, store.redemptions)
 
   const app = httpServer(config, random, logger)
   await app.register(formbody)
@@ -84,15 +91,21 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   await app.register(tokenRoutes, { schema, requests, metrics, environment: config.ENVIRONMENT })
   await app.register(recordRoutes, { accounts, lookUp: new LookUp(store.events), environment: config.ENVIRONMENT })
   await app.register(keystoreRoutes, { prefix: '/keystore', keys, accounts, logger, environment: config.ENVIRONMENT })
+  await app.register(toolRoutes, { prefix: '/tools', publicUrl: config.PUBLIC_URL })
+  await app.register(licenceRoutes, {
+    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
+    metrics,
+    origins: config.CORS_ORIGINS,
+    believesDeviceHeader: config.MODE === 'emulate',
+  })
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate')
   if (access !== undefined) await app.register(adminRoutes, { prefix: '/admin/api', administration, access })
+  await app.register(playerRoutes, { accounts, environment: config.ENVIRONMENT })
   await app.register(operationsRoutes, { metrics, store })
   await app.register(docsRoutes, { version: packageVersion() })
-  if (config.LOG_RETENTION_DAYS > 0) {
-    const retention = new Retention({ events: store.events, days: config.LOG_RETENTION_DAYS, now, logger })
-    app.addHook('onReady', async () => retention.start())
-    app.addHook('onClose', () => retention.stop())
-  }
+  const retention = new Retention({ ...store, days: config.LOG_RETENTION_DAYS, now, logger })
+  app.addHook('onReady', async () => retention.start())
+  app.addHook('onClose', () => retention.stop())
   return app
 }
 
@@ -103,6 +116,7 @@ function httpServer(config: Config, random: Randomness, logger: Logger): Fastify
     logger: false,
     genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
+    trustProxy: config.TRUSTED_PROXIES ?? false,
     // Many KIDs in one path: what bounds them is how long a request's head may be.
     routerOptions: { maxParamLength: 16_384 },
     return503OnClosing: false,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { defineAccounts } from './commands/accounts.js'
+import type { PsshOptions } from './commands/pssh.js'
 import { packageVersion } from './version.js'
 
 // A reader that has seen enough (`… | head`) ends the command, and is no error.
@@ -77,6 +78,31 @@ Examples:
   })
 
 defineAccounts(program.command('accounts'))
+
+program
+  .command('pssh')
+  .description('print what signals the protection of content: PlayReady header and pssh, DASH elements')
+  .argument('<keys...>', 'KIDs of 32 hex digits or ^string; kid:contentKey adds the checksum to a PlayReady header')
+  .option('-s, --scheme <scheme>', 'how the content is encrypted: cenc or cbcs', 'cenc')
+  .option('--license-url <url>', 'LA_URL of the PlayReady header; without it that of a token from these settings')
+  .option('--clear-key-url <url>', 'where Clear Key clients ask; without it the server of these settings')
+  .option('--http', 'http in the URLs that are not given')
+  .option('--mpd', 'print the ContentProtection elements alone, a group for each key')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ expressplay-token-backend pssh b366360da82e9c6e0b0984002a362cf2
+  $ expressplay-token-backend pssh --scheme cbcs --mpd ^video ^audio
+  $ expressplay-token-backend pssh b366360da82e9c6e0b0984002a362cf2:00112233445566778899aabbccddeeff
+
+Nothing is sent anywhere. POST /tools/pssh of a server gives the same answer.
+Exit code 0, or 1 when a key or a URL is wrong.`,
+  )
+  .action(async (keys: string[], options: PsshOptions) => {
+    const { printPssh } = await import('./commands/pssh.js')
+    process.exitCode = printPssh(keys, options)
+  })
 
 program
   .command('migrate')

@@ -1,4 +1,5 @@
 import { accessSync, constants, existsSync } from 'node:fs'
+import { isIP, isIPv4 } from 'node:net'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { LONGEST_OVERLAP } from '../schemas/admin.js'
@@ -23,6 +24,8 @@ const settings = z.object({
   AUTHENTICATOR_OVERLAP: wholeNumber(0, LONGEST_OVERLAP).default(86_400),
   TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
+  CORS_ORIGINS: z.string().transform(asOrigins).default('*'),
+  TRUSTED_PROXIES: optional(asNetworks),
   SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
 })
 
@@ -91,7 +94,7 @@ function databaseIn(dataDirectory: string): string {
 }
 
 function asDatabaseUrl(text: string, context: z.RefinementCtx): string {
-  if (text === 'memory:' || /^sqlite:[^?]+$/.test(text)) return text
+  if (text === 'memory:' || /^sqlite:(?!:memory:$)[^?]+$/.test(text)) return text
   if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text
   context.addIssue({ code: 'custom', message: 'must be memory:, sqlite:<path of a file> or postgres://…' })
   return z.NEVER
@@ -120,4 +123,31 @@ function asTokenKeys(text: string, context: z.RefinementCtx): [Buffer, ...Buffer
     return [Buffer.from(first, 'hex'), ...others.map(key => Buffer.from(key, 'hex'))]
   context.addIssue({ code: 'custom', message: 'must be keys of 64 hexadecimal digits, separated by commas' })
   return z.NEVER
+}
+
+/** Written as a browser writes the Origin header, because the two are compared. */
+function asOrigins(text: string, context: z.RefinementCtx): '*' | string[] {
+  if (text === '*') return '*'
+  const origins = text.split(',').map(origin => origin.trim())
+  if (origins.every(origin => URL.canParse(origin) && new URL(origin).origin === origin)) return origins
+  context.addIssue({
+    code: 'custom',
+    message: 'must be * or origins such as https://player.example.com, separated by commas',
+  })
+  return z.NEVER
+}
+
+function asNetworks(text: string, context: z.RefinementCtx): string[] {
+  const networks = text.split(',').map(network => network.trim())
+  if (networks.every(isNetwork)) return networks
+  context.addIssue({
+    code: 'custom',
+    message: 'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+  })
+  return z.NEVER
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return isIP(address) !== 0 && !address.includes('%') && Number(prefix ?? 0) <= (isIPv4(address) ? 32 : 128)
 }

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { Environment } from './environment.js'
+import type { LicenceDrm } from './ledger/ledger.js'
 import type { Drm } from './tokens/content.js'
 
 /** What Prometheus is told. Labels are names, codes and patterns of ours only, never anything from a request. */
@@ -20,6 +21,20 @@ export class Metrics {
     registers: [this.registry],
   })
 
+  readonly #redeemed = new Counter({
+    name: 'expressplay_tokens_redeemed_total',
+    help: 'Tokens redeemed, by what the licence was for.',
+    labelNames: ['drm', 'environment'] as const,
+    registers: [this.registry],
+  })
+
+  readonly #redemptionsRefused = new Counter({
+    name: 'expressplay_redemptions_refused_total',
+    help: 'Key requests refused, by documented error code.',
+    labelNames: ['drm', 'code'] as const,
+    registers: [this.registry],
+  })
+
   readonly #duration = new Histogram({
     name: 'expressplay_http_request_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer.',
@@ -34,6 +49,7 @@ export class Metrics {
 
   // Looking a label set up costs more than counting, and there are few of them.
   readonly #issuedBy = new Map<string, Counter.Internal>()
+  readonly #redeemedBy = new Map<string, Counter.Internal>()
   readonly #durations = new Map<string, Histogram.Internal<'route' | 'status'>>()
 
   tokenIssued(drm: Drm, environment: Environment): void {
@@ -42,6 +58,14 @@ export class Metrics {
 
   tokenRefused(drm: Drm, code: number): void {
     this.#refused.inc({ drm, code })
+  }
+
+  tokenRedeemed(drm: LicenceDrm, environment: Environment): void {
+    remembered(this.#redeemedBy, `${drm} ${environment}`, () => this.#redeemed.labels(drm, environment)).inc()
+  }
+
+  redemptionRefused(drm: LicenceDrm, code: number): void {
+    this.#redemptionsRefused.inc({ drm, code })
   }
 
   answered(route: string, status: number, milliseconds: number): void {

@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
-import { demoAccount, readAccounts, readAccountsFile } from './accounts/seeds.js'
+import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accounts/seeds.js'
 import { buildApp } from './app.js'
 import type { Config } from './config.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
@@ -37,9 +37,13 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
   const store = await openStore(config.DATABASE_URL)
   let app: Application | undefined
-  const close = async () => {
-    await app?.close()
-    await store.close()
+  let closing: Promise<void> | undefined
+  const close = () => {
+    closing ??= (async () => {
+      await app?.close()
+      await store.close()
+    })()
+    return closing
   }
   try {
     // Its authenticators are public, so it comes into no database that somebody uses.
@@ -55,7 +59,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     })
     return {
       url: await app.listen({ host: config.HOST, port: config.PORT }),
-      isDemo: given === undefined && (await store.accounts.find(demoAccount.id)) !== undefined,
+      isDemo: given === undefined && (await isDemoOpen(store.accounts, random)),
       openToken: token => openToken(vault, token),
       close,
     }

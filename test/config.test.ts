@@ -28,6 +28,8 @@ t.test('all faults are told at once, each with its name and what is allowed', as
     AUTHENTICATOR_OVERLAP: '1d',
     TOKEN_KEYS: 'abc',
     BODY_LIMIT: '1k',
+    CORS_ORIGINS: 'https://player.example.com/',
+    TRUSTED_PROXIES: '10.0.0.0/33',
     SHUTDOWN_TIMEOUT: '-1',
   }
   try {
@@ -54,9 +56,21 @@ t.test('a configuration cannot be changed', async t => {
 })
 
 t.test('an empty optional value is no value', async t => {
-  const names = ['PUBLIC_URL', 'ACCOUNTS_FILE', 'ADMIN_TOKEN', 'TOKEN_KEYS'] as const
+  const names = ['PUBLIC_URL', 'ACCOUNTS_FILE', 'ADMIN_TOKEN', 'TOKEN_KEYS', 'TRUSTED_PROXIES'] as const
   const config = readConfig(Object.fromEntries(names.map(name => [name, ''])))
   for (const name of names) t.equal(config[name], undefined)
+})
+
+t.test('lists are read with or without spaces', async t => {
+  const origins = readConfig({ CORS_ORIGINS: 'https://a.example, http://localhost:9000' }).CORS_ORIGINS
+  t.same(origins, ['https://a.example', 'http://localhost:9000'])
+  t.equal(readConfig({ CORS_ORIGINS: '*' }).CORS_ORIGINS, '*')
+  for (const wrong of ['', 'a.example', 'https://a.example,*', 'null', 'HTTPS://a.example'])
+    t.throws(() => readConfig({ CORS_ORIGINS: wrong }), { message: /^CORS_ORIGINS must be \* or origins/ }, wrong)
+  const proxies = readConfig({ TRUSTED_PROXIES: '10.0.0.0/8, ::1,2001:db8::/128' }).TRUSTED_PROXIES
+  t.same(proxies, ['10.0.0.0/8', '::1', '2001:db8::/128'])
+  for (const wrong of ['localhost', '10.0.0.0/', '10.0.0.0/8/8', '::1/129', '10.0.0.1,'])
+    t.throws(() => readConfig({ TRUSTED_PROXIES: wrong }), { message: /^TRUSTED_PROXIES must be addresses/ }, wrong)
 })
 
 t.test('.env.example names every setting with its default', async t => {

@@ -21,7 +21,7 @@ t.test('as a library: start, ask, stop', async t => {
     issuedAt: Date.UTC(2030, 0, 1),
     keys: [{ contentKey: '000102030405060708090a0b0c0d0e0f' }],
   })
-  await server.close()
+  await Promise.all([server.close(), server.close()])
   await t.rejects(fetch(server.url), 'it has let go of its port')
 })
 

@@ -86,6 +86,38 @@ t.test('SIGTERM drains: what is under way is answered, what is new is refused', 
   t.match(stdout, '"msg":"stopped"')
 })
 
+t.test('a shutdown answers every request of a connection that has sent several', async t => {
+  t.testdir()
+  const server = startCommand(t, ['serve'], { PORT: '0' })
+  const [, url = ''] = await server.printed(listening)
+  const socket = connect(Number(new URL(url).port), '127.0.0.1')
+  let answers = ''
+  socket.on('data', chunk => {
+    answers += chunk
+  })
+  const closed = new Promise(resolve => socket.once('close', resolve))
+  await new Promise<void>(resolve => {
+    socket.once('data', () => {
+      // The first answer is there, and the tokens are on their way to the disk.
+      server.child.kill('SIGTERM')
+      resolve()
+    })
+    const paths = ['/healthz', ...Array.from({ length: 40 }, () => `/hms/pr/token?${form()}`)]
+    socket.write(paths.map(path => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''))
+  })
+  await closed
+  await server.ended
+  const again = startCommand(t, ['serve'], { PORT: '0' })
+  const [, second = ''] = await again.printed(listening)
+  const query = new URLSearchParams({
+    customerAuthenticator: '201722,1ad8eed133edf43cbcc185f0236828ae',
+    start: '0',
+    length: '100',
+  })
+  const { events } = (await (await fetch(`${second}/cmiapi/getrecord/?${query}`)).json()) as { events: unknown[] } // as documented
+  t.equal(answers.match(/"token":"/g)?.length ?? 0, events.length, 'what was charged was answered')
+})
+
 t.test('a shutdown does not wait for connections that carry no request', async t => {
   t.testdir()
   const server = startCommand(t, ['serve'], { PORT: '0' })

@@ -6,12 +6,16 @@ export interface Account {
   readonly name: string
   readonly enabled: boolean
   readonly drm: { readonly playready: boolean }
+  /** How often one token may be redeemed; `null`: as often as its holder likes, until it expires. */
+  readonly maxRedemptions: number | null
 }
 
 /** The customers, whatever keeps them. */
 export interface Accounts {
   /** The account that this authenticator belongs to in this environment. */
   authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
+  /** The account with this id. */
+  find(id: number): Promise<Account | undefined>
 }
 
 /** An account with all that is kept of it: each environment has its own balance and authenticators. */

@@ -68,6 +68,12 @@ export class AccountAdministration implements Administration {
     return this.create(order)
   }
 
+  /** Those of the seeds whose accounts are not there. */
+  async unknownOf(seeds: readonly AccountSeed[]): Promise<AccountSeed[]> {
+    const known = await this.#parts.repository.idsAmong(seeds.map(({ id }) => id))
+    return seeds.filter(({ id }) => !known.has(id))
+  }
+
   /** Adds an account; `false`, and nothing is changed, when there is one with this id. */
   async add(seed: AccountSeed): Promise<boolean> {
     const { repository, hash, now } = this.#parts

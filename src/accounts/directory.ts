@@ -29,8 +29,7 @@ export class AccountDirectory implements Accounts {
   }
 
   async authenticate(authenticator: string, environment: Environment): Promise<Account | undefined> {
-    if (this.#uptime() - this.#checkedAt > FRESH_MS) await this.#check()
-    const found = await this.#recall(customerIdOf(authenticator))
+    const found = await this.#fresh(customerIdOf(authenticator))
     const hash = this.#hash(authenticator)
     const valid = found?.authenticators[environment].find(
       ({ hash: kept, validUntil }) => isSameHash(hash, kept) && (validUntil === undefined || this.#now() < validUntil),
@@ -38,9 +37,18 @@ export class AccountDirectory implements Accounts {
     return valid && found?.account
   }
 
+  async find(id: number): Promise<Account | undefined> {
+    return (await this.#fresh(id))?.account
+  }
+
   /** After a change that this instance made itself. */
   forget(): void {
     this.#remembered = new Map()
+  }
+
+  async #fresh(id: number): Promise<Remembered | undefined> {
+    if (this.#uptime() - this.#checkedAt > FRESH_MS) await this.#check()
+    return this.#recall(id)
   }
 
   /** One question for all requests that come meanwhile. */

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
 import { jsonFaults } from '../../schemas/json-faults.js'
+import type { Randomness } from '../randomness.js'
+import type { AccountRepository } from '../store/accounts.js'
 import type { AccountAdministration } from './administration.js'
+import { hasherOf } from './authenticators.js'
 
 /** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
 export const demoAccount = {
@@ -16,7 +19,14 @@ export const demoAccount = {
 
 /** Adds the accounts that are not there yet; what is there has a life of its own and is not touched. */
 export async function applySeeds(seeds: readonly AccountSeed[], administration: AccountAdministration): Promise<void> {
-  for (const seed of seeds) await administration.add(seed)
+  for (const seed of await administration.unknownOf(seeds)) await administration.add(seed)
+}
+
+/** Whether everybody who has read the docs may ask for tokens. */
+export async function isDemoOpen(repository: AccountRepository, random: Randomness): Promise<boolean> {
+  const found = await repository.find(demoAccount.id)
+  const hash = (await hasherOf(repository, random))(demoAccount.authenticators.test).toString('hex')
+  return found?.enabled === true && found.services.test.authenticators.some(kept => kept.hash === hash)
 }
 
 export function readAccountsFile(path: string): AccountSeed[] {

@@ -40,6 +40,7 @@ export interface Creation extends Common {
   readonly balance?: string
   readonly enabled?: Answer
   readonly playready?: Answer
+  readonly maxRedemptions?: string
   readonly test?: string
   readonly production?: string
 }
@@ -53,6 +54,7 @@ export function createAccount({ id, name, balance, enabled, playready, ...option
       balance: numberOf(balance),
       enabled: truthOf(enabled),
       drm: { playready: truthOf(playready) },
+      maxRedemptions: limitOf(options.maxRedemptions),
       authenticators: { test, production },
     })
     return printed(options, await administration.create(account), creationText)
@@ -63,12 +65,14 @@ export interface Change extends Common {
   readonly name?: string
   readonly enabled?: Answer
   readonly playready?: Answer
+  readonly maxRedemptions?: string
 }
 
 export function changeAccount(given: string, { name, enabled, playready, ...options }: Change): Promise<number> {
   return administer(options.url, async administration => {
     const drm = playready && { playready: truthOf(playready) }
-    const change = read(accountChange, { name, enabled: truthOf(enabled), drm })
+    const maxRedemptions = limitOf(options.maxRedemptions)
+    const change = read(accountChange, { name, enabled: truthOf(enabled), drm, maxRedemptions })
     return printed(options, await administration.change(idOf(given), change), shownText)
   })
 }
@@ -119,6 +123,10 @@ function idOf(given: string): number {
 /** What is no number stays a text, which the schema refuses. */
 function numberOf(given: string | undefined): string | number | undefined {
   return given !== undefined && /^-?\d+$/.test(given) ? Number(given) : given
+}
+
+function limitOf(given: string | undefined): string | number | null | undefined {
+  return given === 'none' ? null : numberOf(given)
 }
 
 function truthOf(given: Answer | undefined): boolean | undefined {

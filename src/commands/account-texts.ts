@@ -13,12 +13,13 @@ export function listText(accounts: readonly ShownAccount[]): string {
   return table([['id', 'name', 'enabled', 'playready', 'test balance', 'production balance'], ...rows])
 }
 
-export function shownText({ id, name, enabled, drm, services }: ShownAccount): string {
+export function shownText({ id, name, enabled, drm, maxRedemptions, services }: ShownAccount): string {
   const about = [
     ['id', `${id}`],
     ['name', name],
     ['enabled', yesOrNo(enabled)],
     ['playready', yesOrNo(drm.playready)],
+    ['redemptions', maxRedemptions === null ? 'unlimited' : `${maxRedemptions} per token`],
   ]
   const authenticators = ENVIRONMENTS.flatMap(environment =>
     services[environment].authenticators.map(({ createdAt, validUntil }) => [

@@ -46,18 +46,21 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--balance <number>', 'its balance in each environment; 1000000 without it')
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens; yes without it'))
     .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens; yes without it'))
+    .option('--max-redemptions <number>', 'how often one token may be redeemed; no limit without it')
     .option('--test <authenticator>', 'its authenticator for test, - to read a line; one is made without it')
     .option('--production <authenticator>', 'the same for production')
     .action((options: Creation) => run(({ createAccount }) => createAccount(options)))
 
-  define('change', 'the name or the DRM options of an account, or whether it is enabled', [
+  define('change', 'the name, the options or the limits of an account, or whether it is enabled', [
     'change 7 --enabled no',
     "change 7 --name 'Kino Example' --playready yes",
+    'change 7 --max-redemptions 3',
   ])
     .argument('<id>', 'the account')
     .option('--name <text>', 'its name')
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens'))
     .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens'))
+    .option('--max-redemptions <number>', 'how often one token may be redeemed; none for no limit')
     .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options)))
 
   define('balance', 'how many tokens an account may still get', [

@@ -80,7 +80,8 @@ export class RemoteAdministration implements Administration {
       })
       return { status: answer.status, content: await answer.json().catch(() => undefined) }
     } catch (error) {
-      throw new NoAnswer(this.#origin(), error)
+      // Without a cause it is about the URL, which it quotes.
+      throw new NoAnswer(this.#origin(), error instanceof Error && error.cause ? error.cause : 'the URL is wrong')
     }
   }
 

@@ -48,13 +48,17 @@ export class StoredKeys implements KeyStorage {
     return row && Buffer.from(row.ek, 'hex')
   }
 
-  /** Stores a new key, or answers the one that has its KID. */
-  async create(caller: KeyCaller, given: NewKey): Promise<{ isNew: boolean; key: KeyObject }> {
-    const kid = given.kid ?? this.#random16().toString('hex')
+  /** Stores a new key, or answers the one that has its KID; then the rest of what was given does not matter. */
+  async create(
+    caller: KeyCaller,
+    givenKid: string | undefined,
+    readRest: () => NewKey,
+  ): Promise<{ isNew: boolean; key: KeyObject }> {
+    const kid = givenKid ?? this.#random16().toString('hex')
     for (;;) {
       const [found] = await this.#find(caller.owner, [kid])
       if (found !== undefined) return { isNew: false, key: wholeKey(found, caller.kek) }
-      const row = this.#newRow(caller, kid, given)
+      const row = this.#newRow(caller, kid, readRest())
       const key = wholeKey(row, caller.kek)
       if (await orUnavailable(this.#repository.add(row, row.last_update))) return { isNew: true, key }
       // Meanwhile somebody else has stored a key with this KID: that one it is.
@@ -79,9 +83,11 @@ export class StoredKeys implements KeyStorage {
 
   /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
   async list({ owner, kek }: KeyCaller, after = ''): Promise<KeyPage> {
-    const rows = await orUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE, this.#now()))
+    const rows = await orUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE))
+    const now = this.#now()
     const last = rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid
-    const keys = emptied(rows).map(row => {
+    const alive = emptied(rows).filter(({ expiration }) => expiration === null || expiration > now)
+    const keys = alive.map(row => {
       const k = kek && unwrapKey(kek, Buffer.from(row.ek, 'hex'))
       return keyObject(row, k === undefined ? { ek: row.ek } : { k })
     })

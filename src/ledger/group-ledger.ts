@@ -1,6 +1,6 @@
 import type { Entry } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
-import { serviceId } from '../store/tables.js'
+import { entryOf } from './entry.js'
 import type { Ledger, LedgerEvent } from './ledger.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
@@ -74,22 +74,4 @@ interface Waiting {
   readonly entry: Entry
   resolve(isCovered: boolean): void
   reject(error: unknown): void
-}
-
-function entryOf(event: LedgerEvent, cost: 0 | 1): Entry {
-  return {
-    service_id: serviceId(event.customerId, event.environment),
-    cost,
-    time: event.time,
-    event: event.event,
-    drm: event.drm,
-    token_id: event.tokenId ?? null,
-    kids: event.kids.join(','),
-    cookie: event.cookie ?? null,
-    device_id: event.deviceId ?? null,
-    ip_address: event.ipAddress ?? null,
-    rights_type: event.rightsType ?? null,
-    error_code: event.errorCode,
-    request_id: event.requestId,
-  }
 }

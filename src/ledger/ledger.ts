@@ -3,6 +3,9 @@ import type { Drm } from '../tokens/content.js'
 
 export type EventKind = 'token_issued' | 'token_refused' | 'token_redeemed' | 'redemption_refused'
 
+/** What a licence is for: Clear Key has no tokens of its own, but redeems those of the others. */
+export type LicenceDrm = Drm | 'clearkey'
+
 /** An event of a customer's transaction log (spec: records.md). Nothing secret is in it. */
 export interface LedgerEvent {
   readonly customerId: number
@@ -10,7 +13,7 @@ export interface LedgerEvent {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly event: EventKind
-  readonly drm: Drm
+  readonly drm: LicenceDrm
   readonly tokenId?: string | undefined
   readonly kids: readonly string[]
   readonly cookie?: string | undefined

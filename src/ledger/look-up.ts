@@ -26,6 +26,8 @@ export class LookUp {
         return this.#events.withId(service, request.id)
       case 'window':
         return this.#events.window(service, request.start, request.length)
+      case 'number':
+        return this.#events.following(service, request.after, request.limit)
       case 'time':
         return this.#events.between(service, request, request.limit)
     }

@@ -3,6 +3,8 @@ import type { Logger } from 'pino'
 import type { Now } from '../../schemas/rules.js'
 import { framesOf } from '../errors.js'
 import type { EventRepository } from '../store/events.js'
+import type { KeyRepository } from '../store/keys.js'
+import type { RedemptionRepository } from '../store/redemptions.js'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 60_000
@@ -10,7 +12,10 @@ const EVERY_MS = 60_000
 const STEP = 500
 const PAUSE_MS = 20
 
-/** Removes events that are older than the log shall reach back, in small steps, for as long as the server runs. */
+/**
+ * Removes events that are older than the log shall reach back, stored keys that have expired, and the counts of
+ * expired tokens, in small steps, for as long as the server runs.
+ */
 export class Retention {
   readonly #parts: RetentionParts
   readonly #stopping = new AbortController()
@@ -33,19 +38,23 @@ export class Retention {
     const { logger } = this.#parts
     while (!this.#isStopping) {
       await this.#sweep().catch((error: Error) =>
-        logger.error({ error: error.name, stack: framesOf(error) }, 'old events could not be removed'),
+        logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be removed'),
       )
       await this.#wait(EVERY_MS)
     }
   }
 
   async #sweep(): Promise<void> {
-    const { events, days, now } = this.#parts
+    const { events, keys, redemptions, days, now } = this.#parts
+    await this.#inSteps(() => keys.removeExpired(now(), STEP))
+    await this.#inSteps(() => redemptions.removeExpired(now(), STEP))
+    if (days === 0) return
     const moment = now() - days * DAY_MS
-    for (const service of await events.services()) {
-      while (!this.#isStopping && (await events.removeOldest(service, moment, STEP)) === STEP)
-        await this.#wait(PAUSE_MS)
-    }
+    for (const service of await events.services()) await this.#inSteps(() => events.removeOldest(service, moment, STEP))
+  }
+
+  async #inSteps(remove: () => Promise<number>): Promise<void> {
+    while (!this.#isStopping && (await remove()) >= STEP) await this.#wait(PAUSE_MS)
   }
 
   /** Ends early when the server stops, and never keeps a process alive. */
@@ -60,6 +69,9 @@ export class Retention {
 
 export interface RetentionParts {
   readonly events: EventRepository
+  readonly keys: KeyRepository
+  readonly redemptions: RedemptionRepository
+  /** How far back the log reaches; 0: for ever. */
   readonly days: number
   readonly now: Now
   readonly logger: Logger

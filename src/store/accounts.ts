@@ -9,6 +9,8 @@ import { serviceId, type Tables } from './tables.js'
 
 const REVISION = 'accounts revision'
 const SALT = 'authenticator salt'
+/** Fewer than a statement may have values. */
+const IDS_AT_A_TIME = 500
 
 /** Customers, their services and the hashes of their authenticators. */
 export class AccountRepository {
@@ -20,6 +22,17 @@ export class AccountRepository {
 
   async isEmpty(): Promise<boolean> {
     return (await this.#db.selectFrom('accounts').select('id').limit(1).execute()).length === 0
+  }
+
+  /** Which of these ids are taken. */
+  async idsAmong(ids: readonly number[]): Promise<Set<number>> {
+    const taken = new Set<number>()
+    for (let start = 0; start < ids.length; start += IDS_AT_A_TIME) {
+      const some = ids.slice(start, start + IDS_AT_A_TIME)
+      const rows = await this.#db.selectFrom('accounts').select('id').where('id', 'in', some).execute()
+      for (const { id } of rows) taken.add(id)
+    }
+    return taken
   }
 
   async find(id: number): Promise<KnownAccount | undefined> {
@@ -65,6 +78,7 @@ export class AccountRepository {
           name: account.name,
           enabled: Number(account.enabled),
           playready: Number(account.drm.playready),
+          max_redemptions: account.maxRedemptions,
         })
         .onConflict(conflict => conflict.column('id').doNothing())
         .executeTakeFirst()
@@ -84,7 +98,7 @@ export class AccountRepository {
     })
   }
 
-  async change(id: number, { name, enabled, drm }: AccountChange): Promise<void> {
+  async change(id: number, { name, enabled, drm, maxRedemptions }: AccountChange): Promise<void> {
     await this.#change(db =>
       db
         .updateTable('accounts')
@@ -92,6 +106,7 @@ export class AccountRepository {
           ...(name !== undefined && { name }),
           ...(enabled !== undefined && { enabled: Number(enabled) }),
           ...(drm !== undefined && { playready: Number(drm.playready) }),
+          ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
         })
         .where('id', '=', id)
         .execute(),

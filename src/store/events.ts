@@ -48,11 +48,17 @@ export class EventRepository {
       .execute()
   }
 
+  /** The events behind `after`, in the order of their numbers. */
+  async following(service: number, after: number, limit: number): Promise<EventRow[]> {
+    return this.#of(service).where('event_id', '>', after).orderBy('event_id').limit(limit).execute()
+  }
+
   /** In the order of time, `from` and `to` among them; `after` is the last event of the page before. */
   async between(service: number, { from, to, after }: TimeRange, limit: number): Promise<EventRow[]> {
     const page = this.#of(service).where('time', '<=', to).orderBy('time').orderBy('event_id').limit(limit)
-    // An event that retention has removed was older than all that are there, so the page begins at the beginning.
     const [last] = after === undefined ? [] : await this.withId(service, after)
+    // An event that retention has removed was older than all that are there, so the page begins at the beginning.
+    if (last === undefined && after !== undefined && (await this.following(service, after, 1)).length === 0) return []
     if (last === undefined || last.time < from) return page.where('time', '>=', from).execute()
     return page
       .where('time', '>=', last.time)

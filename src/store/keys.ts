@@ -21,9 +21,30 @@ export class KeyRepository {
     return this.#of(service).where('kid', 'in', kids).where(isAlive(now)).execute()
   }
 
-  /** The keys behind `after` in the order of their KIDs. */
-  async page(service: number, after: string, limit: number, now: number): Promise<KeyRow[]> {
-    return this.#of(service).where('kid', '>', after).where(isAlive(now)).orderBy('kid').limit(limit).execute()
+  /**
+   * The keys behind `after` in the order of their KIDs, expired ones among them: to pass over those in the question
+   * could take as long as there are many.
+   */
+  async page(service: number, after: string, limit: number): Promise<KeyRow[]> {
+    return this.#of(service).where('kid', '>', after).orderBy('kid').limit(limit).execute()
+  }
+
+  /** Removes keys that have expired, at most `most`; answers how many there were. */
+  async removeExpired(now: number, most: number): Promise<number> {
+    const expired = await this.#db
+      .selectFrom('keys')
+      .select(['service_id', 'kid'])
+      .where('expiration', '<=', now)
+      .limit(most)
+      .execute()
+    for (const { service_id, kid } of expired)
+      await this.#db
+        .deleteFrom('keys')
+        .where('service_id', '=', service_id)
+        .where('kid', '=', kid)
+        .where('expiration', '<=', now)
+        .execute()
+    return expired.length
   }
 
   async count(service: number, now: number): Promise<number> {

@@ -12,11 +12,12 @@ export async function knownAccounts(db: Kysely<Tables>, accounts: readonly Accou
     balance: balances.get(serviceId(id, environment)) ?? 0,
     authenticators: authenticators.get(serviceId(id, environment)) ?? [],
   })
-  return accounts.map(({ id, name, enabled, playready }) => ({
+  return accounts.map(({ id, name, enabled, playready, max_redemptions }) => ({
     id,
     name,
     enabled: enabled === 1,
     drm: { playready: playready === 1 },
+    maxRedemptions: max_redemptions,
     services: { test: serviceOf(id, 'test'), production: serviceOf(id, 'production') },
   }))
 }

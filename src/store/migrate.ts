@@ -1,5 +1,6 @@
 import { type Kysely, type Migration, Migrator } from 'kysely'
 import { accountsEventsKeys, type Clustered } from './migrations/0001-accounts-events-keys.js'
+import { redemptions } from './migrations/0002-redemptions.js'
 import type { Tables } from './tables.js'
 
 /**
@@ -9,6 +10,7 @@ import type { Tables } from './tables.js'
 export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise<string[]> {
   const migrations: Record<string, Migration> = {
     '0001-accounts-events-keys': { up: (db: Kysely<unknown>) => accountsEventsKeys(db, clustered) },
+    '0002-redemptions': { up: (db: Kysely<unknown>) => redemptions(db, clustered) },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

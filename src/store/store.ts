@@ -4,6 +4,7 @@ import type { Engine } from './engine.js'
 import { EventRepository } from './events.js'
 import { KeyRepository } from './keys.js'
 import { migrate } from './migrate.js'
+import { RedemptionRepository } from './redemptions.js'
 import { sqliteEngine } from './sqlite/engine.js'
 import type { Tables } from './tables.js'
 
@@ -12,6 +13,7 @@ export interface Store {
   readonly accounts: AccountRepository
   readonly events: EventRepository
   readonly keys: KeyRepository
+  readonly redemptions: RedemptionRepository
   /** The migrations that were applied when it was opened. */
   readonly applied: readonly string[]
   /** Resolves when the database answers. */
@@ -29,6 +31,7 @@ export async function openStore(url: string): Promise<Store> {
       accounts: new AccountRepository(db),
       events: new EventRepository(db, engine),
       keys: new KeyRepository(db),
+      redemptions: new RedemptionRepository(db),
       applied,
       ping: async () => {
         await sql`select 1`.execute(db)

@@ -10,6 +10,7 @@ export interface Tables {
   readonly authenticators: AuthenticatorRow
   readonly keys: KeyRow
   readonly events: EventRow
+  readonly redemptions: RedemptionRow
   readonly settings: SettingRow
 }
 
@@ -18,6 +19,8 @@ export interface AccountRow {
   readonly name: string
   readonly enabled: number
   readonly playready: number
+  /** How often a token may be redeemed. */
+  readonly max_redemptions: number | null
 }
 
 export interface ServiceRow {
@@ -63,6 +66,15 @@ export interface EventRow {
   readonly rights_type: string | null
   readonly error_code: number
   readonly request_id: string
+}
+
+/** How often a token was redeemed, where its account has a limit. */
+export interface RedemptionRow {
+  readonly service_id: number
+  readonly token_id: string
+  readonly count: number
+  /** When the token expires, and the row with it. */
+  readonly expires_at: number
 }
 
 /** What all instances on one database share. */

@@ -1,5 +1,6 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
+import { playreadyUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'
 import { encodeContent } from './content.js'
 import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
@@ -36,11 +37,6 @@ export class EmulatedIssuer implements TokenIssuer {
       this.#writer,
     )
     const { id, token } = this.#vault.seal(order.account.id, content)
-    return { id, token, licenseAcquisitionUrl: this.#licenceUrl(order) }
-  }
-
-  #licenceUrl({ useHttps, host }: TokenOrder): string {
-    const base = this.#publicUrl === undefined ? host : `${this.#publicUrl.host}${this.#publicUrl.pathname}`
-    return `${useHttps ? 'https' : 'http'}://${base.replace(/\/$/, '')}/playready/RightsManager.asmx`
+    return { id, token, licenseAcquisitionUrl: playreadyUrl(this.#publicUrl, order) }
   }
 }

@@ -4,7 +4,7 @@ import type { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
-import { type ErrorCode, orUnavailable, STORE_UNAVAILABLE, TokenError } from '../errors.js'
+import { type ErrorCode, orUnavailable, TokenError } from '../errors.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
@@ -98,9 +98,9 @@ export interface TokenRequestParts {
 
 const BALANCE_USED_UP = -2019
 
-/** The ledger itself writes down that a balance is used up; and nobody could write down that it can't be reached. */
+/** A failure of ours is none; and the ledger itself writes down that a balance is used up. */
 function isRefusal(error: unknown): error is TokenError {
-  return error instanceof TokenError && error.code !== BALANCE_USED_UP && error.code !== STORE_UNAVAILABLE
+  return error instanceof TokenError && error.status < 500 && error.code !== BALANCE_USED_UP
 }
 
 function requirePlayready({ drm }: Account): void {

@@ -43,6 +43,8 @@ t.test('accounts are administered on the database itself', async t => {
     code: 0,
     stdout: /name +Film\nenabled +yes\nplayready +yes\n/,
   })
+  t.match(await run('accounts change 7 --max-redemptions 3'), { code: 0, stdout: /redemptions +3 per token\n/ })
+  t.match(await run('accounts change 7 --max-redemptions none'), { code: 0, stdout: /redemptions +unlimited\n/ })
   t.match(await run('accounts balance 7 test --add -1000000'), { code: 0, stdout: '0\n' })
   t.match(await run('accounts balance 7 production --set 12'), { code: 0, stdout: '12\n' })
 
@@ -73,6 +75,7 @@ t.test('what is refused is said on standard error, with exit code 1', async t =>
     ['accounts create --id 8 --test 7,0123456789abcdef0123456789abcdef', "must begin with the account's id"],
     ['accounts show seven', 'id: must be a whole number'],
     ['accounts change 7', 'must have at least one of'],
+    ['accounts change 7 --max-redemptions many', 'maxRedemptions: '],
     ['accounts change 7 --enabled perhaps', 'Allowed choices are yes, no'],
     ['accounts balance 7 test --add -1000001', 'the balance must stay from 0'],
     ['accounts rotate 7 test --valid-for 1h', 'validForSeconds: '],
@@ -162,7 +165,7 @@ t.test('migrate says what it applied; on PostgreSQL, commands and servers share 
   t.testdir()
   const DATABASE_URL = await (await startPostgres(t)).newDatabase()
   const run = commandLine(t, { DATABASE_URL })
-  t.match(await run('migrate'), { code: 0, stdout: /^applied 0001-.+\n$/ })
+  t.match(await run('migrate'), { code: 0, stdout: /^applied 0001-.+\napplied 0002-.+\n$/ })
   t.match(await run('migrate'), { code: 0, stdout: 'The database is up to date.\n' })
   t.match(await commandLine(t)('migrate'), { code: 0, stdout: /^applied 0001-/ }, 'SQLite, too')
 

@@ -62,6 +62,10 @@ t.test('it starts, answers, tells its health and stops', async t => {
   const answer = await fetch(`http://127.0.0.1:${environment.PORT}/hms/pr/token?${query}`)
   t.equal(answer.status, 200)
   t.match(await answer.json(), { token: /^[\w-]{100,}$/ }, 'the published sample gets a token')
+  for (const path of ['player', 'player/main.js', 'player/vendor/shaka-player.js', 'player/demo/cenc/video.mp4']) {
+    const file = await fetch(`http://127.0.0.1:${environment.PORT}/${path}`)
+    t.ok(file.ok && (await file.text()).length > 0, path)
+  }
 
   const exited = once(container, 'exit')
   container.kill(image.stopSignal)

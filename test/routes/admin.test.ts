@@ -54,6 +54,7 @@ onEach('an account is created, with what is not given made', async (t, { server,
     name: 'Kino Å',
     enabled: true,
     drm: { playready: true },
+    maxRedemptions: null,
     services: { test: service, production: service },
   })
   t.match(authenticators, { test: /^77,[0-9a-f]{32}$/, production: /^77,[0-9a-f]{32}$/ })
@@ -105,6 +106,12 @@ onEach('a change counts from the next request on', async (t, { admin, tokenWith 
   t.equal(await ask(), -2031)
   await admin.patch(`/accounts/${CUSTOMER}`, { enabled: true, drm: { playready: false } })
   t.equal(await ask(), -5002)
+  const limited = await bodyOf(shownAccount, admin.patch(`/accounts/${CUSTOMER}`, { maxRedemptions: 3 }))
+  t.match(limited, { maxRedemptions: 3, enabled: true })
+  t.match(await bodyOf(shownAccount, admin.patch(`/accounts/${CUSTOMER}`, { name: '' })), { maxRedemptions: 3 })
+  t.match(await bodyOf(shownAccount, admin.patch(`/accounts/${CUSTOMER}`, { maxRedemptions: null })), {
+    maxRedemptions: null,
+  })
   const renamed = await admin.patch(`/accounts/${CUSTOMER}`, { name: 'renamed', drm: { playready: true } })
   t.match(await bodyOf(shownAccount, renamed), { name: 'renamed', enabled: true, drm: { playready: true } })
   t.equal(await ask(), 200)

@@ -87,7 +87,9 @@ for (const [engine, newDatabase] of Object.entries(engines))
     t.test('POST of a KID that is there answers the stored key, whatever else is said', async t => {
       const { post } = await start(t)
       const first = keyIn(await post('/keys', { kek: KEK, body: { kid: KID, info: 'first' } }))
-      for (const body of [{ kid: KID }, { kid: KID.toUpperCase(), k: KEY, info: 'second', expiration: NOON_TEXT }]) {
+      const others = { k: KEY, info: 'second', expiration: NOON_TEXT }
+      const wrong = { k: 'zz', expiration: 'tomorrow' }
+      for (const body of [{ kid: KID }, { kid: KID.toUpperCase(), ...others }, { kid: KID, ...wrong }]) {
         const again = await post('/keys', { kek: KEK, body })
         t.equal(again.status, 200)
         t.notOk(again.headers.location)

@@ -146,6 +146,21 @@ onBothEngines(t, 'the transaction log', async (t, database) => {
     t.same(pages, range(1, 7))
   })
 
+  t.test('who follows the log by number misses nothing, whatever the clocks say', async t => {
+    let now = NOON
+    const server = await startTestServer(t, { settings: { DATABASE_URL: await database() }, now: () => now })
+    for (const _ of range(1, 5)) {
+      await server.get()
+      now -= MINUTE // another instance's clock may be behind
+    }
+    t.same(await idsOf(lookUp(server, { after: '1' })), range(2, 5))
+    t.same(await idsOf(lookUp(server, { after: '2', limit: '2' })), [3, 4])
+    t.same(await idsOf(lookUp(server, { after: '5' })), [])
+    const everything = { from: '2026-06-01T00:00:00Z' }
+    t.same(await idsOf(lookUp(server, everything)), range(5, 1), 'by time')
+    t.same(await idsOf(lookUp(server, { ...everything, after: '99' })), [], 'behind an event that is still to come')
+  })
+
   t.test('a walk by windows meets every event once while others are written', async t => {
     const server = await startTestServer(t, { settings: { DATABASE_URL: await database() } })
     const walked: number[] = []

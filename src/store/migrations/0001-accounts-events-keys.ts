@@ -52,6 +52,13 @@ export async function accountsEventsKeys(db: Kysely<unknown>, clustered: Cluster
     .execute()
 
   await db.schema
+    .createIndex('keys_by_expiry')
+    .on('keys')
+    .column('expiration')
+    .where(sql.ref('expiration'), 'is not', null)
+    .execute()
+
+  await db.schema
     .createTable('events')
     .addColumn('service_id', 'bigint', column => column.notNull())
     .addColumn('event_id', 'bigint', column => column.notNull())

@@ -18,7 +18,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
   // Of its own, so that no look-up holds up a token.
   const groups = poolOf(url, GROUPS)
   try {
-    await queries.query('select 1')
+    await requireUnicode(queries)
   } catch (error) {
     await queries.end()
     throw new Error(`DATABASE_URL: PostgreSQL cannot be used: ${textOf(error)}`, { cause: error })
@@ -29,7 +29,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
     clustered: undefined,
     async commit(entries: readonly Entry[]) {
       const { rows } = await groups.query({ name: 'commit-group', text: commitStatement, values: valuesOf(entries) })
-      return refusedPlaces(rows, entries.length)
+      return refusedPlaces(rows)
     },
     close: async () => {
       await Promise.all([queries.end(), groups.end()])
@@ -65,6 +65,13 @@ function patientPoolOf(url: string, limits: pg.PoolConfig = {}): pg.Pool {
  */
 function endWhenSilent(stream: Duplex): void {
   if (stream instanceof Socket) stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error('PostgreSQL is silent')))
+}
+
+/** In another encoding a text that it has no characters for would fail the whole group that it is in. */
+async function requireUnicode(pool: pg.Pool): Promise<void> {
+  const { rows } = await pool.query<{ encoding: string }>("select current_setting('server_encoding') as encoding")
+  const [{ encoding } = { encoding: 'none' }] = rows
+  if (encoding !== 'UTF8') throw new Error(`the encoding of the database must be UTF8, and is ${encoding}`)
 }
 
 /** Of a host with several addresses each has failed in its own way. */

@@ -49,7 +49,11 @@ export async function threadConnection(path: string): Promise<Connection> {
     end ??= error
     for (const { reject } of asked.splice(0)) reject(end)
   }
-  worker.on('error', refuseAll)
+  worker.on('error', error => {
+    refuseAll(error)
+    // Nobody can go on without the database, so this is an unforeseen error of the process.
+    throw error
+  })
   worker.on('exit', () => refuseAll(new Error('the database is closed')))
 
   function ask(question: Question | undefined): Promise<unknown> {

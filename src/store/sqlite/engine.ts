@@ -44,10 +44,17 @@ export class DatabaseInUse extends Error {
 
 function dialectOf(connection: Connection, gate: Gate): Dialect {
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createDriver: () => new SqliteDriver(connection, gate),
     createIntrospector: db => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** Kysely is careful with other libraries; here tables are made in a transaction, so a start that is killed leaves none. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
   }
 }
 
@@ -117,9 +124,14 @@ class SharedConnection implements DatabaseConnection {
     }
   }
 
+  /** Kysely rolls back after a commit that failed; by then the transaction is over, and the next may be somebody else's. */
   async end(statement: 'commit' | 'rollback'): Promise<void> {
+    if (!this.#isInTransaction) return
     try {
       await this.#connection.execute(statement, [])
+    } catch (error) {
+      await this.#connection.execute('rollback', []).catch(() => {}) // SQLite may have done it itself
+      throw error
     } finally {
       this.#isInTransaction = false
       this.#gate.open()

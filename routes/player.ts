@@ -1,0 +1,52 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import fastifyStatic from '@fastify/static'
+import type { FastifyInstance } from 'fastify'
+import type { Accounts } from '../src/accounts/accounts.js'
+import { demoAccount } from '../src/accounts/seeds.js'
+import { type Environment, environmentOfHost } from '../src/environment.js'
+import { sampleParameters } from '../src/sample.js'
+import { sendAs } from './answers.js'
+
+export interface PlayerOptions {
+  readonly accounts: Accounts
+  /** The environment of a request whose Host header names none. */
+  readonly environment: Environment
+}
+
+/** The page as it is built from `web/`, wherever the compiled code lies. */
+const page = join(dirname(createRequire(import.meta.url).resolve('expressplay-token-backend/package.json')), 'dist/web')
+
+/** Its own scripts and nothing else's; manifests, media and licences from wherever they are. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  'connect-src http: https: blob: data:',
+  'media-src http: https: blob:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+/** `/player`: a page that asks for a token, plays with it, and shows each step. */
+export async function playerRoutes(app: FastifyInstance, { accounts, environment }: PlayerOptions): Promise<void> {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('content-security-policy', CONTENT_SECURITY_POLICY)
+    reply.header('referrer-policy', 'no-referrer').header('x-content-type-options', 'nosniff')
+  })
+  // Asked for again each time, and answered with 304: a new version of this service must not meet old scripts.
+  await app.register(fastifyStatic, { root: page, prefix: '/player/', index: false, maxAge: 0 })
+  app.get('/player', (_request, reply) => reply.sendFile('index.html'))
+  app.get('/player/', (_request, reply) => reply.redirect('../player'))
+
+  /** The published sample request, with an authenticator only where its public one is known. */
+  app.get('/player/sample', async (request, reply) => {
+    const asked = environmentOfHost(request.host, environment)
+    const customerAuthenticator = demoAccount.authenticators[asked]
+    const isDemo = (await accounts.authenticate(customerAuthenticator, asked)) !== undefined
+    const sample = { ...sampleParameters, customerAuthenticator: isDemo ? customerAuthenticator : '' }
+    return sendAs(reply, 'application/json', JSON.stringify(sample))
+  })
+}

@@ -1,0 +1,38 @@
+import type { FastifyError, FastifyInstance } from 'fastify'
+import { readPsshRequest } from '../schemas/pssh.js'
+import { clearKeyUrl, playreadyUrl } from '../src/licence-urls.js'
+import { protectionOf } from '../src/pssh/protection.js'
+import { sendJson, sendRefusal } from './answers.js'
+import { readJsonBodies } from './json-bodies.js'
+import { plainHost } from './plain-host.js'
+
+export interface ToolRoutesOptions {
+  /** Where clients reach us; without one it is the host that the request was sent to. */
+  readonly publicUrl: URL | undefined
+}
+
+/** `/tools`: help for those who package and play. Nothing secret is answered, so nobody has to say who they are. */
+export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutesOptions): Promise<void> {
+  readJsonBodies(app)
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.errorFormat = 'json'
+  })
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const { statusCode: status = 500 } = error
+    const message = BODY_REFUSALS.get(status)
+    if (message === undefined) throw error
+    return sendRefusal(request, reply, { status, code: status, message })
+  })
+
+  app.post('/pssh', async (request, reply) => {
+    const asked = readPsshRequest(request.body)
+    if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
+    const playready = playreadyUrl(publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
+    return sendJson(reply, protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) }))
+  })
+}
+
+const BODY_REFUSALS: ReadonlyMap<number, string> = new Map([
+  [400, 'The body is not JSON'],
+  [415, 'The body must be application/json'],
+])

@@ -1,0 +1,101 @@
+import { documentedErrors, type ErrorCode } from '../src/errors.js'
+import { jsonSchema } from './json-schema.js'
+import { clearKeyLicence, clearKeyRequest, DEVICE_HEADER, standInLicence, TOKEN_NAME } from './licences.js'
+import { errorResponse } from './openapi-errors.js'
+
+type Json = Record<string, unknown>
+
+export const licenceTag = {
+  name: 'licences',
+  description: "Players' key requests, with a token. Open to other origins.",
+}
+
+export const licenceSchemas = {
+  ClearKeyRequest: jsonSchema(clearKeyRequest),
+  ClearKeyLicence: jsonSchema(clearKeyLicence),
+  StandInLicence: jsonSchema(standInLicence),
+}
+
+/** Redeeming a token (spec: licence.md). All but PlayReady's path are also, and mostly, written with a final slash. */
+export const licencePaths: Json = {
+  '/hms/ck/rights': {
+    post: licenceOperation('getClearKeyLicence', 'Clear Key: the keys that are asked for, with a token of any DRM.', {
+      body: {
+        'application/json': {
+          schema: { $ref: '#/components/schemas/ClearKeyRequest' },
+          example: { kids: ['s2Y2DagunG4LCYQAKjYs8g'], type: 'temporary' },
+        },
+      },
+      licence: { 'application/json': { schema: { $ref: '#/components/schemas/ClearKeyLicence' } } },
+      refusals: jsonRefusals(),
+    }),
+  },
+  '/playready/RightsManager.asmx': {
+    post: licenceOperation('getPlayreadyLicence', 'PlayReady: every check, and a stand-in for a licence.', {
+      body: { 'text/xml': { schema: { type: 'string' } } },
+      licence: { 'text/xml': { schema: { type: 'string' } } },
+      refusals: {
+        500: {
+          description: 'Every refusal: a SOAP fault with status code 0x8004C604 and the error JSON in its CustomData.',
+          content: { 'text/xml': { schema: { type: 'string' } } },
+        },
+        '4XX': jsonOnly(errorResponse('The path or the method is wrong.', [])),
+      },
+    }),
+  },
+  '/hms/wv/rights': { post: opaqueOperation('getWidevineLicence', 'Widevine') },
+  '/hms/fp/rights': { post: opaqueOperation('getFairplayLicence', 'FairPlay') },
+}
+
+interface Parts {
+  readonly body: Json
+  readonly licence: Json
+  readonly refusals: Json
+}
+
+function licenceOperation(operationId: string, summary: string, { body, licence, refusals }: Parts): Json {
+  return {
+    operationId,
+    tags: [licenceTag.name],
+    summary,
+    parameters: [
+      parameter(TOKEN_NAME, 'query', 'The token. Also as a header, and in the CustomData of a PlayReady challenge.'),
+      parameter(TOKEN_NAME, 'header', 'The token, where it is not in the query.'),
+      parameter(DEVICE_HEADER, 'header', 'The device that asks: 32 hex digits. In emulation only.'),
+    ],
+    requestBody: { required: true, description: 'The challenge; its content type does not matter.', content: body },
+    responses: { 200: { description: 'The redemption is in the transaction log.', content: licence }, ...refusals },
+  }
+}
+
+function opaqueOperation(operationId: string, drm: string): Json {
+  return licenceOperation(operationId, `${drm}: every check, and a stand-in for a licence.`, {
+    body: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+    licence: { 'application/json': { schema: { $ref: '#/components/schemas/StandInLicence' } } },
+    refusals: jsonRefusals(),
+  })
+}
+
+function parameter(name: string, place: 'query' | 'header', description: string): Json {
+  return { name, in: place, required: false, description, schema: { type: 'string' } }
+}
+
+function jsonRefusals(): Json {
+  return {
+    400: jsonOnly(errorResponse('The token is good, the challenge is not.', listed(-4018, -4022))),
+    401: jsonOnly(errorResponse('The customer may not.', listed(-2031))),
+    403: jsonOnly(errorResponse('The token is not good for this.', listed(-2003, -4001, -4010))),
+    405: jsonOnly(errorResponse('The method is not POST.', [])),
+    413: jsonOnly(errorResponse('The challenge is too large.', [])),
+    503: jsonOnly(errorResponse('A fault of the service.', listed(-2030))),
+  }
+}
+
+function listed(...codes: ErrorCode[]) {
+  return [...documentedErrors.values()].filter(({ code }) => codes.includes(code))
+}
+
+/** Players read no HTML. */
+function jsonOnly({ content, ...response }: ReturnType<typeof errorResponse>): Json {
+  return { ...response, content: { 'application/json': content['application/json'] } }
+}

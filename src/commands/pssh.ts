@@ -1,0 +1,44 @@
+import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
+import { environmentSettings, readConfig } from '../config.js'
+import { clearKeyUrl, playreadyUrl } from '../licence-urls.js'
+import { protectionOf } from '../pssh/protection.js'
+import { localUrl } from './local-url.js'
+
+export interface PsshOptions {
+  readonly scheme?: string
+  readonly licenseUrl?: string
+  readonly clearKeyUrl?: string
+  readonly http?: true
+  readonly mpd?: true
+}
+
+/** Prints what signals the protection of content with these keys. The exit code: 0 printed, 1 refused. */
+export function printPssh(keys: readonly string[], options: PsshOptions): number {
+  const asked = readPsshRequest({
+    scheme: options.scheme,
+    keys: keys.map(keyOf),
+    licenseAcquisitionUrl: options.licenseUrl,
+    clearKeyUrl: options.clearKeyUrl,
+    useHttps: options.http === undefined,
+  })
+  if ('message' in asked) {
+    process.stderr.write(`${asked.message}\n`)
+    return 1
+  }
+  const { PUBLIC_URL } = readConfig(environmentSettings())
+  const playready = playreadyUrl(PUBLIC_URL, { useHttps: asked.useHttps, host: new URL(localUrl()).host })
+  const answer = protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) })
+  process.stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
+  return 0
+}
+
+/** `kid`, or `kid:contentKey`; a `^string` may have colons of its own. */
+function keyOf(text: string): { kid: string; contentKey?: string } {
+  const [, kid, contentKey] = /^(.+):([0-9A-Fa-f]{32})$/s.exec(text) ?? []
+  return kid === undefined || contentKey === undefined ? { kid: text } : { kid, contentKey }
+}
+
+/** Those of each AdaptationSet together. */
+function elementsOf({ keys }: PsshAnswer): string {
+  return keys.map(({ contentProtection }) => contentProtection.join('\n')).join('\n\n')
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+import type { Fault } from '../errors.js'
+import { guidOf } from '../pssh/kid-forms.js'
+import type { Asked } from '../tokens/redemption-checks.js'
+import { find, findAnywhere, parseXml, wholeText, type XmlElement } from './xml.js'
+
+/** What an AcquireLicense challenge says to those who have none of Microsoft's keys. */
+export interface PlayreadyChallenge {
+  readonly asked: Asked
+  readonly token: string | undefined
+  readonly deviceId: string | undefined
+}
+
+/** The body alone decides: whatever SOAPAction a client sends with it, or none. */
+export function readPlayreadyChallenge(body: Buffer): PlayreadyChallenge {
+  const document = parseXml(body.toString('utf8'))
+  const [challenge] = document?.name === 'Envelope' ? find(document, ...CHALLENGE) : []
+  const [signed] = challenge === undefined ? [] : find(challenge, 'LA')
+  if (challenge === undefined || signed === undefined)
+    return { asked: { fault: NO_CHALLENGE }, token: undefined, deviceId: undefined }
+  return { asked: askedKids(signed), token: tokenOf(signed), deviceId: deviceIdOf(challenge) }
+}
+
+const CHALLENGE = ['Body', 'AcquireLicense', 'challenge', 'Challenge']
+const NO_CHALLENGE: Fault = { code: -4018, details: 'the body is no AcquireLicense challenge' }
+
+/** Where each version of the header has its KIDs. */
+const KIDS_OF_4_0 = ['DATA', 'KID']
+const KIDS_OF_4_1 = ['DATA', 'PROTECTINFO', 'KID']
+const KIDS_OF_4_2 = ['DATA', 'PROTECTINFO', 'KIDS', 'KID']
+
+function askedKids(signed: XmlElement): Asked {
+  const kids: string[] = []
+  for (const header of find(signed, 'ContentHeader', 'WRMHEADER')) {
+    const texts = find(header, ...KIDS_OF_4_0).map(({ text }) => text.trim())
+    const values = [KIDS_OF_4_1, KIDS_OF_4_2].flatMap(path => find(header, ...path).map(guidText))
+    for (const text of [...texts, ...values]) {
+      const kid = kidOf(text)
+      if (kid === undefined) return { fault: { code: -4022, details: 'a KID must be 16 bytes in base64' } }
+      kids.push(kid)
+    }
+  }
+  return { kids }
+}
+
+function guidText({ attributes }: XmlElement): string {
+  return attributes.get('VALUE') ?? ''
+}
+
+/** From the base64 of a GUID, whose swap of bytes leads back to the KID. */
+function kidOf(text: string): string | undefined {
+  if (!/^[A-Za-z0-9+/]{22}==$/.test(text)) return undefined
+  return guidOf(Buffer.from(text, 'base64').toString('hex')).toString('hex')
+}
+
+/**
+ * What an application hands to its player as custom data. What has characters that no token has, even when its
+ * escaping for a URL is taken away, is data of the application's own.
+ */
+function tokenOf(signed: XmlElement): string | undefined {
+  const [customData] = find(signed, 'CustomData')
+  const token = customData?.text.trim().replace(/%2D/gi, '-').replace(/%5F/gi, '_')
+  return token !== undefined && /^[\w-]+$/.test(token) ? token : undefined
+}
+
+/**
+ * The first of what identifies a device best: its certificates, where they are not encrypted for Microsoft; the public
+ * half of the key that it signs with; its version. Nobody checks here that the device has the private half.
+ */
+function deviceIdOf(challenge: XmlElement): string | undefined {
+  const identities = ['CertificateChain', 'PublicKey', 'CLIENTINFO', 'ClientInfo']
+  for (const name of identities) {
+    const text = textOf(findAnywhere(challenge, name))
+    if (text !== '') return createHash('sha256').update(text).digest('hex').slice(0, 32)
+  }
+  return undefined
+}
+
+function textOf(element: XmlElement | undefined): string {
+  return element === undefined ? '' : wholeText(element).replace(/\s/g, '')
+}

@@ -1,0 +1,45 @@
+import type { StandInLicence } from '../../schemas/licences.js'
+import type { Drm, TokenPolicy } from '../tokens/content.js'
+import type { Redemption } from '../tokens/redeem.js'
+import type { LicenceFamily } from './family.js'
+
+/** Families whose challenges nobody but the DRM can read, and whose licences nobody but the DRM can make. */
+export const widevine = opaqueFamily('widevine')
+export const fairplay = opaqueFamily('fairplay')
+
+function opaqueFamily(drm: Drm): LicenceFamily {
+  return {
+    drm,
+    refusals: 'json',
+    read: () => ({
+      asked: { kids: 'all' },
+      licence: redemption => ({ contentType: 'application/json', text: JSON.stringify(standIn(redemption)) }),
+    }),
+  }
+}
+
+export const NOTE = "An emulator's stand-in: it says what a licence would grant, and no device can play with it."
+
+/** What is granted, without the keys: those are for the DRM alone. */
+export function standIn({ token, keys }: Redemption): StandInLicence {
+  return {
+    emulated: true,
+    playable: false,
+    note: NOTE,
+    tokenId: token.id,
+    expiresAt: new Date(token.expiresAt).toISOString(),
+    licences: keys.map(({ kid, algId, policy }) => ({ kid, algId, policy: shownPolicy(policy) })),
+  }
+}
+
+/** A policy in the words of the token request. */
+function shownPolicy(policy: TokenPolicy): Record<string, string | number> {
+  const given = Object.entries(policy).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([name, value]) => [name, shownValue(name, value)]))
+}
+
+function shownValue(name: string, value: TokenPolicy[keyof TokenPolicy]): string | number {
+  if (Buffer.isBuffer(value)) return value.toString('base64')
+  if (name === 'rental.periodEndTime') return new Date(Number(value)).toISOString()
+  return typeof value === 'number' ? value : String(value)
+}

@@ -1,0 +1,100 @@
+import sax from 'sax'
+
+/** An element of a document. Names are local: which prefix a client chose for a namespace does not matter here. */
+export interface XmlElement {
+  readonly name: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: readonly XmlElement[]
+  /** Its own text, references resolved and CDATA among it; of its children see `wholeText`. */
+  readonly text: string
+}
+
+/** Far beyond every challenge, and little enough to be read in a moment. */
+const DEEPEST = 64
+const MOST_ELEMENTS = 2000
+const MOST_ATTRIBUTES = 2000
+
+/**
+ * The root of a document, or `undefined` for everything that is not well-formed or too much. A document type is too
+ * much: SOAP 1.1 forbids it, and entities of its own are what attacks on parsers are made of.
+ */
+export function parseXml(document: string): XmlElement | undefined {
+  try {
+    return read(document)
+  } catch (error) {
+    if (error instanceof NoDocument) return undefined
+    throw error
+  }
+}
+
+/** The elements that this path of names leads to. */
+export function find(from: XmlElement, ...[name, ...further]: string[]): readonly XmlElement[] {
+  if (name === undefined) return [from]
+  return from.children.filter(child => child.name === name).flatMap(child => find(child, ...further))
+}
+
+/** The first element of this name, at any depth. */
+export function findAnywhere(from: XmlElement, name: string): XmlElement | undefined {
+  for (const child of from.children) {
+    const found = child.name === name ? child : findAnywhere(child, name)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+export function wholeText(element: XmlElement): string {
+  return element.text + element.children.map(wholeText).join('')
+}
+
+class NoDocument extends Error {}
+
+interface OpenElement {
+  readonly name: string
+  readonly attributes: Map<string, string>
+  readonly children: OpenElement[]
+  text: string
+}
+
+function read(document: string): XmlElement {
+  const parser = sax.parser(true)
+  const roots: OpenElement[] = []
+  const open: OpenElement[] = []
+  let elements = 0
+  let attributes = 0
+
+  const refuse = (reason: string): never => {
+    throw new NoDocument(reason)
+  }
+  parser.onerror = error => refuse(error.message)
+  parser.ondoctype = () => refuse('it has a document type')
+  // The beginning of a document type, before the whole of it is read.
+  parser.onsgmldeclaration = () => refuse('it has a declaration')
+  parser.onopentagstart = ({ name }) => {
+    elements += 1
+    if (open.length >= DEEPEST || elements > MOST_ELEMENTS) refuse('too many elements')
+    const element = { name: localName(name), attributes: new Map(), children: [], text: '' }
+    const siblings = open.at(-1)?.children ?? roots
+    siblings.push(element)
+    open.push(element)
+  }
+  parser.onattribute = ({ name, value }) => {
+    attributes += 1
+    if (attributes > MOST_ATTRIBUTES) refuse('too many attributes')
+    open.at(-1)?.attributes.set(localName(name), value)
+  }
+  const addText = (text: string) => {
+    const element = open.at(-1)
+    if (element !== undefined) element.text += text
+  }
+  parser.ontext = addText
+  parser.oncdata = addText
+  parser.onclosetag = () => void open.pop()
+
+  parser.write(document).close()
+  const [root, ...others] = roots
+  return root === undefined || others.length > 0 ? refuse('it has no one root') : root
+}
+
+function localName(name: string): string {
+  return name.slice(name.indexOf(':') + 1)
+}

@@ -1,0 +1,50 @@
+import type { KeySystemConfig, PlayerConfig } from '../schemas/player-config.js'
+import { clearKeyUrl } from './licence-urls.js'
+
+export interface Redeemable {
+  readonly licenseAcquisitionUrl: string
+  readonly token: string
+}
+
+/** Where each player wants the licence URL and the token of it, for PlayReady and for Clear Key. */
+export function playerConfigOf({ licenseAcquisitionUrl, token }: Redeemable): PlayerConfig {
+  return {
+    playready: configOf({
+      keySystem: 'com.microsoft.playready',
+      url: licenseAcquisitionUrl,
+      headers: { ExpressPlayToken: token },
+    }),
+    // In the URL, so that players need no header, and browsers no preflight for it.
+    clearkey: configOf({
+      keySystem: 'org.w3.clearkey',
+      url: `${clearKeyUrl(licenseAcquisitionUrl)}?ExpressPlayToken=${encodeURIComponent(token)}`,
+      headers: {},
+      shakaHeaders: { ExpressPlayToken: token },
+    }),
+  }
+}
+
+interface KeySystem {
+  readonly keySystem: string
+  readonly url: string
+  readonly headers: Record<string, string>
+  /** shaka-player prefers the Clear Key URL of a manifest to this one, and that has no token. */
+  readonly shakaHeaders?: Record<string, string>
+}
+
+function configOf({ keySystem, url, headers, shakaHeaders = headers }: KeySystem): KeySystemConfig {
+  return {
+    shaka: { drm: { servers: { [keySystem]: url }, advanced: { [keySystem]: { headers: shakaHeaders } } } },
+    dashjs: { [keySystem]: { serverURL: url, httpRequestHeaders: headers, withCredentials: false } },
+    eme: { keySystem, configurations, licenseRequest: { url, method: 'POST', headers } },
+  }
+}
+
+/** Browsers want a codec to say whether they can; these are what every one of them has. */
+const configurations = [
+  {
+    initDataTypes: ['cenc'],
+    videoCapabilities: [{ contentType: 'video/mp4; codecs="avc1.42E01E"' }],
+    audioCapabilities: [{ contentType: 'audio/mp4; codecs="mp4a.40.2"' }],
+  },
+]

@@ -1,0 +1,142 @@
+import type { Now } from '../../schemas/rules.js'
+import type { Account, Accounts } from '../accounts/accounts.js'
+import { requireEnabled } from '../accounts/authentication.js'
+import { orUnavailable, TokenError } from '../errors.js'
+import type { Ledger, LedgerEvent, LicenceDrm } from '../ledger/ledger.js'
+import type { Redemptions } from '../ledger/redemptions.js'
+import { canonicalAddress } from './address.js'
+import type { TokenKey } from './content.js'
+import type { ReadToken } from './open.js'
+import {
+  type Asked,
+  authentic,
+  invalidToken,
+  requireAddress,
+  requireDevice,
+  requireFamily,
+  requireKeys,
+  requireRunningRental,
+  requireUnexpired,
+  theToken,
+} from './redemption-checks.js'
+import type { TokenVault } from './vault.js'
+
+/** A player's key request, whatever DRM it speaks. */
+export interface RedemptionRequest {
+  readonly drm: LicenceDrm
+  /** From every place where the request has one. */
+  readonly tokens: readonly string[]
+  readonly asked: Asked
+  /** Where it comes from. */
+  readonly address: string
+  readonly deviceId: string | undefined
+  readonly requestId: string
+}
+
+/** What a licence is made from. */
+export interface Redemption {
+  readonly token: ReadToken
+  readonly keys: readonly TokenKey[]
+}
+
+/** Redeeming a token, step by step (spec: licence.md). Each step throws the documented error that ends it. */
+export class TokenRedemption {
+  readonly #parts: TokenRedemptionParts
+
+  constructor(parts: TokenRedemptionParts) {
+    this.#parts = parts
+  }
+
+  async redeem(request: RedemptionRequest): Promise<Redemption> {
+    const token = authentic(this.#parts.vault, theToken(request.tokens))
+    const account = await this.#accountOf(token)
+    try {
+      return await this.#grant(request, token, account)
+    } catch (error) {
+      if (isRefusal(error)) await this.#recordRefusal(request, token, error)
+      throw error
+    }
+  }
+
+  async #grant(request: RedemptionRequest, token: ReadToken, account: Account): Promise<Redemption> {
+    const now = this.#parts.now()
+    requireEnabled(account)
+    requireFamily(token, request.drm)
+    requireUnexpired(token, now)
+    requireAddress(token, request.address)
+    requireDevice(token, request.deviceId)
+    const keys = requireKeys(token, request.asked)
+    requireRunningRental(keys, now)
+    await this.#record(request, { token, keys }, account)
+    return { token, keys }
+  }
+
+  /** A customer who is no longer in the database is as good as disabled. */
+  async #accountOf(token: ReadToken): Promise<Account> {
+    const account = await orUnavailable(this.#parts.accounts.find(token.customerId))
+    if (account === undefined) throw new TokenError({ code: -2031 })
+    return account
+  }
+
+  /** The last step, so that no refusal counts as a redemption. */
+  async #record(request: RedemptionRequest, { token, keys }: Redemption, { maxRedemptions }: Account): Promise<void> {
+    const limit = maxRedemptions === null ? undefined : { most: maxRedemptions, expiresAt: token.expiresAt }
+    const event = this.#event(request, token, {
+      event: 'token_redeemed',
+      kids: keys.map(({ kid }) => kid),
+      rightsType: keys[0]?.policy.rightsType,
+      errorCode: 0,
+    })
+    const outcome = await orUnavailable(this.#parts.redemptions.record(event, limit))
+    if (outcome === 'redeemed too often')
+      throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
+  }
+
+  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: TokenError): Promise<void> {
+    const event = this.#event(request, token, {
+      event: 'redemption_refused',
+      kids: askedKids(request.asked, token),
+      rightsType: token.keys[0]?.policy.rightsType,
+      errorCode: code,
+    })
+    await orUnavailable(this.#parts.ledger.append(event))
+  }
+
+  #event(request: RedemptionRequest, token: ReadToken, what: Outcome): LedgerEvent {
+    return {
+      customerId: token.customerId,
+      environment: token.environment,
+      time: this.#parts.now(),
+      drm: request.drm,
+      tokenId: token.id,
+      cookie: token.cookie,
+      deviceId: request.deviceId,
+      ipAddress: canonicalAddress(request.address),
+      requestId: request.requestId,
+      ...what,
+    }
+  }
+}
+
+export interface TokenRedemptionParts {
+  readonly vault: TokenVault
+  readonly accounts: Accounts
+  readonly ledger: Ledger
+  readonly redemptions: Redemptions
+  readonly now: Now
+}
+
+type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode'>
+
+/** More than this no token has; a challenge may ask for more, but need not fill the log. */
+const MOST_LOGGED = 16
+
+function askedKids(asked: Asked, token: ReadToken): readonly string[] {
+  if ('fault' in asked) return []
+  return asked.kids === 'all' ? token.keys.map(({ kid }) => kid) : [...new Set(asked.kids)].slice(0, MOST_LOGGED)
+}
+
+/** A failure of ours is none. */
+function isRefusal(error: unknown): error is TokenError {
+  return error instanceof TokenError && error.status < 500
+}

@@ -1,0 +1,80 @@
+import { type Fault, TokenError } from '../errors.js'
+import type { LicenceDrm } from '../ledger/ledger.js'
+import { canonicalAddress } from './address.js'
+import type { TokenContent, TokenKey } from './content.js'
+import { openToken, type ReadToken } from './open.js'
+import type { TokenVault } from './vault.js'
+
+/** What a challenge asks for: KIDs, all keys where only the DRM itself can read them, or nothing that can be read. */
+export type Asked = { readonly kids: readonly string[] | 'all' } | { readonly fault: Fault }
+
+/** The one token that the places of a request hold; the same in two of them is no contradiction. */
+export function theToken(given: readonly string[]): string {
+  const [token, ...others] = new Set(given)
+  if (token === undefined) throw invalidToken('no token was sent')
+  if (others.length > 0) throw invalidToken('two different tokens were sent')
+  return token
+}
+
+export function authentic(vault: TokenVault, token: string): ReadToken {
+  const read = opened(vault, token)
+  if (read === undefined) throw invalidToken('it was not made by this service')
+  return read
+}
+
+/** A token that a newer version has sealed is authentic, but nobody here can read it. */
+function opened(vault: TokenVault, token: string): ReadToken | undefined {
+  try {
+    return openToken(vault, token)
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+/** Clear Key redeems every family's tokens, so that a browser without a DRM can be tested with them. */
+export function requireFamily(token: TokenContent, drm: LicenceDrm): void {
+  if (drm !== 'clearkey' && drm !== token.drm) throw invalidToken(`it is for ${token.drm}, not for ${drm}`)
+}
+
+export function requireUnexpired(token: TokenContent, now: number): void {
+  if (token.expiresAt <= now) throw invalidToken(`it expired at ${rfc3339(token.expiresAt)}`)
+}
+
+export function requireAddress(token: TokenContent, address: string): void {
+  if (token.ipAddress === undefined || canonicalAddress(token.ipAddress) === canonicalAddress(address)) return
+  throw new TokenError({ code: -2003, details: 'the token is bound to another address' }, { status: 403 })
+}
+
+export function requireDevice(token: TokenContent, deviceId: string | undefined): void {
+  if (token.deviceId === undefined || token.deviceId === deviceId) return
+  const details = deviceId === undefined ? 'the device gives no id' : 'the token is bound to another device'
+  throw new TokenError({ code: -4001, details })
+}
+
+/** The keys that are asked for, in the order of asking. */
+export function requireKeys(token: TokenContent, asked: Asked): readonly TokenKey[] {
+  if ('fault' in asked) throw new TokenError(asked.fault)
+  if (asked.kids === 'all') return token.keys
+  if (asked.kids.length === 0) throw new TokenError({ code: -4018, details: 'the challenge asks for no key' })
+  return [...new Set(asked.kids)].map(kid => {
+    const key = token.keys.find(key => key.kid === kid)
+    if (key === undefined) throw new TokenError({ code: -4022, details: `the token has no key for ${kid}` })
+    return key
+  })
+}
+
+export function requireRunningRental(keys: readonly TokenKey[], now: number): void {
+  for (const { policy } of keys) {
+    const end = policy['rental.periodEndTime']
+    if (end !== undefined && end <= now) throw invalidToken(`the rental ended at ${rfc3339(end)}`)
+  }
+}
+
+export function invalidToken(details: string): TokenError {
+  return new TokenError({ code: -4010, details })
+}
+
+function rfc3339(moment: number): string {
+  return new Date(moment).toISOString()
+}

@@ -1,0 +1,78 @@
+import t from 'tap'
+import { form, startTestServer } from '../harness.js'
+import { launchChromium } from './chromium.js'
+import { PlayerPage } from './player-page.js'
+
+t.setTimeout(120_000)
+
+const browser = await launchChromium(t)
+
+t.test('on a demo server the page plays with what it shows, and shows how', async t => {
+  const { url } = await startTestServer(t)
+  const page = await PlayerPage.open(t, browser, url)
+  t.match(await page.playAsIs('shaka-player'), {
+    outcome: 'Playing',
+    steps: {
+      token: { text: /^Issued: \d+ characters$/ },
+      manifest: { text: `${url}/player/demo/cenc/manifest.mpd` },
+      initData: { text: 'pssh for W3C common b366360da82e9c6e0b0984002a362cf2' },
+      licenceRequest: { text: `POST ${url}/hms/ck/rights/?ExpressPlayToken=… for b366360da82e9c6e0b0984002a362cf2` },
+      licenceAnswer: { text: 'HTTP status 200, 1 key' },
+      keys: { text: 'b366360da82e9c6e0b0984002a362cf2 usable' },
+      playback: { text: /^\d\.\d s · \d+ frames decoded, \d+ dropped · \d+ audio bytes$/ },
+    },
+  })
+  await page.tab.getByRole('button', { name: 'Demo clip, cbcs' }).click()
+  t.match(
+    await page.playAsIs('dash.js'),
+    { outcome: 'Playing', steps: { manifest: { text: /cbcs/ } } },
+    'one after another',
+  )
+  await page.tab.getByRole('button', { name: 'Stop' }).click()
+  await page.tab.getByText('Stopped').waitFor()
+  t.equal(new URL(page.tab.url()).search, '')
+  t.strictSame(page.faults, [])
+})
+
+t.test('a token request may be pasted as a URL, and its refusal is shown', async t => {
+  const { url } = await startTestServer(t)
+  const page = await PlayerPage.open(t, browser, url)
+  await page.tab.getByLabel('Parameters').fill(`curl '${url}/hms/pr/token?${form({ rightsType: 'Lease' })}'`)
+  const refusal = '-2021 Invalid rights type (HTTP status 400)'
+  const shown = await page.playAsIs('shaka-player')
+  t.match(shown, {
+    outcome: refusal,
+    steps: { token: { state: 'failed', text: refusal }, manifest: { state: 'waiting' } },
+  })
+})
+
+t.test('a licence server that cannot be reached is told from one that refuses', async t => {
+  const { url } = await startTestServer(t)
+  const page = await PlayerPage.open(t, browser, url)
+  const gone = await startTestServer(t)
+  await gone.close()
+  await page.tab.getByLabel('licence URL, without').fill(`${gone.url}/hms/ck/rights/`)
+  t.match(await page.playAsIs('shaka-player'), { outcome: 'No answer that this page may read (network, CORS)' })
+  t.match(await page.playAsIs('dash.js'), { outcome: 'No answer that this page may read (network, CORS)' })
+})
+
+t.test('it is used with the keyboard alone, at 400 pixels', async t => {
+  const { url } = await startTestServer(t)
+  const page = await PlayerPage.open(t, browser, url, 400)
+  const overflow = () => page.tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+  t.ok((await overflow()) <= 0, 'nothing to scroll sideways')
+  const focused = () =>
+    page.tab.evaluate(() => document.activeElement?.id || document.activeElement?.textContent?.trim())
+  const stops: unknown[] = []
+  do {
+    await page.tab.keyboard.press('Tab')
+    stops.push(await focused())
+  } while (stops.at(-1) !== 'Play' && stops.length < 20)
+  t.strictSame(
+    stops.filter(stop => stop !== ''),
+    ['manifest', 'Demo clip, cenc', 'Demo clip, cbcs', 'parameters', 'licence-url', 'Play'],
+  )
+  await page.tab.keyboard.press('Enter')
+  t.match(await page.settled(), { outcome: 'Playing' })
+  t.ok((await overflow()) <= 0, 'nor with all steps shown')
+})

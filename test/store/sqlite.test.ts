@@ -1,0 +1,82 @@
+import { Kysely, sql } from 'kysely'
+import t from 'tap'
+import { REFUSED } from '../../src/store/engine.js'
+import { migrate } from '../../src/store/migrate.js'
+import { sqliteEngine } from '../../src/store/sqlite/engine.js'
+import { serviceId, type Tables } from '../../src/store/tables.js'
+
+t.test('a commit that fails harms nobody else who writes at the same time', async t => {
+  const engine = await sqliteEngine(`${t.testdir()}/transactions.db`)
+  const db = new Kysely<Tables>({ dialect: engine.dialect })
+  await migrate(db, engine.clustered)
+  t.teardown(() => engine.close())
+
+  const addAccount = (id: number) =>
+    db.transaction().execute(async db => {
+      await db.insertInto('accounts').values({ id, name: '', enabled: 1, playready: 1 }).execute()
+      const service = {
+        id: serviceId(id, 'test'),
+        account_id: id,
+        environment: 'test',
+        balance: 1,
+        last_event: 0,
+      } as const
+      await db.insertInto('services').values(service).execute()
+    })
+  // A reference to nothing is found out when it is committed.
+  const failing = () =>
+    db.transaction().execute(async db => {
+      await sql`pragma defer_foreign_keys = on`.execute(db)
+      const orphan = { id: 99, account_id: 999, environment: 'test', balance: 1, last_event: 0 } as const
+      await db.insertInto('services').values(orphan).execute()
+    })
+  await addAccount(1)
+  const event = {
+    service_id: serviceId(1, 'test'),
+    cost: 1,
+    time: 0,
+    event: 'token_issued',
+    drm: 'playready',
+    token_id: 'a',
+    kids: '',
+    cookie: null,
+    device_id: null,
+    ip_address: null,
+    rights_type: null,
+    error_code: 0,
+    request_id: 'r',
+  } as const
+
+  const outcomes = await Promise.allSettled([
+    failing(),
+    addAccount(2),
+    failing(),
+    addAccount(3),
+    engine.commit([event, event]),
+    addAccount(4),
+  ])
+  t.same(
+    outcomes.map(({ status }) => status),
+    ['rejected', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'fulfilled'],
+  )
+  t.match(outcomes[0], { reason: /FOREIGN KEY/ }, 'the reason is told, not what came of it')
+  const services = await db
+    .selectFrom('services')
+    .select(['account_id', 'balance', 'last_event'])
+    .orderBy('id')
+    .execute()
+  t.same(
+    services.map(row => [row.account_id, row.balance, row.last_event]),
+    [
+      [1, 0, 2],
+      [2, 1, 0],
+      [3, 1, 0],
+      [4, 1, 0],
+    ],
+  )
+  const events = await db.selectFrom('events').select(['event', 'error_code']).orderBy('event_id').execute()
+  t.same(events, [
+    { event: 'token_issued', error_code: 0 },
+    { event: REFUSED.event, error_code: REFUSED.error_code },
+  ])
+})
