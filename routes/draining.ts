@@ -21,12 +21,15 @@ export const draining = fp(async (app: FastifyInstance) => {
     })
   })
 
-  app.addHook('onRequest', (request, reply, next) => {
-    if (!isDraining) {
-      const { socket } = request.raw
-      busy.set(socket, (busy.get(socket) ?? 0) + 1)
-      return next()
-    }
+  app.addHook('onRequest', (request, _reply, next) => {
+    const { socket } = request.raw
+    busy.set(socket, (busy.get(socket) ?? 0) + 1)
+    next()
+  })
+
+  // When every plugin has said in which form its endpoints refuse.
+  app.addHook('preParsing', (request, reply, _payload, next) => {
+    if (!isDraining) return next()
     const refusal = { status: 503, code: 503, message: 'The server is shutting down' }
     sendRefusal(request, reply.header('connection', 'close'), refusal)
   })

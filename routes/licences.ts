@@ -54,7 +54,7 @@ async function licenceEndpoint(
     const stated = believesDeviceHeader ? readDeviceId(request.headers[DEVICE_HEADER]) : undefined
     const redeemed = await redemption.redeem({
       drm: family.drm,
-      tokens: tokensOf(request, challenge.token),
+      tokens: tokensOf(request, challenge.tokens ?? []),
       asked: challenge.asked,
       address: request.ip,
       deviceId: stated ?? challenge.deviceId,
@@ -82,10 +82,10 @@ async function licenceEndpoint(
 }
 
 /** Every place that may hold a token, as far as it holds one. */
-function tokensOf({ query, headers }: Handled, inChallenge: string | undefined): string[] {
+function tokensOf({ query, headers }: Handled, inChallenge: readonly string[]): string[] {
   // The same header twice comes as one text with a comma.
   const inHeader = headers[TOKEN_NAME.toLowerCase()]?.toString().split(',')
-  return [query[TOKEN_NAME], inHeader, inChallenge]
+  return [query[TOKEN_NAME], inHeader, ...inChallenge]
     .flat()
     .map(token => token?.trim() ?? '')
     .filter(token => token !== '')

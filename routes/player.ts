@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { demoAccount } from '../src/accounts/seeds.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
+import { orUnavailable } from '../src/errors.js'
 import { sampleParameters } from '../src/sample.js'
 import { sendAs } from './answers.js'
 
@@ -45,7 +46,7 @@ export async function playerRoutes(app: FastifyInstance, { accounts, environment
   app.get('/player/sample', async (request, reply) => {
     const asked = environmentOfHost(request.host, environment)
     const customerAuthenticator = demoAccount.authenticators[asked]
-    const isDemo = (await accounts.authenticate(customerAuthenticator, asked)) !== undefined
+    const isDemo = (await orUnavailable(accounts.authenticate(customerAuthenticator, asked))) !== undefined
     const sample = { ...sampleParameters, customerAuthenticator: isDemo ? customerAuthenticator : '' }
     return sendAs(reply, 'application/json', JSON.stringify(sample))
   })

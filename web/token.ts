@@ -25,7 +25,7 @@ interface TokenRequest {
   readonly body: URLSearchParams
 }
 
-/** Parameters a line each, or with &, or a whole URL, as it stands in a log or a curl command. */
+/** Parameters a line each, or a query string, or a whole URL, whatever stands around it. */
 function readTokenRequest(text: string, base: URL): TokenRequest {
   const [pasted] = /https?:\/\/[^\s'"]+/.exec(text) ?? []
   const asked = pasted !== undefined && URL.canParse(pasted) ? new URL(pasted) : undefined
@@ -33,7 +33,9 @@ function readTokenRequest(text: string, base: URL): TokenRequest {
     const body = asked.searchParams
     return { url: new URL(asked.pathname, asked.origin), body }
   }
-  const lines = text.split(/[\n&]/).map(line => line.trim())
+  const isQuery = !text.trim().includes('\n') && text.includes('&')
+  if (isQuery) return { url: new URL('hms/pr/token', base), body: new URLSearchParams(text.trim().replace(/^\?/, '')) }
+  const lines = text.split('\n').map(line => line.trim())
   const pairs = lines.filter(line => line !== '').map(line => line.split(/=(.*)/s, 2))
   const body = new URLSearchParams(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()]))
   return { url: new URL('hms/pr/token', base), body }

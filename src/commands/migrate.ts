@@ -1,4 +1,5 @@
 import { ConfigError, environmentSettings, readConfig } from '../config.js'
+import { NewerDatabase } from '../store/migrate.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore } from '../store/store.js'
 import { NoAnswer } from './no-answer.js'
@@ -12,8 +13,9 @@ export async function migrateDatabase(): Promise<number> {
     process.stdout.write(lines.length > 0 ? lines.join('') : 'The database is up to date.\n')
     return 0
   } catch (error) {
-    const isOurs = error instanceof ConfigError || error instanceof DatabaseInUse
-    process.stderr.write(`${isOurs ? error.message : new NoAnswer('the database', error).message}\n`)
+    const isOurs = [ConfigError, DatabaseInUse, NewerDatabase].some(kind => error instanceof kind)
+    const told = isOurs && error instanceof Error ? error : new NoAnswer('the database', error)
+    process.stderr.write(`${told.message}\n`)
     return isOurs ? 1 : 2
   }
 }

@@ -14,8 +14,8 @@ export interface LicenceFamily {
 /** A player's key request. */
 export interface Challenge {
   readonly asked: Asked
-  /** What it carries where its DRM has a place for a token. */
-  readonly token?: string | undefined
+  /** Those that it carries where its DRM has a place for a token. */
+  readonly tokens?: readonly string[]
   /** The same for all challenges of one device. */
   readonly deviceId?: string | undefined
   /** The answer when the token is good for it. */

@@ -7,7 +7,7 @@ import { find, findAnywhere, parseXml, wholeText, type XmlElement } from './xml.
 /** What an AcquireLicense challenge says to those who have none of Microsoft's keys. */
 export interface PlayreadyChallenge {
   readonly asked: Asked
-  readonly token: string | undefined
+  readonly tokens: readonly string[]
   readonly deviceId: string | undefined
 }
 
@@ -17,8 +17,8 @@ export function readPlayreadyChallenge(body: Buffer): PlayreadyChallenge {
   const [challenge] = document?.name === 'Envelope' ? find(document, ...CHALLENGE) : []
   const [signed] = challenge === undefined ? [] : find(challenge, 'LA')
   if (challenge === undefined || signed === undefined)
-    return { asked: { fault: NO_CHALLENGE }, token: undefined, deviceId: undefined }
-  return { asked: askedKids(signed), token: tokenOf(signed), deviceId: deviceIdOf(challenge) }
+    return { asked: { fault: NO_CHALLENGE }, tokens: [], deviceId: undefined }
+  return { asked: askedKids(signed), tokens: tokensOf(signed), deviceId: deviceIdOf(challenge) }
 }
 
 const CHALLENGE = ['Body', 'AcquireLicense', 'challenge', 'Challenge']
@@ -57,10 +57,9 @@ function kidOf(text: string): string | undefined {
  * What an application hands to its player as custom data. What has characters that no token has, even when its
  * escaping for a URL is taken away, is data of the application's own.
  */
-function tokenOf(signed: XmlElement): string | undefined {
-  const [customData] = find(signed, 'CustomData')
-  const token = customData?.text.trim().replace(/%2D/gi, '-').replace(/%5F/gi, '_')
-  return token !== undefined && /^[\w-]+$/.test(token) ? token : undefined
+function tokensOf(signed: XmlElement): string[] {
+  const texts = find(signed, 'CustomData').map(({ text }) => text.trim().replace(/%2D/gi, '-').replace(/%5F/gi, '_'))
+  return texts.filter(text => /^[\w-]+$/.test(text))
 }
 
 /**
@@ -70,11 +69,14 @@ function tokenOf(signed: XmlElement): string | undefined {
 function deviceIdOf(challenge: XmlElement): string | undefined {
   const identities = ['CertificateChain', 'PublicKey', 'CLIENTINFO', 'ClientInfo']
   for (const name of identities) {
-    const text = textOf(findAnywhere(challenge, name))
+    const text = textOf(findAnywhere(challenge, name, NOT_THE_DEVICES))
     if (text !== '') return createHash('sha256').update(text).digest('hex').slice(0, 32)
   }
   return undefined
 }
+
+/** What the content's header and the application say is not about the device. */
+const NOT_THE_DEVICES = ['ContentHeader', 'CustomData']
 
 function textOf(element: XmlElement | undefined): string {
   return element === undefined ? '' : wholeText(element).replace(/\s/g, '')

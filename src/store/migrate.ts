@@ -3,6 +3,14 @@ import { accountsEventsKeys, type Clustered } from './migrations/0001-accounts-e
 import { redemptions } from './migrations/0002-redemptions.js'
 import type { Tables } from './tables.js'
 
+/** It was changed by migrations that this version does not have. */
+export class NewerDatabase extends Error {
+  constructor() {
+    super('DATABASE_URL: a newer version of the service has changed this database')
+    this.name = 'NewerDatabase'
+  }
+}
+
 /**
  * Brings the database to this version's tables; what was done is done once. Of instances that start together one
  * does it, under a lock, and the others wait. A newer version's database is refused. Answers what was applied.
@@ -14,6 +22,8 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()
+  if (error instanceof Error && /^corrupted migrations: previously executed/.test(error.message))
+    throw new NewerDatabase()
   if (error !== undefined) throw error
   return results.map(({ migrationName }) => migrationName)
 }

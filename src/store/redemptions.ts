@@ -31,14 +31,16 @@ export class RedemptionRepository {
   async removeExpired(now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('redemptions')
-      .select('expires_at')
+      .select(['service_id', 'token_id'])
       .where('expires_at', '<=', now - KEPT_AFTER_EXPIRY_MS)
-      .orderBy('expires_at')
       .limit(most)
       .execute()
-    const last = expired.at(-1)
-    if (last === undefined) return 0
-    await this.#db.deleteFrom('redemptions').where('expires_at', '<=', last.expires_at).execute()
+    for (const { service_id, token_id } of expired)
+      await this.#db
+        .deleteFrom('redemptions')
+        .where('service_id', '=', service_id)
+        .where('token_id', '=', token_id)
+        .execute()
     return expired.length
   }
 }

@@ -42,7 +42,9 @@ export function requireUnexpired(token: TokenContent, now: number): void {
 }
 
 export function requireAddress(token: TokenContent, address: string): void {
-  if (token.ipAddress === undefined || canonicalAddress(token.ipAddress) === canonicalAddress(address)) return
+  if (token.ipAddress === undefined) return
+  const bound = canonicalAddress(token.ipAddress)
+  if (bound !== undefined && bound === canonicalAddress(address)) return
   throw new TokenError({ code: -2003, details: 'the token is bound to another address' }, { status: 403 })
 }
 

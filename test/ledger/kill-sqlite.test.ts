@@ -1,7 +1,9 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { killAgainAndAgain, killSeed } from './kill.js'
+import { killAgainAndAgain, killRounds, killSeed } from './kill.js'
 
-t.test(`SQLite, killed 50 times under load: every answered token is booked once (KILL_SEED=${killSeed})`, t =>
-  killAgainAndAgain(t, 50, `sqlite:${join(t.testdir(), 'ledger.db')}`),
+const rounds = killRounds(50)
+
+t.test(`SQLite, killed ${rounds} times under load: every answered token is booked once (KILL_SEED=${killSeed})`, t =>
+  killAgainAndAgain(t, rounds, `sqlite:${join(t.testdir(), 'ledger.db')}`),
 )

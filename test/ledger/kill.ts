@@ -11,6 +11,11 @@ const LATEST_KILL_MS = 150
 /** What chooses the moments: KILL_SEED repeats those of an earlier run. */
 export const killSeed = Number(process.env.KILL_SEED ?? randomInt(2 ** 31))
 
+/** How often: KILL_ROUNDS makes it less, for a suite that runs twice. */
+export function killRounds(most: number): number {
+  return Math.min(most, Number(process.env.KILL_ROUNDS ?? most))
+}
+
 /** Kills the service under load, starts it again on the same database, and reads the book after every death. */
 export async function killAgainAndAgain(t: Test, rounds: number, database: string) {
   const settings = { DATABASE_URL: database, LOG_LEVEL: 'silent' }

@@ -142,10 +142,15 @@ t.test('every refusal is a fault that carries the documented error', async t => 
   }
   const rejected = await faultIn(await server.ask(PLAYREADY, { body: 'nothing of a token' }))
   t.match(rejected, { errorCode: -4010, errorMessage: 'Invalid token: no token was sent' }, 'the token comes first')
+  const [one, other] = [server.seal({}), server.seal({})]
+  const twice = playreadyBody(undefined, `${one}</CustomData><CustomData>${other}`)
+  const contradicted = await faultIn(await server.ask(PLAYREADY, { body: twice }))
+  t.equal(contradicted.errorCode, -4010, 'two that contradict each other')
+  t.notMatch(contradicted.errorMessage, 'no token was sent')
   const bound = { token: server.seal({ ipAddress: '203.0.113.7' }), body: playreadyBody() }
   t.match(await faultIn(await server.ask(PLAYREADY, bound)), { errorCode: -2003 })
   const answered = server.log.filter(line => line.includes('"status":500') && line.includes('"level":30'))
-  t.equal(answered.length, refused.length + 2, 'a line for each')
+  t.equal(answered.length, refused.length + 3, 'a line for each')
   t.equal(server.log.filter(line => line.includes('"level":50')).length, 0, 'no failure of ours')
 
   t.equal((await fetch(`${server.url}${PLAYREADY}`)).status, 405)

@@ -80,3 +80,14 @@ t.test('a commit that fails harms nobody else who writes at the same time', asyn
     { event: REFUSED.event, error_code: REFUSED.error_code },
   ])
 })
+
+t.test('a database that a newer version has changed is refused, and stays as it is', async t => {
+  const engine = await sqliteEngine(`${t.testdir()}/newer.db`)
+  const db = new Kysely<Tables>({ dialect: engine.dialect })
+  t.teardown(() => engine.close())
+  await migrate(db, engine.clustered)
+  await sql`insert into kysely_migration values ('9999-of-the-future', '2030-01-01')`.execute(db)
+  await t.rejects(migrate(db, engine.clustered), {
+    message: /DATABASE_URL: a newer version .* has changed this database/,
+  })
+})

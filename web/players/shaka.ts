@@ -8,7 +8,7 @@ export async function startShaka({ video, manifestUrl, licenceUrl }: Assignment,
   const player = new Player()
   await player.attach(video)
   player.configure({ drm: { servers: { [CLEAR_KEY]: licenceUrl } } })
-  witnessLicences(player, witness)
+  witnessLicences(player, licenceUrl, witness)
   const report = (error: unknown) => reportError(error, witness)
   player.addEventListener('manifestparsed', () => witness.manifestLoaded())
   player.addEventListener('keystatuschanged', () =>
@@ -25,11 +25,14 @@ function playIfAllowed(video: HTMLVideoElement): void {
 }
 
 /** A refusal does not come here, but as an error. */
-function witnessLicences(player: shaka.Player, witness: Witness): void {
+function witnessLicences(player: shaka.Player, licenceUrl: string, witness: Witness): void {
   const { LICENSE } = window.shaka.net.NetworkingEngine.RequestType
   const engine = player.getNetworkingEngine()
-  engine?.registerRequestFilter((type, { uris: [url = ''], body }) => {
-    if (type === LICENSE && body !== null) witness.licenceRequested(url, new TextDecoder().decode(body))
+  engine?.registerRequestFilter((type, request) => {
+    if (type !== LICENSE) return
+    // A licence URL in the manifest would win over the configured one; it has no token, and may be anybody's.
+    request.uris = [licenceUrl]
+    if (request.body !== null) witness.licenceRequested(licenceUrl, new TextDecoder().decode(request.body))
   })
   engine?.registerResponseFilter((type, { data, status }) => {
     if (type === LICENSE) witness.licenceAnswered(status ?? 200, new TextDecoder().decode(data))
