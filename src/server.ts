@@ -47,11 +47,11 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   }
   try {
     // Its authenticators are public, so it comes into no database that somebody uses.
-    const demo = (await store.accounts.isEmpty()) ? readAccounts({ accounts: [demoAccount] }, 'the demo account') : []
+    const demo = given === undefined && (await store.accounts.isEmpty()) ? [demoAccount] : []
     app = await buildApp({
       config,
       store,
-      accounts: given ?? demo,
+      accounts: given ?? readAccounts({ accounts: demo }, 'the demo account'),
       vault,
       logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
       now: parts.now ?? Date.now,

@@ -1,3 +1,4 @@
+import { rfc3339 } from '../accounts/shown.js'
 import { type Fault, TokenError } from '../errors.js'
 import type { LicenceDrm } from '../ledger/ledger.js'
 import { canonicalAddress } from './address.js'
@@ -75,8 +76,4 @@ export function requireRunningRental(keys: readonly TokenKey[], now: number): vo
 
 export function invalidToken(details: string): TokenError {
   return new TokenError({ code: -4010, details })
-}
-
-function rfc3339(moment: number): string {
-  return new Date(moment).toISOString()
 }

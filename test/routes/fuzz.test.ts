@@ -1,16 +1,9 @@
 import fc from 'fast-check'
-import { pino } from 'pino'
 import t from 'tap'
 import { allParameters } from '../../schemas/openapi.js'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
 import { sampleParameters } from '../../src/sample.js'
-import { openStore } from '../../src/store/store.js'
-import { TokenVault } from '../../src/tokens/vault.js'
-import { accounts, NOON } from '../harness.js'
+import { appInMemory } from '../app.js'
 
 const REQUESTS = 20_000
 /** What no answer may contain as it is: the beginning of an element that the sender made. */
@@ -111,16 +104,7 @@ const contentType = fc.oneof(
 )
 
 t.test(`${REQUESTS} generated requests: a documented answer to each, and nothing echoed unescaped`, async t => {
-  const random = pooledRandomness()
-  const app = await buildApp({
-    config: readConfig({}),
-    store: await openStore('memory:'),
-    accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([randomBytes(random, 32)], random),
-    logger: pino({ level: 'silent' }),
-    now: () => NOON,
-    random,
-  })
+  const app = await appInMemory()
   t.teardown(() => app.close())
   const seen = new Map<number, number>()
 

@@ -1,13 +1,7 @@
 import fc from 'fast-check'
-import { pino } from 'pino'
 import t from 'tap'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { openStore } from '../../src/store/store.js'
-import { TokenVault } from '../../src/tokens/vault.js'
-import { accounts, NOON } from '../harness.js'
+import { appInMemory } from '../app.js'
+import { accounts } from '../harness.js'
 
 const REQUESTS = 5000
 const KEK = '000102030405060708090a0b0c0d0e0f'
@@ -70,16 +64,7 @@ const query = fc
   .map(pairs => new URLSearchParams(pairs).toString())
 
 t.test(`${REQUESTS} generated requests: an answer or an error of the key storage to each`, async t => {
-  const random = pooledRandomness()
-  const app = await buildApp({
-    config: readConfig({}),
-    store: await openStore('memory:'),
-    accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([randomBytes(random, 32)], random),
-    logger: pino({ level: 'silent' }),
-    now: () => NOON,
-    random,
-  })
+  const app = await appInMemory()
   t.teardown(() => app.close())
   const seen = new Map<number, number>()
 

@@ -1,15 +1,9 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { pino } from 'pino'
 import t from 'tap'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { openStore } from '../../src/store/store.js'
-import { TokenVault } from '../../src/tokens/vault.js'
-import { accounts, form, NOON } from '../harness.js'
+import { appInMemory } from '../app.js'
+import { form } from '../harness.js'
 import { clearKeyBody, KID, OTHER_KID, playreadyBody } from '../redeeming.js'
 
 const REQUESTS_OF_EACH = 25_000
@@ -20,16 +14,7 @@ const { challenges } = JSON.parse(readFileSync(new URL('../vectors/challenges.js
   challenges: { body: string }[]
 } // the file says what is in it
 
-const random = pooledRandomness()
-const app = await buildApp({
-  config: readConfig({ BODY_LIMIT }),
-  store: await openStore('memory:'),
-  accounts: readAccounts({ accounts }, 'the test'),
-  vault: new TokenVault([randomBytes(random, 32)], random),
-  logger: pino({ level: 'silent' }),
-  now: () => NOON,
-  random,
-})
+const app = await appInMemory({ BODY_LIMIT })
 t.teardown(() => app.close())
 const issued = await app.inject(`/hms/pr/token?${form({ kid: KID })}`)
 const { token } = issued.json() as { token: string } // a wrong answer makes every request below fail
