@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Logger } from 'pino'
-import { framesOf, TokenError } from '../src/errors.js'
+import { framesOf, PublicError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { type Refusal, sendRefusal } from './answers.js'
 import { refuseUnknown } from './methods.js'
@@ -41,9 +41,10 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
     next()
   })
 
-  app.setErrorHandler<FastifyError>((error, request, reply) =>
-    sendRefusal(request, reply, publicPartOf(error, request, logger)),
-  )
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    if (error instanceof PublicError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
+    return sendRefusal(request, reply, publicPartOf(error, request, logger))
+  })
 })
 
 function addStandardHeaders(request: FastifyRequest, reply: FastifyReply): void {
@@ -68,8 +69,8 @@ const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
 ])
 
 /** The one place that decides what of an error its cause gets to see. */
-function publicPartOf(error: FastifyError | TokenError, request: FastifyRequest, logger: Logger): Refusal {
-  if (error instanceof TokenError) {
+function publicPartOf(error: FastifyError | PublicError, request: FastifyRequest, logger: Logger): Refusal {
+  if (error instanceof PublicError) {
     if (error.cause !== undefined) logFailure(error.cause, request, logger)
     return error
   }

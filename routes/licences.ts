@@ -2,7 +2,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { DEVICE_HEADER, readDeviceId, TOKEN_NAME } from '../schemas/licences.js'
 import type { RawParameters } from '../schemas/sorting.js'
-import { TokenError } from '../src/errors.js'
+import { PublicError } from '../src/errors.js'
 import { clearKey } from '../src/licences/clear-key.js'
 import type { LicenceFamily } from '../src/licences/family.js'
 import { playready } from '../src/licences/playready.js'
@@ -76,7 +76,7 @@ async function licenceEndpoint(
       },
       handler: answer,
       onError: async (_request, _reply, error: Error) => {
-        if (error instanceof TokenError) metrics.redemptionRefused(family.drm, error.code)
+        if (error instanceof PublicError) metrics.redemptionRefused(family.drm, error.code)
       },
     })
 }

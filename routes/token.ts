@@ -3,7 +3,7 @@ import type { TokenAnswer } from '../schemas/answers.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
-import { TokenError } from '../src/errors.js'
+import { PublicError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
 import type { TokenRequests } from '../src/tokens/request.js'
@@ -27,7 +27,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, request.body)
     const parameters = schema.sort(request.query, request.body)
-    if (parameters.ignored.length > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters.ignored))
+    if (parameters.ignored.size > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters))
     const host = plainHost(request)
     const environment = environmentOfHost(host, options.environment)
     const issued = await requests.answer({ parameters, environment, host, requestId: request.id })
@@ -44,7 +44,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     exposeHeadRoute: false, // it would cost a token
     handler: answer,
     onError: async (_request, _reply, error: Error) => {
-      if (error instanceof TokenError) metrics.tokenRefused('playready', error.code)
+      if (error instanceof PublicError) metrics.tokenRefused('playready', error.code)
     },
   })
 }

@@ -31,6 +31,8 @@ export const accountSeed = z
     enabled: z.boolean().default(true),
     drm: z.strictObject({ playready: z.boolean().default(true) }).prefault({}),
     maxRedemptions: maxRedemptions.default(null),
+    /** The real service's API keys of this customer, for a gateway. They are its own: no id of ours is in them. */
+    upstream: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }).optional(),
   })
   .superRefine(requireOwnAuthenticators)
 

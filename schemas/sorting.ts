@@ -19,8 +19,8 @@ export interface SortedParameters {
   /** Everything that is said once for the whole token. */
   readonly whole: Values
   readonly keys: readonly KeyValues[]
-  /** Unknown names, in the order in which they came. */
-  readonly ignored: readonly string[]
+  /** What has an unknown name, in the order in which it came. */
+  readonly ignored: ReadonlyMap<string, string>
   /** What is wrong with the names alone: given twice, gaps, bare and numbered mixed, a number without its kid. */
   readonly faults: readonly Fault[]
 }
@@ -47,7 +47,7 @@ export class ParameterSorter {
     const whole: Values = {}
     const bare: Values = {}
     const numbered = new Map<number, Values>()
-    const ignored = new Set<string>()
+    const ignored = new Map<string, string>()
     const faults: Fault[] = []
 
     const place = (given: string, value: string | string[] | undefined) => {
@@ -60,7 +60,7 @@ export class ParameterSorter {
       const [, stem = '', number = ''] = NUMBERED.exec(given) ?? []
       const stemmed = this.#known.get(stem)
       if (stemmed?.perKey) put(ofNumber(Number(number)), stem, value, stemmed.invalid, given)
-      else ignored.add(given)
+      else if (!ignored.has(given)) ignored.set(given, firstOf(value))
     }
     const put = (
       values: Values,
@@ -69,11 +69,10 @@ export class ParameterSorter {
       invalid: ErrorCode,
       given: string,
     ) => {
-      const first = Array.isArray(value) ? value[0] : value
       const known = values[name]
       if (Array.isArray(value) || (known !== undefined && known !== value))
         faults.push({ code: invalid, parameter: given, details: `${given} is given more than once` })
-      values[name] = known ?? first ?? ''
+      values[name] = known ?? firstOf(value)
     }
     const ofNumber = (number: number): Values => {
       const values = numbered.get(number) ?? {}
@@ -83,7 +82,7 @@ export class ParameterSorter {
 
     for (const name in query) place(name, query[name])
     for (const name in body) place(name, body[name])
-    return { whole, keys: keysOf(bare, numbered, faults), ignored: [...ignored], faults }
+    return { whole, keys: keysOf(bare, numbered, faults), ignored, faults }
   }
 
   /** The known name that an unknown one was probably meant to be. */
@@ -97,6 +96,10 @@ export class ParameterSorter {
     const canBeNumbered = best !== undefined && number !== undefined && this.#known.get(best)?.perKey
     return canBeNumbered ? `${best}.${number}` : best
   }
+}
+
+function firstOf(value: string | string[] | undefined): string {
+  return (Array.isArray(value) ? value[0] : value) ?? ''
 }
 
 function known(name: string, schema: z.ZodType, perKey: boolean) {

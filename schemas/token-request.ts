@@ -41,13 +41,13 @@ export class TokenRequestSchema {
   }
 
   /** Unknown names with a suggestion for the misspelt ones, as the header `x-ignored-parameters` tells them. */
-  describeIgnored(ignored: readonly string[]): string {
-    const described = ignored.slice(0, 16).map(name => {
+  describeIgnored({ ignored }: SortedParameters): string {
+    const described = [...ignored.keys()].slice(0, 16).map(name => {
       const suggestion = this.#sorter.suggestion(name)
       const printable = printableName(name)
       return suggestion === undefined ? printable : `${printable} (did you mean ${suggestion}?)`
     })
-    if (ignored.length > described.length) described.push(`and ${ignored.length - described.length} more`)
+    if (ignored.size > described.length) described.push(`and ${ignored.size - described.length} more`)
     return described.join(', ')
   }
 
@@ -108,7 +108,7 @@ export class TokenRequestSchema {
   #error({ ignored }: SortedParameters, faults: readonly Fault[]): TokenError {
     const fault = firstFault(faults)
     if (fault === undefined) throw new Error('refused without a fault')
-    const meant = ignored.slice(0, 16).find(name => this.#sorter.suggestion(name) === fault.parameter)
+    const meant = [...ignored.keys()].slice(0, 16).find(name => this.#sorter.suggestion(name) === fault.parameter)
     const hint = meant && `${printableName(meant)} is not a parameter, did you mean ${fault.parameter}`
     const missing = fault.code === -5006 ? fault.parameter : fault.details
     const details = [missing, hint].filter(part => part !== undefined).join('; ')

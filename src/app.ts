@@ -22,6 +22,7 @@ import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
 import { adminAccess } from './admin-access.js'
 import type { Config } from './config.js'
+import { issuing } from './issuing.js'
 import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
@@ -32,7 +33,6 @@ import { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
 import { requestIds } from './request-ids.js'
 import type { Store } from './store/store.js'
-import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 import { TokenRedemption } from './tokens/redeem.js'
 import { TokenRequests } from './tokens/request.js'
 import type { TokenVault } from './tokens/vault.js'
@@ -74,11 +74,11 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events)
+  const { issuer, upstream } = issuing({ config, accounts: seeds, vault, ledger, metrics, logger, now })
   const requests = new TokenRequests(schema, {
     accounts,
     keyStorage: parts.keyStorage ?? keys,
-    // Emulating or calling the real service is this one choice.
-    issuer: new EmulatedIssuer(vault, now, config.PUBLIC_URL),
+    issuer,
     ledger,
     now,
   })
@@ -96,9 +96,9 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
     redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
     metrics,
     origins: config.CORS_ORIGINS,
-    believesDeviceHeader: config.MODE === 'emulate',
+    believesDeviceHeader: true,
   })
-  const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate')
+  const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway')
   if (access !== undefined) await app.register(adminRoutes, { prefix: '/admin/api', administration, access })
   await app.register(playerRoutes, { accounts, environment: config.ENVIRONMENT })
   await app.register(operationsRoutes, { metrics, store })
@@ -106,6 +106,7 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const retention = new Retention({ ...store, days: config.LOG_RETENTION_DAYS, now, logger })
   app.addHook('onReady', async () => retention.start())
   app.addHook('onClose', () => retention.stop())
+  app.addHook('onClose', () => upstream?.close())
   return app
 }
 

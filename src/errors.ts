@@ -78,20 +78,50 @@ export function noLaterThan(code: ErrorCode): (fault: Fault) => boolean {
   return fault => entry(fault.code).rank <= last
 }
 
-/** Carries one documented error from the place that found it to the one that answers. */
-export class TokenError extends Error {
-  readonly code: ErrorCode
+/** An error whose code, status and text are public. */
+export class PublicError extends Error {
+  readonly code: number
   readonly status: number
   readonly parameter: string | undefined
+  /** Seconds after which it may be worth to ask again. */
+  readonly retryAfter: number | undefined
+  /** The ledger tells of it already. */
+  readonly isRecorded: boolean
 
-  /** `status` where it is not the catalogue's; `cause` is for the log alone. */
-  constructor(fault: Fault, { status, cause }: { status?: number; cause?: unknown } = {}) {
+  constructor(message: string, { code, status, parameter, retryAfter, isRecorded = false, cause }: PublicErrorParts) {
+    super(message, { cause })
+    this.name = new.target.name
+    this.code = code
+    this.status = status
+    this.parameter = parameter
+    this.retryAfter = retryAfter
+    this.isRecorded = isRecorded
+  }
+}
+
+export interface PublicErrorParts {
+  readonly code: number
+  readonly status: number
+  readonly parameter?: string | undefined
+  readonly retryAfter?: number | undefined
+  readonly isRecorded?: boolean
+  /** For the log alone. */
+  readonly cause?: unknown
+}
+
+/** Carries one documented error from the place that found it to the one that answers. */
+export class TokenError extends PublicError {
+  declare readonly code: ErrorCode
+
+  /** `status` where it is not the catalogue's. */
+  constructor(fault: Fault, { status, ...parts }: Partial<Omit<PublicErrorParts, 'code' | 'parameter'>> = {}) {
     const documented = entry(fault.code)
-    super(messageOf(documented.message, fault.details), { cause })
-    this.name = 'TokenError'
-    this.code = fault.code
-    this.status = status ?? documented.status
-    this.parameter = fault.parameter
+    super(messageOf(documented.message, fault.details), {
+      ...parts,
+      code: fault.code,
+      status: status ?? documented.status,
+      parameter: fault.parameter,
+    })
   }
 }
 
@@ -106,17 +136,14 @@ function entry(code: ErrorCode): DocumentedError {
   return documented
 }
 
-export const STORE_UNAVAILABLE = -2030
+export const UNAVAILABLE = -2030
 
 /** A store that fails is a fault of ours, which the catalogue documents. */
 export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {
-    throw new TokenError(
-      { code: STORE_UNAVAILABLE, details: 'the account store or the ledger is unavailable' },
-      { cause },
-    )
+    throw new TokenError({ code: UNAVAILABLE, details: 'the account store or the ledger is unavailable' }, { cause })
   }
 }
 

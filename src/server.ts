@@ -3,12 +3,13 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accounts/seeds.js'
 import { buildApp } from './app.js'
-import type { Config } from './config.js'
+import { type Config, ConfigError } from './config.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
 import { keptTokenKeys } from './tokens/token-keys.js'
 import { TokenVault } from './tokens/vault.js'
+import { missingCredentials } from './upstream/credentials.js'
 
 export interface Server {
   /** Where it listens: `http://127.0.0.1:49152`. */
@@ -35,6 +36,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   const vault = new TokenVault(config.TOKEN_KEYS ?? keptTokenKeys(config.DATA_DIR, random), random)
   const given =
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
+  if (config.MODE === 'gateway') requireCredentials(given)
   const store = await openStore(config.DATABASE_URL)
   let app: Application | undefined
   let closing: Promise<void> | undefined
@@ -47,11 +49,11 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   }
   try {
     // Its authenticators are public, so it comes into no database that somebody uses.
-    const demo = given === undefined && (await store.accounts.isEmpty()) ? [demoAccount] : []
+    const isDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.isEmpty())
     app = await buildApp({
       config,
       store,
-      accounts: given ?? readAccounts({ accounts: demo }, 'the demo account'),
+      accounts: given ?? readAccounts({ accounts: isDemo ? [demoAccount] : [] }, 'the demo account'),
       vault,
       logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
       now: parts.now ?? Date.now,
@@ -68,6 +70,13 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     await close()
     throw error
   }
+}
+
+/** A gateway that can ask for nobody is no gateway, and none has the public demo account. */
+function requireCredentials(accounts: readonly AccountSeed[] | undefined): void {
+  if (accounts === undefined) throw new ConfigError(['ACCOUNTS_FILE must be given with MODE=gateway'])
+  const missing = missingCredentials(accounts)
+  if (missing.length > 0) throw new ConfigError(missing.map(fault => `ACCOUNTS_FILE: ${fault}`))
 }
 
 type Application = Awaited<ReturnType<typeof buildApp>>

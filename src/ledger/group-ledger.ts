@@ -1,7 +1,7 @@
 import type { Entry } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import { entryOf } from './entry.js'
-import type { Ledger, LedgerEvent } from './ledger.js'
+import type { Ledger, LedgerEvent, Reservation } from './ledger.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
 const ENOUGH = 16
@@ -31,6 +31,14 @@ export class GroupLedger implements Ledger {
 
   async append(event: LedgerEvent): Promise<void> {
     await this.#join(entryOf(event, 0))
+  }
+
+  reserve(_event: LedgerEvent): Promise<Reservation | 'balance used up'> {
+    return Promise.reject(new Error('not yet'))
+  }
+
+  settle(_reservation: Reservation, _event: LedgerEvent): Promise<void> {
+    return Promise.reject(new Error('not yet'))
   }
 
   #join(entry: Entry): Promise<boolean> {

@@ -1,7 +1,13 @@
 import type { Environment } from '../environment.js'
 import type { Drm } from '../tokens/content.js'
 
-export type EventKind = 'token_issued' | 'token_refused' | 'token_redeemed' | 'redemption_refused'
+export type EventKind =
+  | 'token_issued'
+  | 'token_refused'
+  /** Another service was asked for a token, and nobody knows whether it issued one. */
+  | 'token_unknown'
+  | 'token_redeemed'
+  | 'redemption_refused'
 
 /** What a licence is for: Clear Key has no tokens of its own, but redeems those of the others. */
 export type LicenceDrm = Drm | 'clearkey'
@@ -33,4 +39,16 @@ export interface Ledger {
   recordIssue(event: LedgerEvent): Promise<'recorded' | 'balance used up'>
   /** Appends an event that costs nothing. */
   append(event: LedgerEvent): Promise<void>
+  /**
+   * Takes one token from the customer's balance before another service is asked for it. What is never settled, because
+   * the process has ended, becomes `token_unknown`. With the balance used up it appends the refusal of the event.
+   */
+  reserve(event: LedgerEvent): Promise<Reservation | 'balance used up'>
+  /** Appends what came of it, and gives back what was taken where nothing was issued: `token_refused`. */
+  settle(reservation: Reservation, event: LedgerEvent): Promise<void>
+}
+
+/** A token that was paid for, and that is not in the log yet. */
+export interface Reservation {
+  readonly id: string
 }

@@ -1,42 +1,52 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
+import { orUnavailable, TokenError } from '../errors.js'
+import type { Ledger } from '../ledger/ledger.js'
 import { playreadyUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'
-import { encodeContent } from './content.js'
-import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
-import type { TokenVault } from './vault.js'
+import { encodeContent, type TokenKey } from './content.js'
+import { type IssuedToken, issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder } from './issuer.js'
+import type { SealedToken, TokenVault } from './vault.js'
 
 /** Seals the whole order into the token. */
 export class EmulatedIssuer implements TokenIssuer {
-  readonly #vault: TokenVault
-  readonly #now: Now
-  readonly #publicUrl: URL | undefined
+  readonly hasKeyStorage = false
+  readonly #parts: EmulatedIssuerParts
   readonly #writer = new ByteWriter()
 
-  /** `publicUrl` is where clients reach us; without one it is the host that the request was sent to. */
-  constructor(vault: TokenVault, now: Now, publicUrl: URL | undefined) {
-    this.#vault = vault
-    this.#now = now
-    this.#publicUrl = publicUrl
+  constructor(parts: EmulatedIssuerParts) {
+    this.#parts = parts
   }
 
   async issue(order: TokenOrder): Promise<IssuedToken> {
-    const issuedAt = this.#now()
-    const { expirationTime, deviceId, ipAddress, cookie } = order.restrictions
-    const content = encodeContent(
-      {
-        drm: order.drm,
-        environment: order.environment,
-        issuedAt,
-        expiresAt: expirationTime ?? issuedAt + LONGEST_LIFE,
-        deviceId,
-        ipAddress,
-        cookie,
-        keys: order.keys,
-      },
-      this.#writer,
-    )
-    const { id, token } = this.#vault.seal(order.account.id, content)
-    return { id, token, licenseAcquisitionUrl: playreadyUrl(this.#publicUrl, order) }
+    const issuedAt = this.#parts.now()
+    const { id, token } = this.#seal(order, issuedAt)
+    await this.#record(order, issuedAt, id)
+    return { token, licenseAcquisitionUrl: playreadyUrl(this.#parts.publicUrl, order) }
   }
+
+  #seal({ account, environment, drm, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {
+    if (!areComplete(keys)) throw new Error('a key without its content key')
+    const { expirationTime, deviceId, ipAddress, cookie } = restrictions
+    const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
+    const content = { drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+    return this.#parts.vault.seal(account.id, encodeContent(content, this.#writer))
+  }
+
+  async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
+    const outcome = await orUnavailable(this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id)))
+    if (outcome === 'balance used up') throw new TokenError({ code: -2019 }, { isRecorded: true })
+  }
+}
+
+export interface EmulatedIssuerParts {
+  readonly vault: TokenVault
+  readonly ledger: Ledger
+  readonly now: Now
+  /** Where clients reach us; without one it is the host that the request was sent to. */
+  readonly publicUrl: URL | undefined
+}
+
+function areComplete(keys: readonly OrderedKey[]): keys is readonly TokenKey[] {
+  return keys.every(({ contentKey }) => contentKey !== undefined)
 }

@@ -1,6 +1,8 @@
 import type { Restrictions } from '../../schemas/restrictions.js'
+import type { SortedParameters } from '../../schemas/sorting.js'
 import type { Account } from '../accounts/accounts.js'
 import type { Environment } from '../environment.js'
+import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Drm, TokenKey } from './content.js'
 
 /** Everything that a token is made from, checked and resolved. */
@@ -8,20 +10,48 @@ export interface TokenOrder {
   readonly account: Account
   readonly environment: Environment
   readonly drm: Drm
-  readonly keys: readonly TokenKey[]
+  readonly keys: readonly OrderedKey[]
   readonly restrictions: Restrictions
   readonly useHttps: boolean
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
+  readonly requestId: string
+  /** The same as it was asked for, in the words of the request. */
+  readonly parameters: SortedParameters
 }
 
+/** Without its content key it is one that only the issuer can have. */
+export type OrderedKey = Omit<TokenKey, 'contentKey'> & { readonly contentKey: string | undefined }
+
 export interface IssuedToken {
-  readonly id: string
   readonly token: string
   readonly licenseAcquisitionUrl: string
 }
 
 /** Makes tokens: by itself, or by asking a service that does. */
 export interface TokenIssuer {
+  /** Whether it has a key storage of its own, for keys that ours does not hold. */
+  readonly hasKeyStorage: boolean
+  /** What it resolves is in the ledger, durable and paid for. */
   issue(order: TokenOrder): Promise<IssuedToken>
+}
+
+/** What the ledger says of a token that was issued. */
+export function issueEvent(order: TokenOrder, time: number, tokenId: string | undefined): LedgerEvent {
+  const { account, environment, drm, keys, restrictions, requestId } = order
+  return {
+    customerId: account.id,
+    environment,
+    time,
+    event: 'token_issued',
+    drm,
+    tokenId,
+    kids: keys.map(({ kid }) => kid),
+    cookie: restrictions.cookie,
+    deviceId: restrictions.deviceId,
+    ipAddress: restrictions.ipAddress,
+    rightsType: keys[0]?.policy.rightsType,
+    errorCode: 0,
+    requestId,
+  }
 }

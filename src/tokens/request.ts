@@ -4,12 +4,12 @@ import type { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
-import { type ErrorCode, orUnavailable, TokenError } from '../errors.js'
+import { orUnavailable, PublicError, TokenError } from '../errors.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
-import type { TokenKey, TokenPolicy } from './content.js'
-import type { IssuedToken, TokenIssuer, TokenOrder } from './issuer.js'
+import type { TokenPolicy } from './content.js'
+import type { IssuedToken, OrderedKey, TokenIssuer } from './issuer.js'
 
 export interface TokenRequest {
   readonly parameters: SortedParameters
@@ -40,40 +40,23 @@ export class TokenRequests {
   }
 
   async #issue(request: TokenRequest, account: Account): Promise<IssuedToken> {
-    const { parameters, environment } = request
+    const { parameters, environment, host, requestId } = request
+    const { issuer } = this.#parts
     requireEnabled(account)
     requirePlayready(account)
     const owner = { customerId: account.id, environment }
-    const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, this.#parts.keyStorage)
+    const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, {
+      storage: this.#parts.keyStorage,
+      mayBeElsewhere: issuer.hasKeyStorage,
+    })
     const { policies, restrictions, useHttps } = this.#schema.readTerms(parameters)
     const keys = withPolicies(contentKeys, policies)
-    const order = { account, environment, drm: 'playready', keys, restrictions, useHttps, host: request.host } as const
-    const issued = await this.#parts.issuer.issue(order)
-    await this.#record(order, issued, request.requestId)
-    return issued
-  }
-
-  async #record(order: TokenOrder, issued: IssuedToken, requestId: string): Promise<void> {
-    const recording = this.#parts.ledger.recordIssue({
-      customerId: order.account.id,
-      environment: order.environment,
-      time: this.#parts.now(),
-      event: 'token_issued',
-      drm: order.drm,
-      tokenId: issued.id,
-      kids: order.keys.map(({ kid }) => kid),
-      cookie: order.restrictions.cookie,
-      deviceId: order.restrictions.deviceId,
-      ipAddress: order.restrictions.ipAddress,
-      rightsType: order.keys[0]?.policy.rightsType,
-      errorCode: 0,
-      requestId,
-    })
-    if ((await orUnavailable(recording)) === 'balance used up') throw new TokenError({ code: BALANCE_USED_UP })
+    const drm = 'playready'
+    return issuer.issue({ account, environment, drm, keys, restrictions, useHttps, host, requestId, parameters })
   }
 
   /** The customer's log tells what was refused, too: of the request, as much as is in order. */
-  async #recordRefusal(request: TokenRequest, account: Account, errorCode: ErrorCode): Promise<void> {
+  async #recordRefusal(request: TokenRequest, account: Account, errorCode: number): Promise<void> {
     const recording = this.#parts.ledger.append({
       customerId: account.id,
       environment: request.environment,
@@ -96,18 +79,16 @@ export interface TokenRequestParts {
   readonly now: Now
 }
 
-const BALANCE_USED_UP = -2019
-
-/** A failure of ours is none; and the ledger itself writes down that a balance is used up. */
-function isRefusal(error: unknown): error is TokenError {
-  return error instanceof TokenError && error.status < 500 && error.code !== BALANCE_USED_UP
+/** A failure of ours is none, and some the issuer has written down already. */
+function isRefusal(error: unknown): error is PublicError {
+  return error instanceof PublicError && error.status < 500 && !error.isRecorded
 }
 
 function requirePlayready({ drm }: Account): void {
   if (!drm.playready) throw new TokenError({ code: -5002 })
 }
 
-function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): TokenKey[] {
+function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): OrderedKey[] {
   return keys.map(({ kid, contentKey, algId }, index) => {
     const policy = policies[index]
     if (policy === undefined) throw new Error('a key without a policy')

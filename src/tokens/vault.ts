@@ -36,7 +36,7 @@ export class TokenVault {
     this.#random(nonce)
     sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, content, header, null, nonce, secret)
     const text = token.toString('base64url')
-    return { id: idOf(text), token: text }
+    return { id: tokenIdOf(text), token: text }
   }
 
   /** `undefined` for everything that this vault did not seal exactly so. */
@@ -48,7 +48,7 @@ export class TokenVault {
     const number = token.readUIntBE(5, 3)
     for (const candidate of this.#keys) {
       const content = candidate.number === number ? decrypt(candidate.secret, token) : undefined
-      if (content !== undefined) return { customerId: token.readUInt32BE(1), id: idOf(text), content }
+      if (content !== undefined) return { customerId: token.readUInt32BE(1), id: tokenIdOf(text), content }
     }
     return undefined
   }
@@ -100,7 +100,7 @@ function newFrame(content: number): Frame {
 }
 
 /** Twelve bytes are sixteen characters: the ones of the header, and then the ones that are the id. */
-function idOf(text: string): string {
+export function tokenIdOf(text: string): string {
   return text.slice(16, 32)
 }
 

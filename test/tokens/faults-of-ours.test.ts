@@ -31,6 +31,8 @@ t.test('a ledger that fails is -2030 with 503, and nothing of its error is told'
   const ledger = {
     recordIssue: () => Promise.reject(new Error(secret)),
     append: () => Promise.reject(new Error(secret)),
+    reserve: () => Promise.reject(new Error(secret)),
+    settle: () => Promise.reject(new Error(secret)),
   }
   const { ask, log } = await appWith({ ledger })
   const answer = await ask()

@@ -1,0 +1,71 @@
+import type { Logger } from 'pino'
+import type { AccountSeed } from '../schemas/accounts-file.js'
+import type { Now } from '../schemas/rules.js'
+import type { Config } from './config.js'
+import type { Ledger } from './ledger/ledger.js'
+import type { Metrics } from './metrics.js'
+import { EmulatedIssuer } from './tokens/emulated-issuer.js'
+import type { TokenIssuer } from './tokens/issuer.js'
+import type { TokenVault } from './tokens/vault.js'
+import { UpstreamCredentials } from './upstream/credentials.js'
+import { DirectUpstream } from './upstream/direct.js'
+import { asTold } from './upstream/licence-url.js'
+import { realUpstream } from './upstream/real-upstream.js'
+import { ReplayedExchange } from './upstream/replayed-exchange.js'
+import { type Upstream, UpstreamIssuer } from './upstream/upstream-issuer.js'
+
+export interface IssuingParts {
+  readonly config: Config
+  readonly accounts: readonly AccountSeed[]
+  readonly vault: TokenVault
+  readonly ledger: Ledger
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly now: Now
+}
+
+export interface Issuing {
+  readonly issuer: TokenIssuer
+  /** The service that is asked, where there is one. */
+  readonly upstream?: Upstream
+}
+
+/** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
+export function issuing(parts: IssuingParts): Issuing {
+  const { config, vault, ledger, metrics, logger, now } = parts
+  switch (config.MODE) {
+    case 'emulate':
+      return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }) }
+    case 'gateway': {
+      const settings = config.upstream
+      const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now })
+      const credentials = new UpstreamCredentials(parts.accounts)
+      const authenticatorOf = credentials.of.bind(credentials)
+      const { unknownParameters } = settings
+      const issuer = new UpstreamIssuer({
+        upstream,
+        authenticatorOf,
+        unknownParameters,
+        licenceUrl: asTold,
+        ledger,
+        logger,
+        now,
+      })
+      return { issuer, upstream }
+    }
+    case 'replay': {
+      const upstream = new DirectUpstream(new ReplayedExchange(config.RECORD_DIR, now))
+      const nobody = () => ''
+      const issuer = new UpstreamIssuer({
+        upstream,
+        authenticatorOf: nobody,
+        unknownParameters: 'pass',
+        licenceUrl: asTold,
+        ledger,
+        logger,
+        now,
+      })
+      return { issuer, upstream }
+    }
+  }
+}

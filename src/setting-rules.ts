@@ -1,0 +1,95 @@
+import { accessSync, constants } from 'node:fs'
+import { isIP, isIPv4 } from 'node:net'
+import { z } from 'zod'
+
+// How the text of a setting becomes its value, and what is said of a wrong one: never the value, it may be a secret.
+
+export function wholeNumber(least: number, most: number) {
+  const allowed = `must be a whole number from ${least} to ${most}`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, allowed)
+    .transform(Number)
+    .refine(number => number >= least && number <= most, allowed)
+}
+
+export function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, `must be ${values.length === 1 ? values[0] : `one of ${values.join(', ')}`}`)
+}
+
+export const truth = z.enum(['true', 'false'], 'must be true or false').transform(text => text === 'true')
+
+/** An empty value is no value: that is how `.env.example` shows a variable without a default. */
+export function optional<T>(read: (text: string, context: z.RefinementCtx) => T) {
+  return z
+    .string()
+    .transform((text, context) => (text === '' ? undefined : read(text, context)))
+    .optional()
+}
+
+export function asHttpUrl(text: string, context: z.RefinementCtx): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && !url.username)
+    return url
+  context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
+  return z.NEVER
+}
+
+export function asDatabaseUrl(text: string, context: z.RefinementCtx): string {
+  if (text === 'memory:' || /^sqlite:(?!:memory:$)[^?]+$/.test(text)) return text
+  if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text
+  context.addIssue({ code: 'custom', message: 'must be memory:, sqlite:<path of a file> or postgres://…' })
+  return z.NEVER
+}
+
+export function asReadableFile(path: string, context: z.RefinementCtx): string {
+  try {
+    accessSync(path, constants.R_OK)
+    return path
+  } catch {
+    context.addIssue({ code: 'custom', message: 'must be the path of a file that can be read' })
+    return z.NEVER
+  }
+}
+
+/** It is sent in a header, so it has characters that a header may have. */
+export function asAdminToken(text: string, context: z.RefinementCtx): string {
+  if (/^[\x21-\x7e]{16,}$/.test(text)) return text
+  context.addIssue({ code: 'custom', message: 'must have at least 16 characters: ASCII, no spaces' })
+  return z.NEVER
+}
+
+export function asTokenKeys(text: string, context: z.RefinementCtx): [Buffer, ...Buffer[]] {
+  const [first, ...others] = text.split(',').map(key => key.trim())
+  if (first !== undefined && [first, ...others].every(key => /^[0-9A-Fa-f]{64}$/.test(key)))
+    return [Buffer.from(first, 'hex'), ...others.map(key => Buffer.from(key, 'hex'))]
+  context.addIssue({ code: 'custom', message: 'must be keys of 64 hexadecimal digits, separated by commas' })
+  return z.NEVER
+}
+
+/** Written as a browser writes the Origin header, because the two are compared. */
+export function asOrigins(text: string, context: z.RefinementCtx): '*' | string[] {
+  if (text === '*') return '*'
+  const origins = text.split(',').map(origin => origin.trim())
+  if (origins.every(origin => URL.canParse(origin) && new URL(origin).origin === origin)) return origins
+  context.addIssue({
+    code: 'custom',
+    message: 'must be * or origins such as https://player.example.com, separated by commas',
+  })
+  return z.NEVER
+}
+
+export function asNetworks(text: string, context: z.RefinementCtx): string[] {
+  const networks = text.split(',').map(network => network.trim())
+  if (networks.every(isNetwork)) return networks
+  context.addIssue({
+    code: 'custom',
+    message: 'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+  })
+  return z.NEVER
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  return isIP(address) !== 0 && !address.includes('%') && Number(prefix ?? 0) <= (isIPv4(address) ? 32 : 128)
+}

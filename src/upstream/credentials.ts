@@ -1,0 +1,31 @@
+import type { AccountSeed } from '../../schemas/accounts-file.js'
+import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { TokenError } from '../errors.js'
+
+/**
+ * The real service's API keys of our customers. They come from the accounts file at every start and are in memory
+ * only: no database and no backup of one holds them.
+ */
+export class UpstreamCredentials {
+  readonly #byAccount: ReadonlyMap<number, NonNullable<AccountSeed['upstream']>>
+
+  constructor(seeds: readonly AccountSeed[]) {
+    this.#byAccount = new Map(seeds.flatMap(({ id, upstream }) => (upstream === undefined ? [] : [[id, upstream]])))
+  }
+
+  of(customerId: number, environment: Environment): string {
+    const authenticator = this.#byAccount.get(customerId)?.[environment]
+    if (authenticator !== undefined) return authenticator
+    const details = `this account has no upstream authenticator for the ${environment} environment`
+    throw new TokenError({ code: -2030, details })
+  }
+}
+
+/** What keeps the accounts of a file from getting tokens: whoever may ask here needs a key there. */
+export function missingCredentials(seeds: readonly AccountSeed[]): string[] {
+  return seeds.flatMap(({ id, authenticators, upstream }) =>
+    ENVIRONMENTS.filter(
+      environment => authenticators[environment] !== undefined && upstream?.[environment] === undefined,
+    ).map(environment => `account ${id} needs upstream.${environment}, because it has authenticators.${environment}`),
+  )
+}

@@ -1,0 +1,24 @@
+import type { Environment } from '../environment.js'
+
+/** A token request as the real service gets it. */
+export interface UpstreamRequest {
+  readonly environment: Environment
+  readonly customerId: number
+  /** The real service's API key of this customer and environment. */
+  readonly authenticator: string
+  /** Everything else, by the documented names. */
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/** What came back, whatever it is worth. */
+export interface UpstreamAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+/** A way to the real service's token endpoint. A request that is not answered is an UpstreamFailure. */
+export interface Exchange {
+  /** `timeout` is what is left of the request's time, in milliseconds. */
+  send(request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer>
+  close(): Promise<void>
+}
