@@ -1,15 +1,17 @@
 import { Databases } from './databases.js'
+import { benchGateway } from './gateway.js'
 import { benchKeystore } from './keystore.js'
 import { benchLookUps } from './look-ups.js'
 import { benchRedemptions } from './redemptions.js'
 import { benchTokens } from './tokens.js'
 
-/** `npm run bench -- [--quick] [tokens] [redemptions] [look-ups] [keystore]`: what is named, or all. */
+/** `npm run bench -- [--quick] [tokens] [redemptions] [look-ups] [keystore] [gateway]`: what is named, or all. */
 const benches = {
   tokens: benchTokens,
   redemptions: benchRedemptions,
   'look-ups': benchLookUps,
   keystore: benchKeystore,
+  gateway: benchGateway,
 }
 
 const isQuick = process.argv.includes('--quick')

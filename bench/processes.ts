@@ -2,6 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import type { AccountInput } from '../schemas/accounts-file.js'
+import type { Settings } from '../src/config.js'
 
 export interface RunningServer {
   readonly url: string
@@ -12,8 +14,14 @@ export interface RunningServer {
 }
 
 /** The service, on this database. */
-export function startService(databaseUrl: string): Promise<RunningServer> {
-  return startProcess('service.js', databaseUrl)
+export function startService(databaseUrl: string, given: ServiceOptions = {}): Promise<RunningServer> {
+  const settings = { ...given.settings, DATABASE_URL: databaseUrl }
+  return startProcess('service.js', JSON.stringify({ ...given, settings }))
+}
+
+export interface ServiceOptions {
+  readonly settings?: Settings
+  readonly accounts?: readonly AccountInput[]
 }
 
 /** A server in a process of its own, which tells its port when it listens. What it logs goes to /dev/null. */

@@ -1,10 +1,17 @@
+import { readAccounts } from '../src/accounts/seeds.js'
 import { readConfig } from '../src/config.js'
 import { processLog } from '../src/logging.js'
 import { serve } from '../src/server.js'
+import type { ServiceOptions } from './processes.js'
 
-/** The service as it runs in a process of its own, on a given database: the same settings, the same log. */
-const config = readConfig({ PORT: 0, DATA_DIR: '', DATABASE_URL: process.argv[2] })
-const server = await serve({ config, logger: processLog(config.LOG_LEVEL).logger })
+/** The service as it runs in a process of its own, with given settings: the same log as in production. */
+const { settings, accounts } = JSON.parse(process.argv[2] ?? '{}') as ServiceOptions // what startService passes
+const config = readConfig({ PORT: 0, DATA_DIR: '', ...settings })
+const server = await serve({
+  config,
+  accounts: accounts && readAccounts({ accounts }, 'the benchmark'),
+  logger: processLog(config.LOG_LEVEL).logger,
+})
 process.on('SIGTERM', () => void server.close())
 process.send?.(Number(new URL(server.url).port))
 process.disconnect?.()

@@ -1,0 +1,15 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+/** A token host that answers at once, whatever it is asked: as fast as Node.js has it. */
+const answer = process.argv[2] ?? ''
+const headers = { 'content-type': 'text/uri-list', 'content-length': Buffer.byteLength(answer) }
+const server = createServer((request, response) => {
+  request.resume().on('end', () => response.writeHead(200, headers).end(answer))
+})
+server.keepAliveTimeout = 60_000
+server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port)) // it listens on TCP
+process.on('SIGTERM', () => {
+  server.close()
+  server.closeAllConnections()
+})
