@@ -1,14 +1,15 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { KeystoreError } from '../schemas/keystore.js'
-import { TokenError } from '../src/errors.js'
+import { PublicError } from '../src/errors.js'
 import { KeyStorageError } from '../src/keys/key-storage-error.js'
 import { logFailure } from './answering.js'
 import { type Refusal, sendAs } from './answers.js'
 
 /** Errors in SKM's form (spec: keystore.md). */
 export function answerKeystoreErrors(app: FastifyInstance, logger: Logger): void {
-  app.setErrorHandler<FastifyError | TokenError | KeyStorageError>((error, request, reply) => {
+  app.setErrorHandler<FastifyError | PublicError | KeyStorageError>((error, request, reply) => {
+    if (error instanceof PublicError && error.retryAfter !== undefined) reply.header('retry-after', error.retryAfter)
     const refusal = refusalOf(error)
     if (refusal.status >= 500) logFailure(error.cause ?? error, request, logger)
     reply.refusal = refusal
@@ -27,11 +28,11 @@ const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
   [415, 'The body must be application/json'],
 ])
 
-function refusalOf(error: FastifyError | TokenError | KeyStorageError): Refusal {
+function refusalOf(error: FastifyError | PublicError | KeyStorageError): Refusal {
   if (error instanceof KeyStorageError) return error
   // Who asks is told with the token endpoint's codes; that it cannot be found out is a fault of ours as any other.
-  if (error instanceof TokenError)
-    return error.status === 401 ? error : { status: error.status, code: INTERNAL, message: error.message }
+  if (error instanceof PublicError)
+    return error.status < 500 ? error : { status: error.status, code: INTERNAL, message: error.message }
   const { statusCode: status = 500 } = error
   const message = HTTP_REFUSALS.get(status)
   if (message !== undefined) return { status, code: INVALID_SYNTAX, message }

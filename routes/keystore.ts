@@ -8,14 +8,17 @@ import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
+import type { AccountLimit } from '../src/limits/rate-limits.js'
 import { logFailure } from './answering.js'
 import { sendAs, sendJson } from './answers.js'
 import { readJsonBodies } from './json-bodies.js'
 import { answerKeystoreErrors } from './keystore-errors.js'
+import { tellingOf } from './limiting.js'
 
 export interface KeystoreRoutesOptions {
   readonly keys: StoredKeys
   readonly accounts: Accounts
+  readonly limit: AccountLimit
   readonly logger: Logger
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
@@ -26,16 +29,17 @@ type SeveralKeys = { Params: { kids: string } }
 
 /** `/keystore`: the key storage, which is SKM's REST API below this path (spec: keystore.md). */
 export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRoutesOptions): Promise<void> {
-  const { keys, accounts, logger } = options
+  const { keys, accounts, limit, logger } = options
   readJsonBodies(app)
   answerKeystoreErrors(app, logger)
 
-  // Before the body is read: a stranger's is not worth it.
+  // Before the body is read, a stranger's is not worth it; and after the address was counted.
   app.decorateRequest('caller')
-  app.addHook('onRequest', async request => {
+  app.addHook('preParsing', async (request, reply) => {
     const query = request.query as RawParameters // as Fastify parses it
     const environment = environmentOfHost(request.host, options.environment)
     const account = await requireAccount(accounts, credentialsOf(query), environment)
+    limit.admit(account, environment, tellingOf(reply))
     requireEnabled(account)
     const owner = { customerId: account.id, environment }
     request.setDecorator<KeyCaller>('caller', { owner, kek: readKek(query) })

@@ -8,10 +8,13 @@ import { requireAccount, requireEnabled } from '../src/accounts/authentication.j
 import { type Environment, environmentOfHost } from '../src/environment.js'
 import { orUnavailable } from '../src/errors.js'
 import type { LookUp } from '../src/ledger/look-up.js'
+import type { AccountLimit } from '../src/limits/rate-limits.js'
 import { sendJson, sendRefusal } from './answers.js'
+import { tellingOf } from './limiting.js'
 
 export interface RecordRoutesOptions {
   readonly accounts: Accounts
+  readonly limit: AccountLimit
   readonly lookUp: LookUp
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
@@ -21,12 +24,13 @@ type Handled = FastifyRequest<{ Querystring: RawParameters }>
 
 /** `/cmiapi/getrecord/`: the customer's transaction log (spec: records.md). */
 export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOptions): Promise<void> {
-  const { accounts, lookUp } = options
+  const { accounts, limit, lookUp } = options
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, undefined)
     const environment = environmentOfHost(request.host, options.environment)
     const account = await requireAccount(accounts, credentialsOf(request.query), environment)
+    limit.admit(account, environment, tellingOf(reply))
     requireEnabled(account)
     const asked = readRecordRequest(request.query)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })

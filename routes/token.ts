@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenAnswer } from '../schemas/answers.js'
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, readIdempotencyKey } from '../schemas/idempotency.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
@@ -8,6 +9,7 @@ import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
 import type { TokenRequests } from '../src/tokens/request.js'
 import { sendAs } from './answers.js'
+import { tellingOf } from './limiting.js'
 import { plainHost } from './plain-host.js'
 
 export interface TokenRoutesOptions {
@@ -16,13 +18,19 @@ export interface TokenRoutesOptions {
   readonly metrics: Metrics
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
+  /** Where Clear Key clients go with a token whose licence URL this is; nowhere, where nobody knows Clear Key. */
+  readonly clearKeyUrl: (licenceUrl: string, environment: Environment) => string | undefined
+  /** Without it the header means nothing. */
+  readonly readsIdempotencyKey: boolean
 }
+
+const KEY_HEADER = IDEMPOTENCY_KEY.toLowerCase()
 
 type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
 
 /** `/hms/pr/token`: PlayReady licence tokens. */
 export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): Promise<void> {
-  const { schema, requests, metrics } = options
+  const { schema, requests, metrics, readsIdempotencyKey } = options
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, request.body)
@@ -30,11 +38,23 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     if (parameters.ignored.size > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters))
     const host = plainHost(request)
     const environment = environmentOfHost(host, options.environment)
-    const issued = await requests.answer({ parameters, environment, host, requestId: request.id })
-    metrics.tokenIssued('playready', environment)
+    const idempotencyKey = readsIdempotencyKey ? readIdempotencyKey(request.headers[KEY_HEADER]) : undefined
+    const issued = await requests.answer({
+      parameters,
+      environment,
+      host,
+      requestId: request.id,
+      idempotencyKey,
+      tell: tellingOf(reply),
+    })
+    if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
+    else metrics.tokenIssued('playready', environment)
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
     if (!namesJson(request.headers.accept)) return sendAs(reply, 'text/uri-list', JSON.stringify(body))
-    if (schema.wantsPlayerConfig(parameters)) body.playerConfig = playerConfigOf(issued)
+    if (schema.wantsPlayerConfig(parameters)) {
+      const clearKeyUrl = options.clearKeyUrl(issued.licenseAcquisitionUrl, environment)
+      body.playerConfig = playerConfigOf(issued, clearKeyUrl)
+    }
     return sendAs(reply, 'application/json', JSON.stringify(body))
   }
 

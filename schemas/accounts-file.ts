@@ -21,6 +21,22 @@ export const maxRedemptions = z
   .nullable()
   .meta({ description: 'How often one token may be redeemed; null: without a limit, until it expires.' })
 
+/** How many requests a minute, in each environment. */
+export const requestsPerMinute = z
+  .int()
+  .min(1)
+  .max(10_000_000)
+  .nullable()
+  .meta({ description: 'Requests a minute, in each environment; null: what RATE_LIMIT_PER_ACCOUNT says.' })
+
+/** How many tokens a day, in each environment. */
+export const tokensPerDay = z
+  .int()
+  .min(1)
+  .max(1_000_000_000)
+  .nullable()
+  .meta({ description: 'Tokens a day (UTC), in each environment; null: as many as the balance covers.' })
+
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z
   .strictObject({
@@ -31,6 +47,9 @@ export const accountSeed = z
     enabled: z.boolean().default(true),
     drm: z.strictObject({ playready: z.boolean().default(true) }).prefault({}),
     maxRedemptions: maxRedemptions.default(null),
+    limits: z
+      .strictObject({ requestsPerMinute: requestsPerMinute.default(null), tokensPerDay: tokensPerDay.default(null) })
+      .prefault({}),
     /** The real service's API keys of this customer, for a gateway. They are its own: no id of ours is in them. */
     upstream: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }).optional(),
   })

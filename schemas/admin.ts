@@ -7,14 +7,16 @@ import {
   authenticator,
   GREATEST_ID,
   maxRedemptions,
+  requestsPerMinute,
   requireOwnAuthenticators,
+  tokensPerDay,
 } from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
 
 /** A year, in seconds. */
 export const LONGEST_OVERLAP = 31_536_000
 
-const { id, authenticators, balance, enabled, drm } = accountSeed.shape
+const { id, authenticators, balance, enabled, drm, limits } = accountSeed.shape
 const environment = z.enum(ENVIRONMENTS)
 
 /** A number in a URL. */
@@ -41,6 +43,7 @@ export const newAccount = z
     enabled,
     drm,
     maxRedemptions: maxRedemptions.default(null),
+    limits,
   })
   .superRefine(({ id, authenticators }, context) => {
     if (id !== undefined) requireOwnAuthenticators({ id, authenticators }, context)
@@ -58,11 +61,16 @@ export const accountChange = z
     enabled: z.boolean().optional(),
     drm: z.strictObject({ playready: z.boolean() }).optional(),
     maxRedemptions: maxRedemptions.optional(),
+    limits: z
+      .strictObject({ requestsPerMinute: requestsPerMinute.optional(), tokensPerDay: tokensPerDay.optional() })
+      .refine(hasAny, 'must have at least one of requestsPerMinute and tokensPerDay')
+      .optional(),
   })
-  .refine(
-    change => Object.values(change).some(value => value !== undefined),
-    'must have at least one of name, enabled, drm and maxRedemptions',
-  )
+  .refine(hasAny, 'must have at least one of name, enabled, drm, maxRedemptions and limits')
+
+function hasAny(change: object): boolean {
+  return Object.values(change).some(value => value !== undefined)
+}
 
 export const balanceChange = z
   .strictObject({
@@ -106,6 +114,7 @@ export const shownAccount = z.object({
   enabled: z.boolean(),
   drm: z.object({ playready: z.boolean() }),
   maxRedemptions,
+  limits: z.object({ requestsPerMinute, tokensPerDay }),
   services: z.object({ test: service, production: service }),
 })
 

@@ -13,6 +13,7 @@ import {
   shownBalance,
 } from './admin.js'
 import { jsonSchema } from './json-schema.js'
+import { tooManyRequests } from './openapi-limits.js'
 
 type Json = Record<string, unknown>
 
@@ -66,7 +67,7 @@ export const adminPaths: Json = {
       responses: { 200: answer('The account.', 'Account'), ...refusals(400) },
     },
     patch: {
-      ...operation('changeAccount', 'Change its name, its DRM options, or whether it is enabled.'),
+      ...operation('changeAccount', 'Change its name, its DRM options, its limits, or whether it is enabled.'),
       requestBody: body('AccountChange'),
       responses: { 200: answer('The account as it is now.', 'Account'), ...refusals(400) },
     },
@@ -105,7 +106,7 @@ function body(name: Name): Json {
   return { required: true, content: content(name) }
 }
 
-function answer(description: string, name: Name | 'ErrorAnswer'): Json {
+function answer(description: string, name: Name | 'ErrorAnswer') {
   return { description, content: content(name) }
 }
 
@@ -116,7 +117,8 @@ function created(description: string, name: Name): Json {
 
 function refusals(...statuses: readonly (keyof typeof REFUSALS)[]): Json {
   const refusal = (status: keyof typeof REFUSALS) => [status, answer(REFUSALS[status], 'ErrorAnswer')] as const
-  return Object.fromEntries(([...statuses, 401, 404, 413, 415] as const).map(refusal))
+  const tooMany = tooManyRequests(content('ErrorAnswer'), 'Too many requests a minute from this address.')
+  return { ...Object.fromEntries(([...statuses, 401, 404, 413, 415] as const).map(refusal)), 429: tooMany }
 }
 
 function content(name: Name | 'ErrorAnswer'): Json {

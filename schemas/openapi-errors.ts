@@ -1,7 +1,11 @@
-import { type DocumentedError, documentedErrors } from '../src/errors.js'
+import { type DocumentedError, documentedErrors, type ErrorCode } from '../src/errors.js'
 
 export function documentedWith(status: number): DocumentedError[] {
   return [...documentedErrors.values()].filter(error => error.status === status)
+}
+
+export function listed(...codes: readonly ErrorCode[]): DocumentedError[] {
+  return [...documentedErrors.values()].filter(({ code }) => codes.includes(code))
 }
 
 /** An error in the form asked for, with the documented ones it can be. */

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { credentialParameters } from './credentials.js'
 import { jsonSchema } from './json-schema.js'
 import { kek, keyChange, keyCount, keyObject, keystoreError, newKey } from './keystore.js'
+import { tooManyRequests } from './openapi-limits.js'
 
 type Json = Record<string, unknown>
 
@@ -125,13 +126,17 @@ function body(name: Name): Json {
   return { required: false, content: { 'application/json': { schema: reference(name) } } }
 }
 
-function answer(description: string, schema: Json): Json {
+function answer(description: string, schema: Json) {
   return { description, content: { 'application/json': { schema } } }
 }
 
 function refusals(...statuses: readonly (keyof typeof REFUSALS)[]): Json {
   const refusal = (status: keyof typeof REFUSALS) => [status, answer(REFUSALS[status], reference('KeystoreError'))]
-  return Object.fromEntries(([...statuses, 401, 503] as const).map(refusal))
+  const tooMany = tooManyRequests(
+    answer('', reference('KeystoreError')).content,
+    'Code 429, too many requests a minute.',
+  )
+  return { ...Object.fromEntries(([...statuses, 401, 503] as const).map(refusal)), 429: tooMany }
 }
 
 function reference(name: Name): Json {

@@ -1,13 +1,14 @@
-import { documentedErrors, type ErrorCode } from '../src/errors.js'
 import { jsonSchema } from './json-schema.js'
 import { clearKeyLicence, clearKeyRequest, DEVICE_HEADER, standInLicence, TOKEN_NAME } from './licences.js'
-import { errorResponse } from './openapi-errors.js'
+import { errorResponse, listed } from './openapi-errors.js'
+import { tooManyRequests } from './openapi-limits.js'
 
 type Json = Record<string, unknown>
 
 export const licenceTag = {
   name: 'licences',
-  description: "Players' key requests, with a token. Open to other origins.",
+  description:
+    "Players' key requests, with a token. Open to other origins. A gateway forwards them, and answers what the real service answers.",
 }
 
 export const licenceSchemas = {
@@ -87,12 +88,11 @@ function jsonRefusals(): Json {
     403: jsonOnly(errorResponse('The token is not good for this.', listed(-2003, -4001, -4010))),
     405: jsonOnly(errorResponse('The method is not POST.', [])),
     413: jsonOnly(errorResponse('The challenge is too large.', [])),
+    429: tooManyRequests(jsonOnly(errorResponse('', [])).content, 'Too many requests a minute from this address.'),
+    502: jsonOnly(errorResponse('In the gateway: the licence server cannot be reached.', listed(-2030))),
     503: jsonOnly(errorResponse('A fault of the service.', listed(-2030))),
+    504: jsonOnly(errorResponse('In the gateway: the licence server did not answer in time.', listed(-2030))),
   }
-}
-
-function listed(...codes: ErrorCode[]) {
-  return [...documentedErrors.values()].filter(({ code }) => codes.includes(code))
 }
 
 /** Players read no HTML. */

@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { credentialParameters, errorFormat } from './credentials.js'
 import { jsonSchema } from './json-schema.js'
 import { documentedWith, errorResponse } from './openapi-errors.js'
+import { tooManyRequests } from './openapi-limits.js'
 import { recordParameters, recordsAnswer } from './records.js'
 import { metaOf } from './rules.js'
 
@@ -38,6 +39,7 @@ export const recordPaths: Json = {
         },
         400: errorResponse('The ways to ask are mixed, or a value is out of its range.', []),
         401: errorResponse('Authentication failed.', documentedWith(401)),
+        429: tooManyRequests(errorResponse('', []).content),
         503: errorResponse('The log cannot be reached.', documentedWith(503)),
       },
     },

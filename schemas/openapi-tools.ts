@@ -1,4 +1,5 @@
 import { jsonSchema } from './json-schema.js'
+import { tooManyRequests } from './openapi-limits.js'
 import { psshAnswer, psshRequest } from './pssh.js'
 
 type Json = Record<string, unknown>
@@ -27,11 +28,12 @@ export const toolPaths: Json = {
         400: answer('The body is no JSON, or a field of it is wrong.', 'ErrorAnswer'),
         413: answer('The body is too large.', 'ErrorAnswer'),
         415: answer('The body is not JSON.', 'ErrorAnswer'),
+        429: tooManyRequests(answer('', 'ErrorAnswer').content),
       },
     },
   },
 }
 
-function answer(description: string, schema: string): Json {
+function answer(description: string, schema: string) {
   return { description, content: { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } } }
 }

@@ -1,11 +1,13 @@
 import type { z } from 'zod'
 import { errorAnswer, tokenAnswer } from './answers.js'
 import { errorFormat } from './credentials.js'
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from './idempotency.js'
 import { jsonSchema } from './json-schema.js'
 import { adminPaths, adminSchemas, adminSecurity, adminTag } from './openapi-admin.js'
-import { documentedWith, errorResponse } from './openapi-errors.js'
+import { documentedWith, errorResponse, listed } from './openapi-errors.js'
 import { keystorePaths, keystoreSchemas, keystoreTag } from './openapi-keystore.js'
 import { licencePaths, licenceSchemas, licenceTag } from './openapi-licences.js'
+import { limitComponents, limitHeaders, tooManyRequests } from './openapi-limits.js'
 import { recordPaths, recordSchemas, recordTag } from './openapi-records.js'
 import { toolPaths, toolSchemas, toolTag } from './openapi-tools.js'
 import { metaOf } from './rules.js'
@@ -40,11 +42,14 @@ export function openApiDocument(version: string): Json {
       '/hms/pr/token': {
         get: {
           ...tokenOperation('get'),
-          parameters: [...parameterObjects(), numberedParameters],
+          parameters: [...parameterObjects(), numberedParameters, idempotencyKeyHeader],
         },
         post: {
           ...tokenOperation('post'),
-          parameters: [{ ...objectOf('errorFormat', errorFormat), description: 'The form of an error answer.' }],
+          parameters: [
+            { ...objectOf('errorFormat', errorFormat), description: 'The form of an error answer.' },
+            idempotencyKeyHeader,
+          ],
           requestBody: {
             required: true,
             content: { 'application/x-www-form-urlencoded': { schema: formSchema(), example: example() } },
@@ -80,6 +85,7 @@ export function openApiDocument(version: string): Json {
         ...toolSchemas,
         ...adminSchemas,
       },
+      headers: limitComponents,
       securitySchemes: adminSecurity,
     },
   }
@@ -105,16 +111,32 @@ function tokenResponses(): Json {
           schema: { type: 'string' },
           description: 'The parameters that are unknown, with a suggestion where one looks misspelt.',
         },
+        [IDEMPOTENCY_REPLAYED]: {
+          schema: { type: 'string', enum: ['true'] },
+          description: 'The token was issued before, to a request with the same Idempotency-Key.',
+        },
+        ...limitHeaders,
       },
       content: { 'application/json': answer, 'text/uri-list': answer },
     },
     400: errorResponse('A bad argument.', documentedWith(400)),
     401: errorResponse('Authentication failed.', documentedWith(401)),
     405: errorResponse('The method is neither GET nor POST.', []),
+    409: errorResponse('A request with the same Idempotency-Key is still under way.', []),
     413: errorResponse('The body is too large.', []),
     415: errorResponse('The body is not a form.', []),
+    422: errorResponse('The Idempotency-Key was used with another request.', []),
+    429: tooManyRequests(
+      errorResponse('', listed(-2019)).content,
+      'Too many requests a minute (the error code is 429), or tokens a day (`-2019`).',
+    ),
     500: errorResponse('An unforeseen fault of the service; nothing was issued.', []),
-    503: errorResponse('A fault of the service; nothing was issued.', documentedWith(503)),
+    502: errorResponse('A gateway got no answer; the message tells when a token may have been issued.', listed(-2030)),
+    503: errorResponse(
+      'A fault of the service; a token was only issued where the message says so.',
+      documentedWith(503),
+    ),
+    504: errorResponse('A gateway got no answer in time; the message tells, as with 502.', listed(-2030)),
   }
 }
 
@@ -142,6 +164,14 @@ function objectOf(name: string, schema: z.ZodType): Json {
     schema: parameterSchema(schema),
     ...(isShown ? { example } : {}),
   }
+}
+
+const idempotencyKeyHeader = {
+  name: IDEMPOTENCY_KEY,
+  in: 'header',
+  required: false,
+  description: 'The same key with the same request gets the same token, and only one is issued.',
+  schema: jsonSchema(idempotencyKey),
 }
 
 const numberedParameters = {

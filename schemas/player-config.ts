@@ -46,7 +46,10 @@ const keySystemConfig = z.object({
 })
 
 export const playerConfig = z
-  .object({ playready: keySystemConfig, clearkey: keySystemConfig })
+  .object({
+    playready: keySystemConfig,
+    clearkey: keySystemConfig.optional().meta({ description: 'Where the service knows Clear Key.' }),
+  })
   .meta({ description: 'Configuration for players, ready to paste: with `playerConfig=true`.' })
 
 export type KeySystemConfig = z.output<typeof keySystemConfig>

@@ -6,8 +6,10 @@ import { answering, refuseBadUrl } from '../routes/answering.js'
 import { refuseBadHttp } from '../routes/bad-http.js'
 import { docsRoutes } from '../routes/docs.js'
 import { draining } from '../routes/draining.js'
+import { forwardedLicenceRoutes } from '../routes/forwarded-licences.js'
 import { keystoreRoutes } from '../routes/keystore.js'
 import { licenceRoutes } from '../routes/licences.js'
+import { limiting } from '../routes/limiting.js'
 import { operationsRoutes } from '../routes/operations.js'
 import { playerRoutes } from '../routes/player.js'
 import { recordRoutes } from '../routes/records.js'
@@ -17,18 +19,23 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { TokenRequestSchema } from '../schemas/token-request.js'
 import { AccountAdministration } from './accounts/administration.js'
-import { hasherOf } from './accounts/authenticators.js'
+import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
 import { adminAccess } from './admin-access.js'
 import type { Config } from './config.js'
+import { ClaimedKeys } from './idempotency/claimed-keys.js'
+import { Fingerprints } from './idempotency/fingerprints.js'
+import { Idempotency } from './idempotency/idempotency.js'
 import { issuing } from './issuing.js'
 import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
+import { AbandonedTokens } from './ledger/abandoned-tokens.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
 import { LookUp } from './ledger/look-up.js'
 import { RecordedRedemptions } from './ledger/redemptions.js'
 import { Retention } from './ledger/retention.js'
+import { AccountLimit, AddressLimit } from './limits/rate-limits.js'
 import { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
 import { requestIds } from './request-ids.js'
@@ -48,7 +55,7 @@ export interface AppParts {
   readonly now: Now
   readonly random: Randomness
   /** Counts milliseconds steadily, whatever `now` is made to say. */
-  readonly uptime?: () => number
+  readonly uptime?: (() => number) | undefined
   /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
   /** Instead of the store's. */
@@ -57,7 +64,8 @@ export interface AppParts {
 
 /** The application: built from a configuration, listening nowhere. */
 export async function buildApp({ config, store, accounts: seeds, vault, logger, now, random, ...parts }: AppParts) {
-  const hash = await hasherOf(store.accounts, random)
+  const salt = await saltOf(store.accounts, random)
+  const hash = authenticatorHasher(salt)
   const uptime = parts.uptime ?? (() => performance.now())
   const accounts = new AccountDirectory({ repository: store.accounts, hash, now, uptime })
   const administration = new AccountAdministration({
@@ -73,12 +81,25 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const keys = new StoredKeys({ repository: store.keys, now, random })
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
-  const ledger = parts.ledger ?? new GroupLedger(store.events)
-  const { issuer, upstream } = issuing({ config, accounts: seeds, vault, ledger, metrics, logger, now })
+  const ledger = parts.ledger ?? new GroupLedger(store.events, random)
+  const { issuer, upstream, ...issuers } = issuing({ config, accounts: seeds, vault, ledger, metrics, logger, now })
+  const claimedKeys = new ClaimedKeys({
+    repository: store.idempotency,
+    fingerprints: new Fingerprints(salt),
+    seal: vault.texts,
+    seconds: config.IDEMPOTENCY_SECONDS,
+    logger,
+    now,
+    random,
+  })
+  const idempotency = new Idempotency(claimedKeys, uptime)
+  const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
   const requests = new TokenRequests(schema, {
     accounts,
+    limit,
     keyStorage: parts.keyStorage ?? keys,
     issuer,
+    idempotency,
     ledger,
     now,
   })
@@ -88,25 +109,42 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   await app.register(formbody)
   await app.register(answering, { logger, metrics })
   await app.register(draining)
-  await app.register(tokenRoutes, { schema, requests, metrics, environment: config.ENVIRONMENT })
-  await app.register(recordRoutes, { accounts, lookUp: new LookUp(store.events), environment: config.ENVIRONMENT })
-  await app.register(keystoreRoutes, { prefix: '/keystore', keys, accounts, logger, environment: config.ENVIRONMENT })
-  await app.register(toolRoutes, { prefix: '/tools', publicUrl: config.PUBLIC_URL })
-  await app.register(licenceRoutes, {
-    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
+  const addresses = new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics })
+  await app.register(limiting, { addresses })
+  await app.register(tokenRoutes, {
+    schema,
+    requests,
     metrics,
-    origins: config.CORS_ORIGINS,
-    believesDeviceHeader: true,
+    environment: config.ENVIRONMENT,
+    clearKeyUrl: issuers.clearKeyUrl,
+    readsIdempotencyKey: config.IDEMPOTENCY_SECONDS > 0,
   })
+  const callers = { accounts, limit, environment: config.ENVIRONMENT }
+  await app.register(recordRoutes, { ...callers, lookUp: new LookUp(store.events) })
+  await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger })
+  await app.register(toolRoutes, { prefix: '/tools', publicUrl: config.PUBLIC_URL })
+  const { licences } = issuers
+  const players = { metrics, origins: config.CORS_ORIGINS }
+  if (licences === undefined)
+    await app.register(licenceRoutes, {
+      ...players,
+      redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
+      believesDeviceHeader: true,
+    })
+  else await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment: config.ENVIRONMENT })
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway')
   if (access !== undefined) await app.register(adminRoutes, { prefix: '/admin/api', administration, access })
   await app.register(playerRoutes, { accounts, environment: config.ENVIRONMENT })
-  await app.register(operationsRoutes, { metrics, store })
+  await app.register(operationsRoutes, { metrics, store, upstream })
   await app.register(docsRoutes, { version: packageVersion() })
-  const retention = new Retention({ ...store, days: config.LOG_RETENTION_DAYS, now, logger })
+  const abandoned = new AbandonedTokens({ ...store, now, logger })
+  const retention = new Retention({ ...store, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
   app.addHook('onReady', async () => retention.start())
   app.addHook('onClose', () => retention.stop())
-  app.addHook('onClose', () => upstream?.close())
+  app.addHook('onClose', () => issuers.close?.())
+  // Before that: the last hook is the first to run.
+  app.addHook('onClose', () => idempotency.close())
+  app.addHook('onClose', () => licences?.close())
   return app
 }
 

@@ -2,13 +2,16 @@
 import { Command } from 'commander'
 import { defineAccounts } from './commands/accounts.js'
 import type { PsshOptions } from './commands/pssh.js'
+import type { VerifyOptions } from './commands/verify.js'
 import { packageVersion } from './version.js'
 
 // A reader that has seen enough (`… | head`) ends the command, and is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 const program = new Command('expressplay-token-backend')
-  .description('A token backend compatible with ExpressPlay: PlayReady licence tokens, emulated in one process.')
+  .description(
+    'A token backend compatible with ExpressPlay: PlayReady licence tokens, emulated, or asked of the real service.',
+  )
   .version(packageVersion())
   .showHelpAfterError()
 
@@ -105,6 +108,39 @@ Exit code 0, or 1 when a key or a URL is wrong.`,
   })
 
 program
+  .command('verify')
+  .description('send the error table and the published samples to a service, and print where it differs from the spec')
+  .option('--upstream <url>', 'the service: the real one, or an emulator')
+  .option('--authenticator <id,hex>', 'the account that asks, in the environment of that service')
+  .option('--production-authenticator <id,hex>', 'its authenticator of the other environment, to be refused here')
+  .option(
+    '--account <trait=id,hex>',
+    'an account that is disabled, no-playready or no-balance; repeatable',
+    collect,
+    [],
+  )
+  .option('--free', 'send only what is to be refused, and so costs no token')
+  .option('--timeout <seconds>', 'how long to wait for an answer', '10')
+  .option('--json', 'print the report as JSON')
+  .addHelpText(
+    'after',
+    `
+An authenticator that is - is read from standard input, a line for each in the order above: other users of this
+machine see the options of a command.
+
+Examples:
+  $ expressplay-token-backend verify --upstream https://pr-gen.test.expressplay.com --authenticator - --free < key.txt
+  $ expressplay-token-backend verify --upstream http://127.0.0.1:8080 \\
+      --authenticator 201722,1ad8eed133edf43cbcc185f0236828ae
+
+Exit code 0 when nothing differs, 1 when something does, 2 when there was no answer or an option is wrong.`,
+  )
+  .action(async (options: VerifyOptions) => {
+    const { verifyService } = await import('./commands/verify.js')
+    process.exitCode = await verifyService(options)
+  })
+
+program
   .command('migrate')
   .description("bring the database to this version's tables, which serve does as well")
   .addHelpText(
@@ -145,3 +181,7 @@ Examples:
   })
 
 await program.parseAsync()
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}

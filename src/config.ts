@@ -40,7 +40,7 @@ const settings = z.object({
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
   CORS_ORIGINS: z.string().transform(asOrigins).default('*'),
   TRUSTED_PROXIES: optional(asNetworks),
-  SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(10),
+  SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(15),
   RATE_LIMIT_PER_ADDRESS: wholeNumber(0, 10_000_000).default(0),
   RATE_LIMIT_PER_ACCOUNT: wholeNumber(0, 10_000_000).default(0),
   IDEMPOTENCY_SECONDS: wholeNumber(0, 2_592_000).default(86_400),
@@ -64,7 +64,7 @@ type Common = Omit<Read, 'MODE' | 'DATABASE_URL' | `UPSTREAM_${string}`> & { DAT
 /** What each mode has to have. */
 type Emulating = { readonly MODE: 'emulate' }
 type Gateway = { readonly MODE: 'gateway'; readonly upstream: UpstreamSettings }
-type Replaying = { readonly MODE: 'replay'; readonly RECORD_DIR: string }
+type Replaying = { readonly MODE: 'replay'; readonly RECORD_DIR: string } & Pick<Read, 'UPSTREAM_UNKNOWN_PARAMETERS'>
 export type Config = Readonly<Common> & (Emulating | Gateway | Replaying)
 export type SettingName = keyof Read
 export type Settings = { readonly [name in SettingName]?: string | number | undefined }

@@ -87,15 +87,18 @@ export class PublicError extends Error {
   readonly retryAfter: number | undefined
   /** The ledger tells of it already. */
   readonly isRecorded: boolean
+  /** Nobody knows whether a token was issued and paid for, so the same must not be tried again. */
+  readonly mayHaveIssued: boolean
 
-  constructor(message: string, { code, status, parameter, retryAfter, isRecorded = false, cause }: PublicErrorParts) {
+  constructor(message: string, { code, status, parameter, retryAfter, cause, ...what }: PublicErrorParts) {
     super(message, { cause })
     this.name = new.target.name
     this.code = code
     this.status = status
     this.parameter = parameter
     this.retryAfter = retryAfter
-    this.isRecorded = isRecorded
+    this.isRecorded = what.isRecorded ?? false
+    this.mayHaveIssued = what.mayHaveIssued ?? false
   }
 }
 
@@ -105,6 +108,7 @@ export interface PublicErrorParts {
   readonly parameter?: string | undefined
   readonly retryAfter?: number | undefined
   readonly isRecorded?: boolean
+  readonly mayHaveIssued?: boolean
   /** For the log alone. */
   readonly cause?: unknown
 }
@@ -139,11 +143,12 @@ function entry(code: ErrorCode): DocumentedError {
 export const UNAVAILABLE = -2030
 
 /** A store that fails is a fault of ours, which the catalogue documents. */
-export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+export async function orUnavailable<T>(work: Promise<T>, { mayHaveIssued = false } = {}): Promise<T> {
   try {
     return await work
   } catch (cause) {
-    throw new TokenError({ code: UNAVAILABLE, details: 'the account store or the ledger is unavailable' }, { cause })
+    const details = 'the account store or the ledger is unavailable'
+    throw new TokenError({ code: UNAVAILABLE, details }, { cause, mayHaveIssued })
   }
 }
 

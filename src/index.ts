@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly accounts?: readonly AccountInput[]
   /** The clock, in milliseconds since 1970. */
   readonly now?: Now
+  /** Counts milliseconds steadily: what limits of requests a minute go by. */
+  readonly uptime?: () => number
   /** Where random bytes come from. */
   readonly random?: Randomness
   readonly logger?: Logger

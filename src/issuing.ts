@@ -2,14 +2,17 @@ import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import type { Config } from './config.js'
+import type { Environment } from './environment.js'
 import type { Ledger } from './ledger/ledger.js'
+import { clearKeyUrl } from './licence-urls.js'
 import type { Metrics } from './metrics.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 import type { TokenIssuer } from './tokens/issuer.js'
 import type { TokenVault } from './tokens/vault.js'
 import { UpstreamCredentials } from './upstream/credentials.js'
 import { DirectUpstream } from './upstream/direct.js'
-import { asTold } from './upstream/licence-url.js'
+import { LicenceForwarding } from './upstream/licence-forwarding.js'
+import { asTold, hidden } from './upstream/licence-url.js'
 import { realUpstream } from './upstream/real-upstream.js'
 import { ReplayedExchange } from './upstream/replayed-exchange.js'
 import { type Upstream, UpstreamIssuer } from './upstream/upstream-issuer.js'
@@ -28,6 +31,12 @@ export interface Issuing {
   readonly issuer: TokenIssuer
   /** The service that is asked, where there is one. */
   readonly upstream?: Upstream
+  /** Brings key requests to it, where licences are its matter. */
+  readonly licences?: LicenceForwarding
+  /** Where Clear Key clients reach whoever has this URL for PlayReady clients, if anybody knows Clear Key there. */
+  clearKeyUrl(licenceUrl: string, environment: Environment): string | undefined
+  /** Waits for what is under way there. */
+  close?(): Promise<void>
 }
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
@@ -35,23 +44,31 @@ export function issuing(parts: IssuingParts): Issuing {
   const { config, vault, ledger, metrics, logger, now } = parts
   switch (config.MODE) {
     case 'emulate':
-      return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }) }
+      return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
     case 'gateway': {
       const settings = config.upstream
       const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now })
       const credentials = new UpstreamCredentials(parts.accounts)
       const authenticatorOf = credentials.of.bind(credentials)
-      const { unknownParameters } = settings
+      const { unknownParameters, licences } = settings
+      const hiding = { licences, publicUrl: config.PUBLIC_URL, environment: config.ENVIRONMENT, logger }
       const issuer = new UpstreamIssuer({
         upstream,
         authenticatorOf,
         unknownParameters,
-        licenceUrl: asTold,
+        licenceUrl: config.HIDE_UPSTREAM ? hidden(hiding) : asTold,
         ledger,
         logger,
         now,
       })
-      return { issuer, upstream }
+      return {
+        issuer,
+        upstream,
+        licences: new LicenceForwarding(settings, metrics),
+        clearKeyUrl: (url, environment) =>
+          licences[environment].clearkey === undefined ? undefined : clearKeyUrl(url),
+        close: () => issuer.close(),
+      }
     }
     case 'replay': {
       const upstream = new DirectUpstream(new ReplayedExchange(config.RECORD_DIR, now))
@@ -59,13 +76,14 @@ export function issuing(parts: IssuingParts): Issuing {
       const issuer = new UpstreamIssuer({
         upstream,
         authenticatorOf: nobody,
-        unknownParameters: 'pass',
+        unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
         licenceUrl: asTold,
         ledger,
         logger,
         now,
       })
-      return { issuer, upstream }
+      // The recorded tokens are of no use here or anywhere.
+      return { issuer, upstream, clearKeyUrl: () => undefined, close: () => issuer.close() }
     }
   }
 }

@@ -35,6 +35,13 @@ export class Metrics {
     registers: [this.registry],
   })
 
+  readonly #rateLimited = new Counter({
+    name: 'expressplay_rate_limited_total',
+    help: 'Requests refused because there were too many, by what is limited.',
+    labelNames: ['limit'] as const,
+    registers: [this.registry],
+  })
+
   readonly #duration = new Histogram({
     name: 'expressplay_http_request_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer.',
@@ -66,6 +73,10 @@ export class Metrics {
 
   redemptionRefused(drm: LicenceDrm, code: number): void {
     this.#redemptionsRefused.inc({ drm, code })
+  }
+
+  rateLimited(limit: 'address' | 'account'): void {
+    this.#rateLimited.inc({ limit })
   }
 
   answered(route: string, status: number, milliseconds: number): void {

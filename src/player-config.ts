@@ -1,27 +1,33 @@
 import type { KeySystemConfig, PlayerConfig } from '../schemas/player-config.js'
-import { clearKeyUrl } from './licence-urls.js'
 
 export interface Redeemable {
   readonly licenseAcquisitionUrl: string
   readonly token: string
 }
 
-/** Where each player wants the licence URL and the token of it, for PlayReady and for Clear Key. */
-export function playerConfigOf({ licenseAcquisitionUrl, token }: Redeemable): PlayerConfig {
+/** Where each player wants the licence URL and the token of it, for PlayReady and, where there is a URL for it, Clear Key. */
+export function playerConfigOf(
+  { licenseAcquisitionUrl, token }: Redeemable,
+  clearKeyUrl: string | undefined,
+): PlayerConfig {
   return {
     playready: configOf({
       keySystem: 'com.microsoft.playready',
       url: licenseAcquisitionUrl,
       headers: { ExpressPlayToken: token },
     }),
-    // In the URL, so that players need no header, and browsers no preflight for it.
-    clearkey: configOf({
-      keySystem: 'org.w3.clearkey',
-      url: `${clearKeyUrl(licenseAcquisitionUrl)}?ExpressPlayToken=${encodeURIComponent(token)}`,
-      headers: {},
-      shakaHeaders: { ExpressPlayToken: token },
-    }),
+    ...(clearKeyUrl === undefined ? {} : { clearkey: clearKeyConfig(clearKeyUrl, token) }),
   }
+}
+
+/** With the token in the URL, so that players need no header, and browsers no preflight for it. */
+function clearKeyConfig(clearKeyUrl: string, token: string): KeySystemConfig {
+  return configOf({
+    keySystem: 'org.w3.clearkey',
+    url: `${clearKeyUrl}${clearKeyUrl.includes('?') ? '&' : '?'}ExpressPlayToken=${encodeURIComponent(token)}`,
+    headers: {},
+    shakaHeaders: { ExpressPlayToken: token },
+  })
 }
 
 interface KeySystem {

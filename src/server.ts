@@ -26,6 +26,7 @@ export interface ServerParts {
   readonly config: Config
   readonly accounts?: readonly AccountSeed[] | undefined
   readonly now?: Now | undefined
+  readonly uptime?: (() => number) | undefined
   readonly random?: Randomness | undefined
   readonly logger?: Logger | undefined
 }
@@ -57,6 +58,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
       vault,
       logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
       now: parts.now ?? Date.now,
+      uptime: parts.uptime,
       random,
     })
     return {

@@ -2,9 +2,11 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { type Server, type ServerOptions, startServer } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
+import type { Authenticators } from '../src/verify/cases.js'
+import { type Change, changed } from '../src/verify/change.js'
+import type { Answer } from '../src/verify/outcome.js'
 
-/** What a request changes of the published sample: replace, leave out, or give more than once. */
-export type Change = Readonly<Record<string, string | null | readonly string[]>>
+export type { Change } from '../src/verify/change.js'
 
 export interface TestServer extends Server {
   /** Everything that was logged so far. */
@@ -32,6 +34,15 @@ export const accounts = [
   { id: 4, authenticators: { test: '4,00000000000000000000000000000004' }, balance: 0 },
   { id: 5, authenticators: { test: '5,00000000000000000000000000000005' }, balance: 3 },
 ]
+
+/** Those accounts by their traits, as the error table names them. */
+export const authenticators: Authenticators = {
+  own: sampleParameters.customerAuthenticator,
+  production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
+  disabled: '2,00000000000000000000000000000002',
+  'no-playready': '3,00000000000000000000000000000003',
+  'no-balance': '4,00000000000000000000000000000004',
+}
 
 /**
  * A server on a free port that this test uses and that stops with it. At the end all that it logged and its metrics
@@ -83,12 +94,7 @@ export const CONTENT_KEY = '5ec2e7a0c0ffee00123456789abcdef0'
 
 /** The published sample with a change, as a form or a query. */
 export function form(change: Change = {}): URLSearchParams {
-  const parameters = new URLSearchParams({ ...sampleParameters, contentKey: CONTENT_KEY })
-  for (const [name, value] of Object.entries(change)) {
-    parameters.delete(name)
-    for (const one of value === null ? [] : [value].flat()) parameters.append(name, one)
-  }
-  return parameters
+  return changed({ ...sampleParameters, contentKey: CONTENT_KEY }, change)
 }
 
 const SECRET_NAMES = /^(?:contentKey|kek|ek|customerAuthenticator)(?:\.\d+)?$/
@@ -126,6 +132,11 @@ export interface ErrorBody {
 
 export async function errorOf(response: Response): Promise<ErrorBody> {
   return (await response.json()) as ErrorBody // what the tests check is in it
+}
+
+/** An answer as it is compared with the specification. */
+export async function answerOf(response: Response): Promise<Answer> {
+  return { status: response.status, headers: response.headers, body: await response.text() }
 }
 
 /** The token that an answer carries. */

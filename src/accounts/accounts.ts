@@ -8,6 +8,15 @@ export interface Account {
   readonly drm: { readonly playready: boolean }
   /** How often one token may be redeemed; `null`: as often as its holder likes, until it expires. */
   readonly maxRedemptions: number | null
+  readonly limits: AccountLimits
+}
+
+/** In each environment for itself. */
+export interface AccountLimits {
+  /** `null`: as many as from every account. */
+  readonly requestsPerMinute: number | null
+  /** `null`: as many as the balance covers. */
+  readonly tokensPerDay: number | null
 }
 
 /** The customers, whatever keeps them. */

@@ -16,10 +16,14 @@ export function authenticatorHasher(salt: Buffer): (authenticator: string) => Bu
   }
 }
 
-/** With the salt of this database, which is made when it is new. */
+/** With the salt of this database. */
 export async function hasherOf(repository: AccountRepository, random: Randomness) {
-  const salt = await repository.salt(() => randomBytes(random, 32).toString('hex'))
-  return authenticatorHasher(Buffer.from(salt, 'hex'))
+  return authenticatorHasher(await saltOf(repository, random))
+}
+
+/** It is made when the database is new. */
+export async function saltOf(repository: AccountRepository, random: Randomness): Promise<Buffer> {
+  return Buffer.from(await repository.salt(() => randomBytes(random, 32).toString('hex')), 'hex')
 }
 
 export function newAuthenticator(customerId: number, random: Randomness): string {

@@ -2,10 +2,10 @@ import type { ShownAccount } from '../../schemas/admin.js'
 import type { KnownAccount, KnownService } from './accounts.js'
 
 /** What an administrator sees of an account: all but the hashes of its authenticators. */
-export function shown({ id, name, enabled, drm, maxRedemptions, services }: KnownAccount): ShownAccount {
+export function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
   const { test, production } = services
   const shownServices = { test: shownService(test), production: shownService(production) }
-  return { id, name, enabled, drm, maxRedemptions, services: shownServices }
+  return { id, name, enabled, drm, maxRedemptions, limits, services: shownServices }
 }
 
 function shownService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {

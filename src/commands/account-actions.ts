@@ -41,6 +41,8 @@ export interface Creation extends Common {
   readonly enabled?: Answer
   readonly playready?: Answer
   readonly maxRedemptions?: string
+  readonly requestsPerMinute?: string
+  readonly tokensPerDay?: string
   readonly test?: string
   readonly production?: string
 }
@@ -55,6 +57,7 @@ export function createAccount({ id, name, balance, enabled, playready, ...option
       enabled: truthOf(enabled),
       drm: { playready: truthOf(playready) },
       maxRedemptions: limitOf(options.maxRedemptions),
+      limits: limitsOf(options),
       authenticators: { test, production },
     })
     return printed(options, await administration.create(account), creationText)
@@ -66,13 +69,21 @@ export interface Change extends Common {
   readonly enabled?: Answer
   readonly playready?: Answer
   readonly maxRedemptions?: string
+  readonly requestsPerMinute?: string
+  readonly tokensPerDay?: string
 }
 
 export function changeAccount(given: string, { name, enabled, playready, ...options }: Change): Promise<number> {
   return administer(options.url, async administration => {
     const drm = playready && { playready: truthOf(playready) }
     const maxRedemptions = limitOf(options.maxRedemptions)
-    const change = read(accountChange, { name, enabled: truthOf(enabled), drm, maxRedemptions })
+    const change = read(accountChange, {
+      name,
+      enabled: truthOf(enabled),
+      drm,
+      maxRedemptions,
+      limits: limitsOf(options),
+    })
     return printed(options, await administration.change(idOf(given), change), shownText)
   })
 }
@@ -127,6 +138,12 @@ function numberOf(given: string | undefined): string | number | undefined {
 
 function limitOf(given: string | undefined): string | number | null | undefined {
   return given === 'none' ? null : numberOf(given)
+}
+
+/** None at all where no option names one: an empty change is refused. */
+function limitsOf({ requestsPerMinute, tokensPerDay }: Pick<Change, 'requestsPerMinute' | 'tokensPerDay'>) {
+  if (requestsPerMinute === undefined && tokensPerDay === undefined) return undefined
+  return { requestsPerMinute: limitOf(requestsPerMinute), tokensPerDay: limitOf(tokensPerDay) }
 }
 
 function truthOf(given: Answer | undefined): boolean | undefined {

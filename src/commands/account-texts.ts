@@ -1,5 +1,6 @@
 import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
 import { ENVIRONMENTS } from '../environment.js'
+import { table } from './table.js'
 
 export function listText(accounts: readonly ShownAccount[]): string {
   const rows = accounts.map(({ id, name, enabled, drm, services: { test, production } }) => [
@@ -13,13 +14,15 @@ export function listText(accounts: readonly ShownAccount[]): string {
   return table([['id', 'name', 'enabled', 'playready', 'test balance', 'production balance'], ...rows])
 }
 
-export function shownText({ id, name, enabled, drm, maxRedemptions, services }: ShownAccount): string {
+export function shownText({ id, name, enabled, drm, maxRedemptions, limits, services }: ShownAccount): string {
   const about = [
     ['id', `${id}`],
     ['name', name],
     ['enabled', yesOrNo(enabled)],
     ['playready', yesOrNo(drm.playready)],
     ['redemptions', maxRedemptions === null ? 'unlimited' : `${maxRedemptions} per token`],
+    ['requests', limits.requestsPerMinute === null ? 'as the server has it' : `${limits.requestsPerMinute} per minute`],
+    ['tokens', limits.tokensPerDay === null ? 'unlimited' : `${limits.tokensPerDay} per day`],
   ]
   const authenticators = ENVIRONMENTS.flatMap(environment =>
     services[environment].authenticators.map(({ createdAt, validUntil }) => [
@@ -48,12 +51,4 @@ export function rotationText({ authenticator, othersValidUntil }: RotatedAuthent
 
 function yesOrNo(truth: boolean): string {
   return truth ? 'yes' : 'no'
-}
-
-function table(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = []
-  for (const row of rows)
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
-  const line = (row: readonly string[]) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')
-  return rows.map(row => line(row).trimEnd()).join('\n')
 }

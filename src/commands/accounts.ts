@@ -47,6 +47,8 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens; yes without it'))
     .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens; yes without it'))
     .option('--max-redemptions <number>', 'how often one token may be redeemed; no limit without it')
+    .option('--requests-per-minute <number>', 'how many requests; RATE_LIMIT_PER_ACCOUNT without it')
+    .option('--tokens-per-day <number>', 'how many tokens, within the balance; no limit without it')
     .option('--test <authenticator>', 'its authenticator for test, - to read a line; one is made without it')
     .option('--production <authenticator>', 'the same for production')
     .action((options: Creation) => run(({ createAccount }) => createAccount(options)))
@@ -55,12 +57,15 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     'change 7 --enabled no',
     "change 7 --name 'Kino Example' --playready yes",
     'change 7 --max-redemptions 3',
+    'change 7 --requests-per-minute 600 --tokens-per-day none',
   ])
     .argument('<id>', 'the account')
     .option('--name <text>', 'its name')
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens'))
     .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens'))
     .option('--max-redemptions <number>', 'how often one token may be redeemed; none for no limit')
+    .option('--requests-per-minute <number>', 'how many requests; none for RATE_LIMIT_PER_ACCOUNT')
+    .option('--tokens-per-day <number>', 'how many tokens, within the balance; none for no limit')
     .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options)))
 
   define('balance', 'how many tokens an account may still get', [

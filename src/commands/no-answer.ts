@@ -7,7 +7,7 @@ export class NoAnswer extends Error {
 }
 
 /** What a failed fetch says of itself is in its cause; and where several addresses were tried, only a code is left. */
-function causeOf(error: unknown): string {
+export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause !== undefined) return causeOf(error.cause)
   const { message, code = error.name }: NodeJS.ErrnoException = error

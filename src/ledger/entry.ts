@@ -1,12 +1,13 @@
 import type { Entry } from '../store/engine.js'
-import { serviceId } from '../store/tables.js'
+import { type EventRow, serviceId } from '../store/tables.js'
 import type { LedgerEvent } from './ledger.js'
 
-/** An event as the store keeps it; `cost` is what it takes from the balance. */
-export function entryOf(event: LedgerEvent, cost: 0 | 1): Entry {
+/** An event and the step that is taken with it, as the store takes both. Written out: it is made for every token. */
+export function entryOf(event: LedgerEvent, step: Entry['step'], pendingId: string | null = null): Entry {
   return {
     service_id: serviceId(event.customerId, event.environment),
-    cost,
+    step,
+    pending_id: pendingId,
     time: event.time,
     event: event.event,
     drm: event.drm,
@@ -19,4 +20,10 @@ export function entryOf(event: LedgerEvent, cost: 0 | 1): Entry {
     error_code: event.errorCode,
     request_id: event.requestId,
   }
+}
+
+/** An event as the store keeps it; its number is given to it there. */
+export function rowOf(event: LedgerEvent): Omit<EventRow, 'event_id'> {
+  const { step, pending_id, ...row } = entryOf(event, 'append')
+  return row
 }

@@ -1,4 +1,5 @@
-import type { Entry } from '../store/engine.js'
+import { type Randomness, randomBytes } from '../randomness.js'
+import type { Entry, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import { entryOf } from './entry.js'
 import type { Ledger, LedgerEvent, Reservation } from './ledger.js'
@@ -8,6 +9,8 @@ const ENOUGH = 16
 const LARGEST_GROUP = 256
 /** One is being committed and the next is on its way, so that neither the database nor the requests stand still. */
 const MOST_UNDER_WAY = 2
+/** More than anybody will ever draw twice. */
+const ID_BYTES = 15
 /** With so many waiting, the database can't keep up, and more would only wait in vain. */
 const MOST_WAITING = 20_000
 
@@ -17,31 +20,35 @@ const MOST_WAITING = 20_000
  */
 export class GroupLedger implements Ledger {
   readonly #events: EventRepository
+  readonly #random: Randomness
   #waiting: Waiting[] = []
   #underWay = 0
   #isScheduled = false
 
-  constructor(events: EventRepository) {
+  constructor(events: EventRepository, random: Randomness) {
     this.#events = events
+    this.#random = random
   }
 
-  async recordIssue(event: LedgerEvent): Promise<'recorded' | 'balance used up'> {
-    return (await this.#join(entryOf(event, 1))) ? 'recorded' : 'balance used up'
+  async recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp> {
+    return (await this.#join(entryOf(event, 'issue'))) ?? 'recorded'
   }
 
   async append(event: LedgerEvent): Promise<void> {
-    await this.#join(entryOf(event, 0))
+    await this.#join(entryOf(event, 'append'))
   }
 
-  reserve(_event: LedgerEvent): Promise<Reservation | 'balance used up'> {
-    return Promise.reject(new Error('not yet'))
+  async reserve(event: LedgerEvent): Promise<Reservation | UsedUp> {
+    // Request ids would not do: callers may choose them.
+    const id = randomBytes(this.#random, ID_BYTES).toString('base64url')
+    return (await this.#join(entryOf(event, 'reserve', id))) ?? { id }
   }
 
-  settle(_reservation: Reservation, _event: LedgerEvent): Promise<void> {
-    return Promise.reject(new Error('not yet'))
+  async settle({ id }: Reservation, event: LedgerEvent): Promise<void> {
+    await this.#join(entryOf(event, event.event === 'token_refused' ? 'refund' : 'keep', id))
   }
 
-  #join(entry: Entry): Promise<boolean> {
+  #join(entry: Entry): Promise<UsedUp | undefined> {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error('too many wait for the ledger'))
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject })
@@ -67,8 +74,9 @@ export class GroupLedger implements Ledger {
 
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
-      const refused = await this.#events.commit(group.map(({ entry }) => entry))
-      for (const [place, { resolve }] of group.entries()) resolve(!refused.includes(place))
+      const uncovered = await this.#events.commit(group.map(({ entry }) => entry))
+      for (const { place, why } of uncovered) group[place]?.resolve(why)
+      for (const { resolve } of group) resolve(undefined) // where nothing is resolved yet
     } catch (error) {
       // With those who wait meanwhile: a failure can take seconds, and none shall see two of them.
       for (const { reject } of [...group, ...this.#waiting.splice(0)]) reject(error)
@@ -80,6 +88,6 @@ export class GroupLedger implements Ledger {
 
 interface Waiting {
   readonly entry: Entry
-  resolve(isCovered: boolean): void
+  resolve(usedUp: UsedUp | undefined): void
   reject(error: unknown): void
 }

@@ -1,4 +1,5 @@
 import type { Environment } from '../environment.js'
+import type { UsedUp } from '../store/engine.js'
 import type { Drm } from '../tokens/content.js'
 
 export type EventKind =
@@ -33,18 +34,22 @@ export interface LedgerEvent {
 /** The log, whatever keeps it. What it resolves is durable. */
 export interface Ledger {
   /**
-   * Takes one token from the customer's balance and appends the event, in one transaction. With the balance used up
-   * it appends the refusal instead.
+   * Takes one token from the customer's balance and the quota of the event's day, and appends the event, in one
+   * transaction. With one of them used up it appends the refusal instead.
    */
-  recordIssue(event: LedgerEvent): Promise<'recorded' | 'balance used up'>
+  recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp>
   /** Appends an event that costs nothing. */
   append(event: LedgerEvent): Promise<void>
   /**
-   * Takes one token from the customer's balance before another service is asked for it. What is never settled, because
-   * the process has ended, becomes `token_unknown`. With the balance used up it appends the refusal of the event.
+   * Takes one token in the same way before another service is asked for it, but appends nothing yet. What is never
+   * settled, because the process has ended, becomes `token_unknown`.
    */
-  reserve(event: LedgerEvent): Promise<Reservation | 'balance used up'>
-  /** Appends what came of it, and gives back what was taken where nothing was issued: `token_refused`. */
+  reserve(event: LedgerEvent): Promise<Reservation | UsedUp>
+  /**
+   * Appends what came of it, and gives back what was taken where nothing was issued: `token_refused`. A reservation
+   * that has become `token_unknown` meanwhile stays paid for: its row was the only proof that it was not given
+   * back before, and a credit that is lost can be added again, but one that is given twice is not noticed.
+   */
   settle(reservation: Reservation, event: LedgerEvent): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import type { RedemptionLimit, RedemptionRepository } from '../store/redemptions.js'
-import { entryOf } from './entry.js'
+import { rowOf } from './entry.js'
 import type { Ledger, LedgerEvent } from './ledger.js'
 
 /** Writes down that a token was redeemed. What it resolves is durable. */
@@ -24,7 +24,6 @@ export class RecordedRedemptions implements Redemptions {
   }
 
   #counted(event: LedgerEvent, limit: RedemptionLimit): Promise<boolean> {
-    const { cost, ...row } = entryOf(event, 0)
-    return this.#repository.redeem(row, limit)
+    return this.#repository.redeem(rowOf(event), limit)
   }
 }

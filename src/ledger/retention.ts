@@ -3,8 +3,10 @@ import type { Logger } from 'pino'
 import type { Now } from '../../schemas/rules.js'
 import { framesOf } from '../errors.js'
 import type { EventRepository } from '../store/events.js'
+import type { IdempotencyRepository } from '../store/idempotency.js'
 import type { KeyRepository } from '../store/keys.js'
 import type { RedemptionRepository } from '../store/redemptions.js'
+import type { AbandonedTokens } from './abandoned-tokens.js'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 60_000
@@ -13,8 +15,9 @@ const STEP = 500
 const PAUSE_MS = 20
 
 /**
- * Removes events that are older than the log shall reach back, stored keys that have expired, and the counts of
- * expired tokens, in small steps, for as long as the server runs.
+ * Removes events that are older than the log shall reach back, stored keys that have expired, the counts of expired
+ * tokens, and Idempotency-Keys whose time is over, in small steps, for as long as the server runs; and before that tells the log of
+ * tokens that nobody else will tell of.
  */
 export class Retention {
   readonly #parts: RetentionParts
@@ -38,23 +41,26 @@ export class Retention {
     const { logger } = this.#parts
     while (!this.#isStopping) {
       await this.#sweep().catch((error: Error) =>
-        logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be removed'),
+        logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be cleared away'),
       )
       await this.#wait(EVERY_MS)
     }
   }
 
   async #sweep(): Promise<void> {
-    const { events, keys, redemptions, days, now } = this.#parts
-    await this.#inSteps(() => keys.removeExpired(now(), STEP))
-    await this.#inSteps(() => redemptions.removeExpired(now(), STEP))
+    const { abandoned, events, idempotency, keys, redemptions, days, now } = this.#parts
+    const present = now()
+    await this.#inSteps(() => abandoned.tell(STEP))
+    await this.#inSteps(() => keys.removeExpired(present, STEP))
+    await this.#inSteps(() => redemptions.removeExpired(present, STEP))
+    await this.#inSteps(() => idempotency.removeExpired(present, STEP))
     if (days === 0) return
-    const moment = now() - days * DAY_MS
+    const moment = present - days * DAY_MS
     for (const service of await events.services()) await this.#inSteps(() => events.removeOldest(service, moment, STEP))
   }
 
-  async #inSteps(remove: () => Promise<number>): Promise<void> {
-    while (!this.#isStopping && (await remove()) >= STEP) await this.#wait(PAUSE_MS)
+  async #inSteps(step: () => Promise<number>): Promise<void> {
+    while (!this.#isStopping && (await step()) >= STEP) await this.#wait(PAUSE_MS)
   }
 
   /** Ends early when the server stops, and never keeps a process alive. */
@@ -68,7 +74,9 @@ export class Retention {
 }
 
 export interface RetentionParts {
+  readonly abandoned: AbandonedTokens
   readonly events: EventRepository
+  readonly idempotency: IdempotencyRepository
   readonly keys: KeyRepository
   readonly redemptions: RedemptionRepository
   /** How far back the log reaches; 0: for ever. */

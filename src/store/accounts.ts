@@ -79,6 +79,7 @@ export class AccountRepository {
           enabled: Number(account.enabled),
           playready: Number(account.drm.playready),
           max_redemptions: account.maxRedemptions,
+          requests_per_minute: account.limits.requestsPerMinute,
         })
         .onConflict(conflict => conflict.column('id').doNothing())
         .executeTakeFirst()
@@ -87,7 +88,12 @@ export class AccountRepository {
         const service = { id: serviceId(account.id, environment), account_id: account.id, environment }
         await db
           .insertInto('services')
-          .values({ ...service, balance: account.balance, last_event: 0 })
+          .values({
+            ...service,
+            balance: account.balance,
+            last_event: 0,
+            tokens_per_day: account.limits.tokensPerDay,
+          })
           .execute()
         const hash = hashes.get(environment)
         if (hash === undefined) continue
@@ -98,19 +104,25 @@ export class AccountRepository {
     })
   }
 
-  async change(id: number, { name, enabled, drm, maxRedemptions }: AccountChange): Promise<void> {
-    await this.#change(db =>
-      db
-        .updateTable('accounts')
-        .set({
-          ...(name !== undefined && { name }),
-          ...(enabled !== undefined && { enabled: Number(enabled) }),
-          ...(drm !== undefined && { playready: Number(drm.playready) }),
-          ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
-        })
-        .where('id', '=', id)
-        .execute(),
-    )
+  async change(
+    id: number,
+    { limits: { requestsPerMinute, tokensPerDay } = {}, ...change }: AccountChange,
+  ): Promise<void> {
+    const { name, enabled, drm, maxRedemptions } = change
+    const changed = {
+      ...(name !== undefined && { name }),
+      ...(enabled !== undefined && { enabled: Number(enabled) }),
+      ...(drm !== undefined && { playready: Number(drm.playready) }),
+      ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
+      ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
+    }
+    await this.#change(async db => {
+      if (Object.keys(changed).length > 0) await db.updateTable('accounts').set(changed).where('id', '=', id).execute()
+      if (tokensPerDay === undefined) return
+      // One after the other, in the order in which those who issue tokens lock them.
+      for (const service of ENVIRONMENTS.map(environment => serviceId(id, environment)))
+        await db.updateTable('services').set({ tokens_per_day: tokensPerDay }).where('id', '=', service).execute()
+    })
   }
 
   /**

@@ -2,8 +2,35 @@ import type { Dialect } from 'kysely'
 import type { Clustered } from './migrations/0001-accounts-events-keys.js'
 import type { EventRow } from './tables.js'
 
-/** An event on its way into the log; `cost` is what it takes from the service's balance. */
-export type Entry = Omit<EventRow, 'event_id'> & { readonly cost: 0 | 1 }
+/** An event on its way into the log, and what goes with it. */
+export type Entry = Omit<EventRow, 'event_id'> & {
+  readonly step: Step
+  /** The pending token that is written down or settled. */
+  readonly pending_id: string | null
+}
+
+export type Step =
+  /** The event alone. */
+  | 'append'
+  /** Takes one token from the balance and the day's quota. */
+  | 'issue'
+  /** Takes one as well, and writes down a pending token instead of the event. */
+  | 'reserve'
+  /** The pending token has become the event. */
+  | 'keep'
+  /** The same, and the token goes back to the balance and to the quota of its day. */
+  | 'refund'
+  /** The same as `keep`, but nothing at all where the pending token is gone. */
+  | 'sweep'
+
+/** Why an entry was not covered. */
+export type UsedUp = 'balance used up' | 'quota used up'
+
+export interface Uncovered {
+  /** The entry's place in its group. */
+  readonly place: number
+  readonly why: UsedUp
+}
 
 /** What the rest of the store needs of a database: kysely speaks to it, and groups of events go in as one. */
 export interface Engine {
@@ -11,13 +38,26 @@ export interface Engine {
   /** The same without limits of time: tables may take long to change, and instances wait for the one that does it. */
   readonly patientDialect: Dialect
   readonly clustered: Clustered
+  /** Nobody else has the database open, nor did while it was: what is pending at its start is of a process that is gone. */
+  readonly isExclusive: boolean
   /**
-   * Appends all entries in one durable transaction, in their order, and takes their cost from the balances. Where a
-   * balance has come to its end the entry goes in as its refusal; the places of those are answered.
+   * Takes the steps of all entries in one durable transaction, in their order. Where a balance or a quota has come to
+   * its end the entry goes in as its refusal; those are answered.
    */
-  commit(entries: readonly Entry[]): Promise<readonly number[]>
+  commit(entries: readonly Entry[]): Promise<readonly Uncovered[]>
   close(): Promise<void>
 }
 
-/** What becomes of an entry that its service's balance does not cover (spec: playready-token.md). */
+/** What becomes of an entry that its service's balance or quota does not cover (spec: playready-token.md). */
 export const REFUSED = { event: 'token_refused', token_id: null, error_code: -2019 } as const
+
+const DAY_MS = 86_400_000
+
+/** Quotas are for days in UTC, counted since 1970. */
+export function dayOf(time: number): number {
+  return Math.floor(time / DAY_MS)
+}
+
+export function startOfDay(day: number): number {
+  return day * DAY_MS
+}

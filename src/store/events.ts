@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import type { Engine, Entry } from './engine.js'
+import type { Engine, Entry, Uncovered } from './engine.js'
 import type { EventRow, Tables } from './tables.js'
 
 /** The log of each service, whose events count up from 1 without a gap; retention takes away the oldest. */
@@ -12,8 +12,8 @@ export class EventRepository {
     this.#engine = engine
   }
 
-  /** Appends a group in one durable transaction, and answers the places of those that no balance covered. */
-  commit(entries: readonly Entry[]): Promise<readonly number[]> {
+  /** Takes the steps of a group in one durable transaction, and answers those that no balance or quota covered. */
+  commit(entries: readonly Entry[]): Promise<readonly Uncovered[]> {
     return this.#engine.commit(entries)
   }
 

@@ -1,30 +1,39 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, Selectable } from 'kysely'
 import type { KnownAccount, KnownAuthenticator, KnownService } from '../accounts/accounts.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
 import { type AccountRow, serviceId, type Tables } from './tables.js'
 
 /** Accounts with their services and authenticators, for as many accounts in as many questions. */
-export async function knownAccounts(db: Kysely<Tables>, accounts: readonly AccountRow[]): Promise<KnownAccount[]> {
+export async function knownAccounts(
+  db: Kysely<Tables>,
+  accounts: readonly Selectable<AccountRow>[],
+): Promise<KnownAccount[]> {
   const services = accounts.flatMap(({ id }) => ENVIRONMENTS.map(environment => serviceId(id, environment)))
   if (services.length === 0) return []
-  const [balances, authenticators] = await Promise.all([balancesOf(db, services), authenticatorsOf(db, services)])
+  const [rows, authenticators] = await Promise.all([servicesOf(db, services), authenticatorsOf(db, services)])
   const serviceOf = (id: number, environment: Environment): KnownService => ({
-    balance: balances.get(serviceId(id, environment)) ?? 0,
+    balance: rows.get(serviceId(id, environment))?.balance ?? 0,
     authenticators: authenticators.get(serviceId(id, environment)) ?? [],
   })
-  return accounts.map(({ id, name, enabled, playready, max_redemptions }) => ({
+  return accounts.map(({ id, name, enabled, playready, max_redemptions, requests_per_minute }) => ({
     id,
     name,
     enabled: enabled === 1,
     drm: { playready: playready === 1 },
     maxRedemptions: max_redemptions,
+    limits: {
+      requestsPerMinute: requests_per_minute,
+      // Both services have the same.
+      tokensPerDay: rows.get(serviceId(id, 'test'))?.tokens_per_day ?? null,
+    },
     services: { test: serviceOf(id, 'test'), production: serviceOf(id, 'production') },
   }))
 }
 
-async function balancesOf(db: Kysely<Tables>, services: readonly number[]): Promise<Map<number, number>> {
-  const rows = await db.selectFrom('services').select(['id', 'balance']).where('id', 'in', services).execute()
-  return new Map(rows.map(({ id, balance }) => [id, balance]))
+async function servicesOf(db: Kysely<Tables>, services: readonly number[]) {
+  const selection = db.selectFrom('services').select(['id', 'balance', 'tokens_per_day'])
+  const rows = await selection.where('id', 'in', services).execute()
+  return new Map(rows.map(row => [row.id, row]))
 }
 
 /** The newest first; of two from the same moment, the one that replaced the other. */

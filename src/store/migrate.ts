@@ -1,6 +1,9 @@
 import { type Kysely, type Migration, Migrator } from 'kysely'
 import { accountsEventsKeys, type Clustered } from './migrations/0001-accounts-events-keys.js'
 import { redemptions } from './migrations/0002-redemptions.js'
+import { pendingTokens } from './migrations/0003-pending-tokens.js'
+import { idempotencyKeys } from './migrations/0004-idempotency-keys.js'
+import { requestLimits } from './migrations/0005-request-limits.js'
 import type { Tables } from './tables.js'
 
 /** It was changed by migrations that this version does not have. */
@@ -19,6 +22,9 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
   const migrations: Record<string, Migration> = {
     '0001-accounts-events-keys': { up: (db: Kysely<unknown>) => accountsEventsKeys(db, clustered) },
     '0002-redemptions': { up: (db: Kysely<unknown>) => redemptions(db, clustered) },
+    '0003-pending-tokens': { up: (db: Kysely<unknown>) => pendingTokens(db, clustered) },
+    '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
+    '0005-request-limits': { up: requestLimits },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

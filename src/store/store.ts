@@ -2,8 +2,10 @@ import { Kysely, sql } from 'kysely'
 import { AccountRepository } from './accounts.js'
 import type { Engine } from './engine.js'
 import { EventRepository } from './events.js'
+import { IdempotencyRepository } from './idempotency.js'
 import { KeyRepository } from './keys.js'
 import { migrate } from './migrate.js'
+import { PendingTokenRepository } from './pending-tokens.js'
 import { RedemptionRepository } from './redemptions.js'
 import { sqliteEngine } from './sqlite/engine.js'
 import type { Tables } from './tables.js'
@@ -12,7 +14,9 @@ import type { Tables } from './tables.js'
 export interface Store {
   readonly accounts: AccountRepository
   readonly events: EventRepository
+  readonly idempotency: IdempotencyRepository
   readonly keys: KeyRepository
+  readonly pendingTokens: PendingTokenRepository
   readonly redemptions: RedemptionRepository
   /** The migrations that were applied when it was opened. */
   readonly applied: readonly string[]
@@ -30,7 +34,9 @@ export async function openStore(url: string): Promise<Store> {
     return {
       accounts: new AccountRepository(db),
       events: new EventRepository(db, engine),
+      idempotency: new IdempotencyRepository(db, engine),
       keys: new KeyRepository(db),
+      pendingTokens: new PendingTokenRepository(db, engine),
       redemptions: new RedemptionRepository(db),
       applied,
       ping: async () => {

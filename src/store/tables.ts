@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely'
 import type { Environment } from '../environment.js'
 
 /**
@@ -10,7 +11,9 @@ export interface Tables {
   readonly authenticators: AuthenticatorRow
   readonly keys: KeyRow
   readonly events: EventRow
+  readonly pending_tokens: PendingTokenRow
   readonly redemptions: RedemptionRow
+  readonly idempotency_keys: IdempotencyRow
   readonly settings: SettingRow
 }
 
@@ -21,6 +24,8 @@ export interface AccountRow {
   readonly playready: number
   /** How often a token may be redeemed. */
   readonly max_redemptions: number | null
+  /** `null`: as many as from every account. */
+  readonly requests_per_minute: Generated<number | null>
 }
 
 export interface ServiceRow {
@@ -30,6 +35,12 @@ export interface ServiceRow {
   readonly balance: number
   /** The number of the newest event: they count up from 1 without a gap. */
   readonly last_event: number
+  /** How many tokens it may have in a day; `null`: as many as its balance covers. */
+  readonly tokens_per_day: Generated<number | null>
+  /** The day of its newest token, counted since 1970 in UTC: it never goes back, whatever an instance's clock says. */
+  readonly quota_day: Generated<number>
+  /** How many tokens it had on that day. */
+  readonly tokens_today: Generated<number>
 }
 
 export interface AuthenticatorRow {
@@ -68,12 +79,42 @@ export interface EventRow {
   readonly request_id: string
 }
 
+/** A token that was paid for, and that another service is being asked for. */
+export interface PendingTokenRow {
+  readonly id: string
+  readonly service_id: number
+  /** The day whose quota it counts in. */
+  readonly quota_day: number
+  /** When it was asked for. */
+  readonly time: number
+  readonly drm: string
+  readonly kids: string
+  readonly cookie: string | null
+  readonly device_id: string | null
+  readonly ip_address: string | null
+  readonly rights_type: string | null
+  readonly request_id: string
+}
+
 /** How often a token was redeemed, where its account has a limit. */
 export interface RedemptionRow {
   readonly service_id: number
   readonly token_id: string
   readonly count: number
   /** When the token expires, and the row with it. */
+  readonly expires_at: number
+}
+
+/** An Idempotency-Key that a request has taken; it is kept as a hash, and so is the request. */
+export interface IdempotencyRow {
+  readonly service_id: number
+  readonly key_hash: string
+  readonly request_hash: string
+  /** Drawn at random by the request that has taken it: nobody else may say what came of it. */
+  readonly claim: string
+  readonly claimed_at: number
+  /** Sealed. `null` while it is under way, and for ever where the process has ended before. */
+  readonly outcome: string | null
   readonly expires_at: number
 }
 

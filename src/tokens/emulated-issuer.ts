@@ -1,11 +1,12 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
-import { orUnavailable, TokenError } from '../errors.js'
+import { orUnavailable } from '../errors.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { playreadyUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'
 import { encodeContent, type TokenKey } from './content.js'
 import { type IssuedToken, issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder } from './issuer.js'
+import { usedUp } from './used-up.js'
 import type { SealedToken, TokenVault } from './vault.js'
 
 /** Seals the whole order into the token. */
@@ -34,8 +35,9 @@ export class EmulatedIssuer implements TokenIssuer {
   }
 
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
-    const outcome = await orUnavailable(this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id)))
-    if (outcome === 'balance used up') throw new TokenError({ code: -2019 }, { isRecorded: true })
+    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id))
+    const outcome = await orUnavailable(recording, { mayHaveIssued: true })
+    if (outcome !== 'recorded') throw usedUp(outcome, issuedAt)
   }
 }
 

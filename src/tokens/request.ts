@@ -5,9 +5,11 @@ import type { Account, Accounts } from '../accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
 import { orUnavailable, PublicError, TokenError } from '../errors.js'
+import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
+import type { AccountLimit, Tell } from '../limits/rate-limits.js'
 import type { TokenPolicy } from './content.js'
 import type { IssuedToken, OrderedKey, TokenIssuer } from './issuer.js'
 
@@ -16,6 +18,9 @@ export interface TokenRequest {
   readonly environment: Environment
   readonly host: string
   readonly requestId: string
+  readonly idempotencyKey?: string | undefined
+  /** Where the account stands against its limit. */
+  readonly tell: Tell
 }
 
 /** The way of a token request, step by step. Each step throws the documented error that ends it. */
@@ -28,22 +33,33 @@ export class TokenRequests {
     this.#parts = parts
   }
 
-  async answer(request: TokenRequest): Promise<IssuedToken> {
+  async answer(request: TokenRequest): Promise<KeyedToken> {
     const authenticator = this.#schema.readCredentials(request.parameters)
     const account = await requireAccount(this.#parts.accounts, authenticator, request.environment)
+    // Before its log: a flood must not fill it.
+    this.#parts.limit.admit(account, request.environment, request.tell)
     try {
-      return await this.#issue(request, account)
+      requireEnabled(account)
+      requirePlayready(account)
+      return await (request.idempotencyKey === undefined
+        ? this.#issue(request, account)
+        : this.#issueOnce(request, request.idempotencyKey, account))
     } catch (error) {
       if (isRefusal(error)) await this.#recordRefusal(request, account, error.code)
       throw error
     }
   }
 
+  /** Of a key that was used before the answer is the same, and nothing below is done again. */
+  #issueOnce(request: TokenRequest, key: string, account: Account): Promise<KeyedToken> {
+    const { parameters, environment, requestId } = request
+    const keyed = { key, customerId: account.id, environment, parameters, requestId }
+    return this.#parts.idempotency.once(keyed, () => this.#issue(request, account))
+  }
+
   async #issue(request: TokenRequest, account: Account): Promise<IssuedToken> {
     const { parameters, environment, host, requestId } = request
     const { issuer } = this.#parts
-    requireEnabled(account)
-    requirePlayready(account)
     const owner = { customerId: account.id, environment }
     const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, {
       storage: this.#parts.keyStorage,
@@ -73,8 +89,10 @@ export class TokenRequests {
 
 export interface TokenRequestParts {
   readonly accounts: Accounts
+  readonly limit: AccountLimit
   readonly keyStorage: KeyStorage
   readonly issuer: TokenIssuer
+  readonly idempotency: Idempotency
   readonly ledger: Ledger
   readonly now: Now
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import sodium from 'sodium-native'
 import type { Randomness } from '../randomness.js'
+import { TextSeal } from './text-seal.js'
 
 /**
  * Seals and opens the outer layout of a token (spec: playready-token.md, the token):
@@ -16,7 +17,9 @@ import type { Randomness } from '../randomness.js'
  * at random for ever, so that keys need to rotate only when the customer wants it.
  */
 export class TokenVault {
-  readonly #keys: readonly [TokenKey, ...TokenKey[]]
+  /** With the same keys, for what is no token. */
+  readonly texts: TextSeal
+  readonly #keys: readonly [NumberedKey, ...NumberedKey[]]
   readonly #random: Randomness
   #frame = newFrame(0)
 
@@ -24,6 +27,7 @@ export class TokenVault {
   constructor([first, ...others]: TokenKeys, random: Randomness) {
     this.#keys = [numbered(first), ...others.map(numbered)]
     this.#random = random
+    this.texts = new TextSeal(this.#keys, random)
   }
 
   seal(customerId: number, content: Buffer): SealedToken {
@@ -68,7 +72,7 @@ export interface OpenedToken {
   readonly content: Buffer
 }
 
-interface TokenKey {
+export interface NumberedKey {
   readonly number: number
   readonly secret: Buffer
 }
@@ -105,7 +109,7 @@ export function tokenIdOf(text: string): string {
 }
 
 /** A key's number follows from the key, so that nobody has to hand out numbers when keys rotate. */
-function numbered(secret: Buffer): TokenKey {
+function numbered(secret: Buffer): NumberedKey {
   const digest = createHash('sha256').update('expressplay-token-backend key number').update(secret).digest()
   return { number: digest.readUIntBE(0, 3), secret }
 }

@@ -4,18 +4,20 @@ import type { UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { withoutSecrets } from './secrets.js'
 
-const issued = z.object({ licenseAcquisitionUrl: z.httpUrl(), token: z.string().regex(/^[\w-]+={0,2}$/) })
-const refused = z.object({ errorCode: z.int(), errorMessage: z.string(), parameter: z.string().optional() })
+const issued = z.object({
+  // Of any host: an emulator may be on one that has no name.
+  licenseAcquisitionUrl: z
+    .string()
+    .regex(/^https?:\/\/[^\s"'<>\\^`{|}]+$/)
+    .refine(URL.canParse),
+  token: z.string().regex(/^[\w+/-]{32,}={0,2}$/),
+})
+const refused = z.object({ errorCode: z.int32(), errorMessage: z.string(), parameter: z.string().optional() })
 
 export type UpstreamToken = z.output<typeof issued>
 
 /** The real service said no: its code and its status go back to the caller. */
-export class UpstreamRefusal extends PublicError {
-  /** After a fault of its own nobody knows whether it has issued the token. */
-  get mayHaveIssued(): boolean {
-    return this.status >= 500
-  }
-}
+export class UpstreamRefusal extends PublicError {}
 
 /** Reads an answer of the token endpoint: a token, or the error that it is. */
 export function readAnswer({ status, body }: UpstreamAnswer, request: UpstreamRequest): UpstreamToken {
@@ -23,10 +25,14 @@ export function readAnswer({ status, body }: UpstreamAnswer, request: UpstreamRe
   const token = status === 200 ? issued.safeParse(content).data : undefined
   if (token !== undefined) return token
   const error = status >= 400 ? refused.safeParse(content).data : undefined
-  if (error !== undefined)
-    throw refusal({ ...error, errorMessage: withoutSecrets(error.errorMessage, request) }, status)
-  // A redirection and a 4xx say that nothing was done, whatever their body is.
-  throw new UpstreamFailure(status >= 300 && status < 500 ? 'not accepted' : 'no answer')
+  if (error !== undefined) throw refusal(error, status, request)
+  const kind = saysThatNothingWasDone(status) ? 'not accepted' : 'no answer'
+  throw new UpstreamFailure(kind, { reason: `HTTP_${status}` })
+}
+
+/** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */
+function saysThatNothingWasDone(status: number): boolean {
+  return status >= 300 && status < 500 && status !== 303
 }
 
 function contentOf(body: string): unknown {
@@ -39,11 +45,18 @@ function contentOf(body: string): unknown {
 
 const LONGEST_MESSAGE = 300
 
-function refusal({ errorCode, errorMessage, parameter }: z.output<typeof refused>, status: number): UpstreamRefusal {
-  return new UpstreamRefusal(errorMessage.slice(0, LONGEST_MESSAGE), {
+function refusal(
+  { errorCode, errorMessage, parameter }: z.output<typeof refused>,
+  status: number,
+  request: UpstreamRequest,
+): UpstreamRefusal {
+  return new UpstreamRefusal(withoutSecrets(errorMessage, request).slice(0, LONGEST_MESSAGE), {
     code: errorCode,
-    status,
-    parameter: parameter?.slice(0, 100),
+    // Above 599 is no status that we could answer with.
+    status: Math.min(status, 599),
+    parameter: parameter === undefined ? undefined : withoutSecrets(parameter, request).slice(0, 100),
     isRecorded: true,
+    // After a fault of its own nobody knows whether it has issued the token.
+    mayHaveIssued: status >= 500,
   })
 }

@@ -26,19 +26,22 @@ export class UpstreamFailure extends Error {
   readonly mayHaveArrived: boolean
   /** What the caller is told. */
   readonly details: string
+  /** What the operator is told beyond the kind: ECONNREFUSED, CERT_HAS_EXPIRED. Never a text, which could quote a secret. */
+  readonly reason: string | undefined
   /** Seconds after which it may be worth to ask again. */
   readonly retryAfter: number | undefined
 
   constructor(
     readonly kind: FailureKind,
-    { cause, retryAfter }: { readonly cause?: unknown; readonly retryAfter?: number } = {},
+    { reason, retryAfter }: { readonly reason?: string | undefined; readonly retryAfter?: number } = {},
   ) {
-    super(kind, { cause })
+    super(kind)
     this.name = 'UpstreamFailure'
     const { status, mayHaveArrived, details } = failures[kind]
     this.status = status
     this.mayHaveArrived = mayHaveArrived
     this.details = mayHaveArrived ? `${details}, and it is unknown whether it issued a token` : details
+    this.reason = reason
     this.retryAfter = retryAfter
   }
 }

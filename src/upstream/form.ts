@@ -2,6 +2,8 @@ import type { OrderedKey, TokenOrder } from '../tokens/issuer.js'
 
 /** What is a matter between the caller and us. */
 const OURS: ReadonlySet<string> = new Set(['customerAuthenticator', 'errorFormat', 'playerConfig'])
+/** What each key has of its own. */
+const OF_ONE_KEY: ReadonlySet<string> = new Set(['kid', 'contentKey', 'kek', 'ek'])
 const MOMENTS: ReadonlySet<string> = new Set(['expirationTime', 'rental.periodEndTime'])
 
 /**
@@ -13,16 +15,23 @@ export function upstreamParameters(
   unknown: 'pass' | 'drop',
 ): Readonly<Record<string, string>> {
   const form: Record<string, string> = { errorFormat: 'json' }
-  for (const [name, value] of Object.entries(parameters.whole)) if (!OURS.has(name)) form[name] = asMeant(name, value)
-  for (const [index, { suffix, values }] of parameters.keys.entries())
-    for (const [name, value] of Object.entries(resolved(values, keys[index])))
-      form[name + suffix] = asMeant(name, value)
   if (unknown === 'pass') for (const [name, value] of parameters.ignored) form[name] = value
+  for (const [name, value] of Object.entries(parameters.whole)) if (!OURS.has(name)) form[name] = asMeant(name, value)
+  const perKey = parameters.keys.map(({ suffix, values }, index) => ({ suffix, values: resolved(values, keys[index]) }))
+  for (const { suffix, values } of perKey)
+    for (const [name, value] of Object.entries(values)) {
+      // What holds for all keys is said once, as public clients do (spec: playready-token.md).
+      const isShared = !OF_ONE_KEY.has(name) && perKey.every(other => other.values[name] === value)
+      form[isShared ? name : name + suffix] = asMeant(name, value)
+    }
   return form
 }
 
 /** A kek without an ek names a key in a key storage: ours has given the content key, or it is the upstream's to find. */
-function resolved(values: Readonly<Record<string, string>>, key: OrderedKey | undefined) {
+function resolved(
+  values: Readonly<Record<string, string>>,
+  key: OrderedKey | undefined,
+): Readonly<Record<string, string>> {
   const { kek, ...others } = values
   if (kek === undefined || values.ek !== undefined || key?.contentKey === undefined) return values
   return { ...others, contentKey: key.contentKey }

@@ -1,6 +1,49 @@
+import type { Logger } from 'pino'
+import { type Environment, environmentOfHost } from '../environment.js'
+import { LICENCE_PATHS, playreadyUrl } from '../licence-urls.js'
 import type { TokenOrder } from '../tokens/issuer.js'
+import { ENVIRONMENT_NAME, namesEnvironment } from './named-environment.js'
+import type { LicenceServers } from './settings.js'
 
-/** The URL that the upstream told, or ours in its place. */
-export function asTold(upstreamUrl: string, _order: TokenOrder): string {
-  return upstreamUrl
+export type LicenceUrl = (upstreamUrl: string, order: Pick<TokenOrder, 'environment' | 'host' | 'useHttps'>) => string
+
+/** The URL that the upstream told. */
+export const asTold: LicenceUrl = upstreamUrl => upstreamUrl
+
+export interface HiddenUrlParts {
+  readonly licences: Readonly<Record<Environment, LicenceServers>>
+  /** Where clients reach us; without one it is the host that the request was sent to. */
+  readonly publicUrl: URL | undefined
+  /** The environment of a host that names none. */
+  readonly environment: Environment
+  readonly logger: Logger
+}
+
+/** Our URL in place of the upstream's, from which key requests are forwarded to it. */
+export function hidden({ licences, publicUrl, environment: otherwise, logger }: HiddenUrlParts): LicenceUrl {
+  const strangers = new Set<string>()
+  return (upstreamUrl, order) => {
+    const url = new URL(upstreamUrl)
+    const query = upstreamUrl.replace(/^[^?#]*|#.*$/gs, '')
+    // The credit is spent and the player must work, so what we would not forward to is told as it is.
+    if (!leadsTo(url, licences[order.environment].playready) || namesEnvironment(query)) {
+      if (!strangers.has(url.host)) {
+        if (strangers.size < MOST_STRANGERS) strangers.add(url.host)
+        logger.warn({ host: url.host }, 'the upstream names a licence URL that cannot be hidden')
+      }
+      return upstreamUrl
+    }
+    const ours = playreadyUrl(publicUrl, order) + query
+    if (environmentOfHost(publicUrl?.host ?? order.host, otherwise) === order.environment) return ours
+    return `${ours}${query === '' ? '?' : '&'}${ENVIRONMENT_NAME}=${order.environment}`
+  }
+}
+
+/** An upstream that names another host each time must not fill the memory. */
+const MOST_STRANGERS = 100
+
+/** Whether it is what key requests are forwarded to. The scheme is the caller's choice (`useHttps`). */
+function leadsTo(url: URL, base: URL | undefined): boolean {
+  if (base === undefined) return false
+  return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + LICENCE_PATHS.playready
 }

@@ -1,5 +1,14 @@
 import type { Logger } from 'pino'
+import { ENVIRONMENTS, type Environment } from '../environment.js'
 import type { Metrics } from '../metrics.js'
+import type { UpstreamToken } from './answer.js'
+import type { UpstreamState } from './circuit.js'
+import type { UpstreamRequest } from './exchange.js'
+import { GuardedHost } from './guarded-host.js'
+import { HttpExchange } from './http-exchange.js'
+import { UpstreamMetrics } from './metrics.js'
+import { RecordingExchange } from './recording-exchange.js'
+import { Recorder } from './recordings/recorder.js'
 import type { UpstreamSettings } from './settings.js'
 import type { Upstream } from './upstream-issuer.js'
 
@@ -12,6 +21,50 @@ export interface RealUpstreamParts {
   readonly now: () => number
 }
 
-export function realUpstream(_parts: RealUpstreamParts): Upstream {
-  throw new Error('not yet')
+/** The real service: a host for each environment, and what befalls one leaves the other alone. */
+export function realUpstream({ settings, recordDir, metrics, logger, now }: RealUpstreamParts): Upstream {
+  const recorder = recordDir === undefined ? undefined : new Recorder(recordDir, logger)
+  const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
+  const hostOf = (environment: Environment): GuardedHost => {
+    const { connections, connectTimeout } = settings
+    const exchange = new HttpExchange({ url: settings.tokens[environment], connections, connectTimeout })
+    return new GuardedHost({
+      exchange: recorder === undefined ? exchange : new RecordingExchange(exchange, recorder, now),
+      settings,
+      metrics: upstreamMetrics.of(environment),
+      changed: state => tell(logger, environment, state),
+    })
+  }
+  const hosts: Readonly<Record<Environment, GuardedHost>> = { test: hostOf('test'), production: hostOf('production') }
+  return new RealUpstream(hosts)
+}
+
+class RealUpstream implements Upstream {
+  readonly #hosts: Readonly<Record<Environment, GuardedHost>>
+
+  constructor(hosts: Readonly<Record<Environment, GuardedHost>>) {
+    this.#hosts = hosts
+  }
+
+  get states(): Readonly<Record<Environment, UpstreamState>> {
+    return { test: this.#hosts.test.state, production: this.#hosts.production.state }
+  }
+
+  requireCapacity(environment: Environment): void {
+    this.#hosts[environment].requireCapacity()
+  }
+
+  ask(request: UpstreamRequest): Promise<UpstreamToken> {
+    return this.#hosts[request.environment].ask(request)
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(ENVIRONMENTS.map(environment => this.#hosts[environment].close()))
+  }
+}
+
+function tell(logger: Logger, environment: Environment, state: UpstreamState): void {
+  if (state === 'open') logger.error({ environment }, 'the upstream fails, and is left alone for a while')
+  else if (state === 'half-open') logger.info({ environment }, 'one request tries whether the upstream works again')
+  else logger.info({ environment }, 'the upstream works again')
 }

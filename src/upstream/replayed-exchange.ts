@@ -1,11 +1,41 @@
-import type { Exchange, UpstreamAnswer } from './exchange.js'
+import { TokenError, UNAVAILABLE } from '../errors.js'
+import type { Exchange, UpstreamAnswer, UpstreamRequest } from './exchange.js'
+import { UpstreamFailure } from './failure.js'
+import { type NamedRecording, readRecordings } from './recordings/folder.js'
+import { compared } from './recordings/matching.js'
+import { moved } from './recordings/moments.js'
+import { nearestText } from './recordings/nearest.js'
+import { bodyOf } from './recordings/recording.js'
+import { SeriesIndex } from './recordings/series.js'
 
-/** Answers what was recorded in a folder. */
+/** There is no recording of such a request. Nobody was asked. */
+export class NotRecorded extends TokenError {
+  constructor(details: string) {
+    super({ code: UNAVAILABLE, details }, { status: 502, isRecorded: true })
+  }
+}
+
+/** Answers what was recorded in a folder, as if it were recorded now. */
 export class ReplayedExchange implements Exchange {
-  constructor(_folder: string, _now: () => number) {}
+  readonly #recordings: readonly NamedRecording[]
+  readonly #series: SeriesIndex
+  readonly #now: () => number
 
-  send(): Promise<UpstreamAnswer> {
-    return Promise.reject(new Error('not yet'))
+  constructor(folder: string, now: () => number) {
+    this.#recordings = readRecordings(folder)
+    this.#series = new SeriesIndex(this.#recordings)
+    this.#now = now
+  }
+
+  async send(request: UpstreamRequest): Promise<UpstreamAnswer> {
+    const now = this.#now()
+    const asked = compared(request, now)
+    const series = this.#series.find(asked, request.customerId)
+    if (series === undefined) throw new NotRecorded(nearestText(this.#recordings, asked))
+    const { recordedAt, answer, failure } = series.next()
+    if (failure !== undefined) throw new UpstreamFailure(failure)
+    if (answer === undefined) throw new Error('a recording has an answer or a failure')
+    return { status: answer.status, body: moved(bodyOf(answer), now - recordedAt) }
   }
 
   async close(): Promise<void> {}

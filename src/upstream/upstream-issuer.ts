@@ -4,11 +4,14 @@ import type { Environment } from '../environment.js'
 import { framesOf, orUnavailable, TokenError, UNAVAILABLE } from '../errors.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 import { type IssuedToken, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
+import { usedUp } from '../tokens/used-up.js'
 import { tokenIdOf } from '../tokens/vault.js'
 import { UpstreamRefusal, type UpstreamToken } from './answer.js'
+import type { UpstreamState } from './circuit.js'
 import type { UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { upstreamParameters } from './form.js'
+import { NotRecorded } from './replayed-exchange.js'
 
 /** The real service, as far as it can be asked. */
 export interface Upstream {
@@ -16,6 +19,8 @@ export interface Upstream {
   requireCapacity(environment: Environment): void
   /** Throws an UpstreamRefusal or an UpstreamFailure where there is no token. */
   ask(request: UpstreamRequest): Promise<UpstreamToken>
+  /** Whether it is asked, where that can change. */
+  readonly states?: Readonly<Record<Environment, UpstreamState>>
   close(): Promise<void>
 }
 
@@ -23,25 +28,51 @@ export interface Upstream {
 export class UpstreamIssuer implements TokenIssuer {
   readonly hasKeyStorage = true
   readonly #parts: UpstreamIssuerParts
+  #underWay = 0
+  #drained: (() => void) | undefined
 
   constructor(parts: UpstreamIssuerParts) {
     this.#parts = parts
   }
 
   async issue(order: TokenOrder): Promise<IssuedToken> {
+    this.#underWay += 1
+    try {
+      const token = await this.#ask(order)
+      return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) this.#drained?.()
+    }
+  }
+
+  /** Waits until the log has what is under way: a caller may be gone long before. */
+  async close(): Promise<void> {
+    if (this.#underWay > 0)
+      await new Promise<void>(resolve => {
+        this.#drained = resolve
+      })
+    await this.#parts.upstream.close()
+  }
+
+  async #ask(order: TokenOrder): Promise<UpstreamToken> {
+    const { upstream, now } = this.#parts
     const request = this.#request(order)
     try {
-      this.#parts.upstream.requireCapacity(order.environment)
+      upstream.requireCapacity(order.environment)
     } catch (failure) {
-      throw this.#failed(order, failure)
+      throw this.#failed(order, failure, false)
     }
     const reservation = await this.#reserve(order)
-    const token = await this.#parts.upstream.ask(request).catch(async failure => {
-      await this.#settle(reservation, eventOf(order, this.#parts.now(), failure))
-      throw this.#failed(order, failure)
-    })
-    await this.#settle(reservation, issueEvent(order, this.#parts.now(), tokenIdOf(token.token)))
-    return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
+    let token: UpstreamToken
+    try {
+      token = await upstream.ask(request)
+    } catch (failure) {
+      await this.#settle(reservation, eventOf(order, now(), failure))
+      throw this.#failed(order, failure, true)
+    }
+    await this.#settle(reservation, issueEvent(order, now(), tokenIdOf(token.token)))
+    return token
   }
 
   #request(order: TokenOrder): UpstreamRequest {
@@ -55,8 +86,9 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 
   async #reserve(order: TokenOrder): Promise<Reservation> {
-    const reserved = await orUnavailable(this.#parts.ledger.reserve(issueEvent(order, this.#parts.now(), undefined)))
-    if (reserved === 'balance used up') throw new TokenError({ code: -2019 }, { isRecorded: true })
+    const time = this.#parts.now()
+    const reserved = await orUnavailable(this.#parts.ledger.reserve(issueEvent(order, time, undefined)))
+    if (typeof reserved === 'string') throw usedUp(reserved, time)
     return reserved
   }
 
@@ -69,13 +101,21 @@ export class UpstreamIssuer implements TokenIssuer {
     })
   }
 
-  #failed({ requestId, environment }: TokenOrder, failure: unknown): unknown {
+  /** What the caller is told of it, and the operator. */
+  #failed({ requestId, environment, account }: TokenOrder, failure: unknown, isRecorded: boolean): unknown {
+    const { logger } = this.#parts
+    const which = { requestId, environment, customerId: account.id }
+    if (failure instanceof UpstreamRefusal && OF_OUR_ACCOUNT.has(failure.code))
+      logger.error({ ...which, errorCode: failure.code }, 'the upstream refuses the account that it is asked for')
     if (!(failure instanceof UpstreamFailure)) return failure
-    const { kind, status, details, retryAfter } = failure
-    this.#parts.logger.warn({ requestId, environment, failure: kind }, 'the upstream gave no answer')
-    return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter, isRecorded: true })
+    const { kind, reason, status, details, retryAfter, mayHaveArrived: mayHaveIssued } = failure
+    logger.warn({ ...which, failure: kind, reason }, 'the upstream gave no answer')
+    return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter, isRecorded, mayHaveIssued })
   }
 }
+
+/** What no caller can mend: authenticator missing or wrong, account disabled, without PlayReady, without tokens. */
+const OF_OUR_ACCOUNT: ReadonlySet<number> = new Set([-2017, -2018, -2031, -5002, -2019])
 
 export interface UpstreamIssuerParts {
   readonly upstream: Upstream
@@ -93,7 +133,7 @@ function eventOf(order: TokenOrder, time: number, failure: unknown): LedgerEvent
   const isCertain =
     failure instanceof UpstreamRefusal
       ? !failure.mayHaveIssued
-      : failure instanceof UpstreamFailure && !failure.mayHaveArrived
+      : failure instanceof NotRecorded || (failure instanceof UpstreamFailure && !failure.mayHaveArrived)
   return {
     ...issueEvent(order, time, undefined),
     event: isCertain ? 'token_refused' : 'token_unknown',

@@ -45,6 +45,15 @@ t.test('accounts are administered on the database itself', async t => {
   })
   t.match(await run('accounts change 7 --max-redemptions 3'), { code: 0, stdout: /redemptions +3 per token\n/ })
   t.match(await run('accounts change 7 --max-redemptions none'), { code: 0, stdout: /redemptions +unlimited\n/ })
+  t.match(await run('accounts show 7'), { stdout: /requests +as the server has it\ntokens +unlimited\n/ })
+  t.match(await run('accounts change 7 --requests-per-minute 600 --tokens-per-day 9000'), {
+    code: 0,
+    stdout: /requests +600 per minute\ntokens +9000 per day\n/,
+  })
+  t.match(await run('accounts change 7 --tokens-per-day none --json'), {
+    code: 0,
+    stdout: /"requestsPerMinute": 600,\s+"tokensPerDay": null/,
+  })
   t.match(await run('accounts balance 7 test --add -1000000'), { code: 0, stdout: '0\n' })
   t.match(await run('accounts balance 7 production --set 12'), { code: 0, stdout: '12\n' })
 
@@ -76,6 +85,7 @@ t.test('what is refused is said on standard error, with exit code 1', async t =>
     ['accounts show seven', 'id: must be a whole number'],
     ['accounts change 7', 'must have at least one of'],
     ['accounts change 7 --max-redemptions many', 'maxRedemptions: '],
+    ['accounts change 7 --requests-per-minute 0', 'limits.requestsPerMinute: '],
     ['accounts change 7 --enabled perhaps', 'Allowed choices are yes, no'],
     ['accounts balance 7 test --add -1000001', 'the balance must stay from 0'],
     ['accounts rotate 7 test --valid-for 1h', 'validForSeconds: '],
@@ -165,7 +175,7 @@ t.test('migrate says what it applied; on PostgreSQL, commands and servers share 
   t.testdir()
   const DATABASE_URL = await (await startPostgres(t)).newDatabase()
   const run = commandLine(t, { DATABASE_URL })
-  t.match(await run('migrate'), { code: 0, stdout: /^applied 0001-.+\napplied 0002-.+\n$/ })
+  t.match(await run('migrate'), { code: 0, stdout: /^applied 0001-.+\napplied 0002-.+\n(?:applied \d{4}-.+\n)+$/ })
   t.match(await run('migrate'), { code: 0, stdout: 'The database is up to date.\n' })
   t.match(await commandLine(t)('migrate'), { code: 0, stdout: /^applied 0001-/ }, 'SQLite, too')
 

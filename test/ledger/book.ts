@@ -25,7 +25,7 @@ export interface BookedEvent {
 }
 
 /** Reads a customer's book. Of an SQLite file nobody may be writing to it meanwhile. */
-async function readBook(databaseUrl: string, customer: Customer): Promise<Book> {
+export async function readBook(databaseUrl: string, customer: Customer): Promise<Book> {
   const service = serviceId(customer.id, 'test')
   const { services, events } = await (databaseUrl.startsWith('sqlite:')
     ? readSqlite(databaseUrl.slice('sqlite:'.length), service)

@@ -55,6 +55,7 @@ onEach('an account is created, with what is not given made', async (t, { server,
     enabled: true,
     drm: { playready: true },
     maxRedemptions: null,
+    limits: { requestsPerMinute: null, tokensPerDay: null },
     services: { test: service, production: service },
   })
   t.match(authenticators, { test: /^77,[0-9a-f]{32}$/, production: /^77,[0-9a-f]{32}$/ })

@@ -23,7 +23,7 @@ t.test('the OpenAPI document names every parameter and every error with its stat
   const document = (await response.json()) as Document // linted in CI
   t.equal(document.openapi, '3.1.0')
   const { parameters = [], responses } = document.paths['/hms/pr/token']?.get ?? { responses: {} }
-  t.equal(parameters.length, 27 + 1, 'every parameter, and the numbered ones')
+  t.equal(parameters.length, 27 + 2, 'every parameter, the numbered ones, and Idempotency-Key')
   for (const [status, code] of [
     ['400', -4018],
     ['400', -2019],

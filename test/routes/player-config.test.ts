@@ -38,13 +38,13 @@ t.test('configuration for each player and key system', async t => {
     configurations: [{ initDataTypes: ['cenc'], videoCapabilities: [{ contentType: /^video\/mp4; codecs="avc1/ }] }],
     licenseRequest: { url: licenseAcquisitionUrl, method: 'POST', headers },
   })
-  t.same(playerConfig?.clearkey.shaka, {
+  t.same(playerConfig?.clearkey?.shaka, {
     drm: { servers: { 'org.w3.clearkey': clearKeyUrl }, advanced: { 'org.w3.clearkey': { headers } } },
   })
-  t.same(playerConfig?.clearkey.dashjs, {
+  t.same(playerConfig?.clearkey?.dashjs, {
     'org.w3.clearkey': { serverURL: clearKeyUrl, httpRequestHeaders: {}, withCredentials: false },
   })
-  t.match(playerConfig?.clearkey.eme, {
+  t.match(playerConfig?.clearkey?.eme, {
     keySystem: 'org.w3.clearkey',
     licenseRequest: { url: clearKeyUrl, method: 'POST', headers: {} },
   })
@@ -54,7 +54,7 @@ t.test('behind PUBLIC_URL', async t => {
   const server = await startTestServer(t, { settings: { PUBLIC_URL: 'https://drm.example.com/play' } })
   const { playerConfig, token } = await answerOf(server, { playerConfig: 'true' })
   const url = `https://drm.example.com/play/hms/ck/rights/?ExpressPlayToken=${token}`
-  t.equal(playerConfig?.clearkey.eme.licenseRequest.url, url)
+  t.equal(playerConfig?.clearkey?.eme.licenseRequest.url, url)
 })
 
 t.test('without the parameter, or without JSON, the answer is the documented one', async t => {

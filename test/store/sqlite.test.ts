@@ -33,7 +33,8 @@ t.test('a commit that fails harms nobody else who writes at the same time', asyn
   await addAccount(1)
   const event = {
     service_id: serviceId(1, 'test'),
-    cost: 1,
+    step: 'issue',
+    pending_id: null,
     time: 0,
     event: 'token_issued',
     drm: 'playready',

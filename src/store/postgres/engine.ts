@@ -2,11 +2,16 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { PostgresDialect } from 'kysely'
 import pg from 'pg'
-import type { Engine, Entry } from '../engine.js'
-import { commitStatement, refusedPlaces, valuesOf } from './group-statement.js'
+import type { Engine, Entry, Uncovered } from '../engine.js'
+import { statementFor } from './group-statement.js'
 
 const CONNECTIONS = 8
 const GROUPS = 2
+/**
+ * A group's statement is planned once, while the tables may still be empty and with no idea of the group's size. So
+ * what only suits a few rows is ruled out.
+ */
+const PLANNED_FOR_ANY_SIZE = '-c enable_seqscan=off -c enable_nestloop=off'
 /** After this long an unanswered question is a failed one: whoever waits for it gets its 503. */
 const PATIENCE_MS = 5000
 /** The server gives up, and an idle connection ends, before it looks as if the other end were gone. */
@@ -16,7 +21,7 @@ const SHORTER_MS = 4000
 export async function postgresEngine(url: string): Promise<Engine> {
   const queries = poolOf(url, CONNECTIONS)
   // Of its own, so that no look-up holds up a token.
-  const groups = poolOf(url, GROUPS)
+  const groups = poolOf(url, GROUPS, { options: PLANNED_FOR_ANY_SIZE })
   try {
     await requireUnicode(queries)
   } catch (error) {
@@ -27,9 +32,10 @@ export async function postgresEngine(url: string): Promise<Engine> {
     dialect: new PostgresDialect({ pool: queries }),
     patientDialect: new PostgresDialect({ pool: async () => patientPoolOf(url) }),
     clustered: undefined,
+    isExclusive: false,
     async commit(entries: readonly Entry[]) {
-      const { rows } = await groups.query({ name: 'commit-group', text: commitStatement, values: valuesOf(entries) })
-      return refusedPlaces(rows)
+      const { rows } = await groups.query<Uncovered>(statementFor(entries))
+      return rows
     },
     close: async () => {
       await Promise.all([queries.end(), groups.end()])
@@ -37,8 +43,8 @@ export async function postgresEngine(url: string): Promise<Engine> {
   }
 }
 
-function poolOf(url: string, max: number): pg.Pool {
-  const pool = patientPoolOf(url, { max, statement_timeout: SHORTER_MS, idleTimeoutMillis: SHORTER_MS })
+function poolOf(url: string, max: number, limits: pg.PoolConfig = {}): pg.Pool {
+  const pool = patientPoolOf(url, { max, statement_timeout: SHORTER_MS, idleTimeoutMillis: SHORTER_MS, ...limits })
   pool.on('connect', client => endWhenSilent(client.connection.stream))
   return pool
 }

@@ -1,12 +1,12 @@
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import type { Entry } from '../engine.js'
+import type { Entry, Uncovered } from '../engine.js'
 import { type Outcome, SqliteDatabase, type Value } from './database.js'
 
 /** A database that is spoken to one question at a time, wherever it lives. */
 export interface Connection {
   execute(sql: string, values: readonly Value[]): Promise<Outcome>
-  commit(entries: readonly Entry[]): Promise<readonly number[]>
+  commit(entries: readonly Entry[]): Promise<readonly Uncovered[]>
   close(): Promise<void>
 }
 
@@ -73,7 +73,7 @@ export async function threadConnection(path: string): Promise<Connection> {
   // The casts: each method answers what the database's method of that name does.
   return {
     execute: (sql, values) => ask({ method: 'execute', sql, values }) as Promise<Outcome>,
-    commit: entries => ask({ method: 'commit', entries }) as Promise<readonly number[]>,
+    commit: entries => ask({ method: 'commit', entries }) as Promise<readonly Uncovered[]>,
     close: async () => {
       await ask({ method: 'close' })
       await worker.terminate()

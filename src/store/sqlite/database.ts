@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'libsql'
-import type { Entry } from '../engine.js'
+import type { Entry, Uncovered } from '../engine.js'
 import { GroupWriter } from './group-writer.js'
 
 export type Value = string | number | null
@@ -28,7 +28,7 @@ export class SqliteDatabase {
     return { rows: [], changes: statement.run(values).changes }
   }
 
-  commit(entries: readonly Entry[]): readonly number[] {
+  commit(entries: readonly Entry[]): readonly Uncovered[] {
     return this.#writer.commit(entries)
   }
 

@@ -22,6 +22,7 @@ export async function sqliteEngine(path: string): Promise<Engine> {
     dialect,
     patientDialect: dialect,
     clustered: sql`without rowid`,
+    isExclusive: true,
     // No group may come between the statements of somebody's transaction.
     commit: entries => gate.pass(() => connection.commit(entries)),
     close: () => connection.close(),

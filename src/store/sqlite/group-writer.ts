@@ -1,40 +1,25 @@
 import type Database from 'libsql'
-import { type Entry, REFUSED } from '../engine.js'
+import { dayOf, type Entry, REFUSED, type Uncovered, type UsedUp } from '../engine.js'
+import { type GroupStatements, groupStatements, pendingValues, type Service, valuesOf } from './group-statements.js'
 
-interface Service {
-  balance: number
-  last_event: number
-}
-
-/** Writes a group of events in one transaction; of each service that it touches, balance and count are written once. */
+/** Writes a group of events in one transaction; of each service that it touches, balance and counts are written once. */
 export class GroupWriter {
   readonly #database: Database.Database
   // Made when the first group comes: before, there are no tables yet.
-  #statements: ReturnType<typeof statements> | undefined
+  #statements: GroupStatements | undefined
 
   constructor(database: Database.Database) {
     this.#database = database
   }
 
-  commit(entries: readonly Entry[]): readonly number[] {
-    this.#statements ??= statements(this.#database)
-    const { begin, commit, insert, findService, updateService } = this.#statements
-    const services = new Map<number, Service>()
-    const refused: number[] = []
+  commit(entries: readonly Entry[]): readonly Uncovered[] {
+    this.#statements ??= groupStatements(this.#database)
+    const { begin, commit } = this.#statements
     begin.run()
     try {
-      for (const [index, entry] of entries.entries()) {
-        const service = services.get(entry.service_id) ?? serviceOf(findService.all([entry.service_id]))
-        services.set(entry.service_id, service)
-        const isCovered = entry.cost <= service.balance
-        if (!isCovered) refused.push(index)
-        else service.balance -= entry.cost
-        service.last_event += 1
-        insert.run(valuesOf(isCovered ? entry : { ...entry, ...REFUSED }, service.last_event))
-      }
-      for (const [id, { balance, last_event }] of services) updateService.run([balance, last_event, id])
+      const uncovered = new Group(this.#statements).take(entries)
       commit.run()
-      return refused
+      return uncovered
     } catch (error) {
       if (this.#database.inTransaction) this.#database.exec('ROLLBACK')
       throw error
@@ -42,37 +27,82 @@ export class GroupWriter {
   }
 }
 
-function statements(database: Database.Database) {
-  return {
-    begin: database.prepare('BEGIN IMMEDIATE'),
-    commit: database.prepare('COMMIT'),
-    findService: database.prepare('SELECT balance, last_event FROM services WHERE id = ?'),
-    updateService: database.prepare('UPDATE services SET balance = ?, last_event = ? WHERE id = ?'),
-    insert: database.prepare(`
-      INSERT INTO events (service_id, event_id, time, event, drm, token_id, kids, cookie, device_id, ip_address,
-        rights_type, error_code, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+/** One group, inside its transaction. */
+class Group {
+  readonly #statements: GroupStatements
+  readonly #services = new Map<number, Service>()
+  readonly #uncovered: Uncovered[] = []
+
+  constructor(statements: GroupStatements) {
+    this.#statements = statements
+  }
+
+  take(entries: readonly Entry[]): readonly Uncovered[] {
+    for (const [place, entry] of entries.entries()) this.#take(entry, place)
+    for (const [id, { balance, last_event, quota_day, tokens_today }] of this.#services)
+      this.#statements.updateService.run([balance, last_event, quota_day, tokens_today, id])
+    return this.#uncovered
+  }
+
+  #take(entry: Entry, place: number): void {
+    const service = this.#serviceOf(entry)
+    if (entry.step === 'append') this.#append(service, entry)
+    else if (entry.step === 'issue' || entry.step === 'reserve') this.#charge(service, entry, place)
+    else this.#settle(service, entry)
+  }
+
+  #charge(service: Service, entry: Entry, place: number): void {
+    const why = charge(service, dayOf(entry.time))
+    if (why !== undefined) this.#uncovered.push({ place, why })
+    if (why !== undefined) this.#append(service, { ...entry, ...REFUSED })
+    else if (entry.step === 'issue') this.#append(service, entry)
+    else this.#statements.insertPending.run(pendingValues(entry, service.quota_day))
+  }
+
+  #settle(service: Service, entry: Entry): void {
+    const day = this.#release(entry)
+    if (entry.step === 'sweep' && day === undefined) return
+    if (entry.step === 'refund' && day !== undefined) giveBack(service, day)
+    this.#append(service, entry)
+  }
+
+  /** Removes the pending token and answers the day that it counts in, if it was still there. */
+  #release({ pending_id }: Entry): number | undefined {
+    const [row] = this.#statements.findPending.all([pending_id])
+    if (row === undefined) return undefined
+    this.#statements.deletePending.run([pending_id])
+    return (row as { quota_day: number }).quota_day // what the statement selects
+  }
+
+  #append(service: Service, entry: Entry): void {
+    service.last_event += 1
+    this.#statements.insertEvent.run(valuesOf(entry, service.last_event))
+  }
+
+  #serviceOf({ service_id }: Entry): Service {
+    const known = this.#services.get(service_id)
+    if (known !== undefined) return known
+    const [row] = this.#statements.findService.all([service_id])
+    if (row === undefined) throw new Error('an event of a service that does not exist')
+    const service = row as Service // what the statement selects
+    this.#services.set(service_id, service)
+    return service
   }
 }
 
-function serviceOf([row]: unknown[]): Service {
-  if (row === undefined) throw new Error('an event of a service that does not exist')
-  return row as Service // what the statement selects
+/** Takes one token, unless there is none left: tells why. */
+function charge(service: Service, day: number): UsedUp | undefined {
+  if (service.balance < 1) return 'balance used up'
+  const isNewDay = day > service.quota_day
+  const tokensToday = isNewDay ? 0 : service.tokens_today
+  if (service.tokens_per_day !== null && tokensToday >= service.tokens_per_day) return 'quota used up'
+  service.balance -= 1
+  service.tokens_today = tokensToday + 1
+  if (isNewDay) service.quota_day = day
+  return undefined
 }
 
-function valuesOf(entry: Entry, eventId: number) {
-  return [
-    entry.service_id,
-    eventId,
-    entry.time,
-    entry.event,
-    entry.drm,
-    entry.token_id,
-    entry.kids,
-    entry.cookie,
-    entry.device_id,
-    entry.ip_address,
-    entry.rights_type,
-    entry.error_code,
-    entry.request_id,
-  ]
+function giveBack(service: Service, day: number): void {
+  service.balance += 1
+  if (service.quota_day === day) service.tokens_today -= 1
 }

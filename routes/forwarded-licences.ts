@@ -1,0 +1,108 @@
+import { pipeline } from 'node:stream/promises'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { Logger } from 'pino'
+import { type Environment, environmentOfHost } from '../src/environment.js'
+import { PublicError, TokenError, UNAVAILABLE } from '../src/errors.js'
+import type { LicenceDrm } from '../src/ledger/ledger.js'
+import { LicenceFailure, licenceFailure } from '../src/upstream/licence-failure.js'
+import type { LicenceForwarding } from '../src/upstream/licence-forwarding.js'
+import type { LicenceServerAnswer } from '../src/upstream/licence-server.js'
+import { readEnvironment } from '../src/upstream/named-environment.js'
+import {
+  type KeyRequest,
+  type KeyRequestHandler,
+  type LicenceEndpointsOptions,
+  licenceEndpoints,
+} from './licence-endpoints.js'
+import { plainHost } from './plain-host.js'
+
+export interface ForwardedLicenceRoutesOptions extends LicenceEndpointsOptions {
+  readonly licences: LicenceForwarding
+  /** The environment of a request that names none. */
+  readonly environment: Environment
+  readonly logger: Logger
+}
+
+/** Key requests that the real licence servers answer. A DRM that none of them knows has no endpoint. */
+export async function forwardedLicenceRoutes(
+  app: FastifyInstance,
+  options: ForwardedLicenceRoutesOptions,
+): Promise<void> {
+  await licenceEndpoints(app, options, ({ drm }) =>
+    options.licences.environmentsOf(drm).length === 0 ? undefined : forwarding(drm, options),
+  )
+}
+
+function forwarding(
+  drm: LicenceDrm,
+  { licences, logger, ...options }: ForwardedLicenceRoutesOptions,
+): KeyRequestHandler {
+  return async (request, reply) => {
+    const { environment: named, query } = readEnvironment(queryOf(request))
+    const environment = named ?? environmentOfHost(plainHost(request), options.environment)
+    if (!licences.environmentsOf(drm).includes(environment)) throw unknownThere()
+    const tell = ({ kind, reason }: LicenceFailure) => {
+      if (kind !== 'caller gone')
+        logger.warn({ requestId: request.id, drm, environment, failure: kind, reason }, 'no licence from the upstream')
+    }
+    const answer = await licences
+      .forward({
+        drm,
+        environment,
+        query,
+        headers: request.raw.rawHeaders,
+        body: request.body ?? Buffer.alloc(0),
+        address: request.ip,
+        gone: goneSignal(reply),
+      })
+      .catch(error => {
+        if (!(error instanceof LicenceFailure)) throw error
+        tell(error)
+        throw unavailable(error)
+      })
+    await pass(answer, reply, tell)
+    return reply
+  }
+}
+
+/** As it stands in the request line, which may be in absolute form. */
+function queryOf({ raw }: KeyRequest): string {
+  return /^[^?#]*(\?[^#]*)?/.exec(raw.url ?? '')?.[1] ?? ''
+}
+
+function goneSignal({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  raw.once('close', () => gone.abort(new LicenceFailure('caller gone')))
+  return gone.signal
+}
+
+/** Byte for byte, and as fast as the player reads. What ends too early ends the player's connection as well. */
+async function pass(
+  answer: LicenceServerAnswer,
+  reply: FastifyReply,
+  tell: (failure: LicenceFailure) => void,
+): Promise<void> {
+  // Fastify would answer an error of its own, with the upstream's headers, where the body breaks off at once.
+  reply.hijack()
+  const ours = Object.entries({ ...reply.getHeaders(), ...HARMLESS })
+  const headers = ours.flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, String(one)]))
+  try {
+    reply.raw.writeHead(answer.status, [...headers, ...answer.headers])
+    await pipeline(answer.body, reply.raw)
+  } catch (error) {
+    answer.body.destroy()
+    reply.raw.destroy()
+    tell(licenceFailure(error))
+  }
+}
+
+/** Pages of the upstream are none of ours: a browser may show them, and no script of them runs in our name. */
+const HARMLESS = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; sandbox" }
+
+function unavailable({ status, details, retryAfter }: LicenceFailure): TokenError {
+  return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter })
+}
+
+function unknownThere(): PublicError {
+  return new PublicError('The upstream has no such licence server in this environment', { code: 404, status: 404 })
+}

@@ -1,0 +1,102 @@
+import cors from '@fastify/cors'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { RawParameters } from '../schemas/sorting.js'
+import { PublicError } from '../src/errors.js'
+import { clearKey } from '../src/licences/clear-key.js'
+import type { LicenceFamily } from '../src/licences/family.js'
+import { playready } from '../src/licences/playready.js'
+import { fairplay, widevine } from '../src/licences/stand-in.js'
+import type { Metrics } from '../src/metrics.js'
+import { LIMIT_HEADERS } from './limiting.js'
+import { refuseUnknown } from './methods.js'
+
+export interface LicenceEndpointsOptions {
+  readonly metrics: Metrics
+  /** The sites whose players may come here. */
+  readonly origins: '*' | readonly string[]
+}
+
+export type KeyRequest = FastifyRequest<{ Querystring: RawParameters; Body: Buffer | undefined }>
+export type KeyRequestHandler = (request: KeyRequest, reply: FastifyReply) => Promise<FastifyReply>
+
+/** The final slash is the documented form, and easily lost. */
+const WITH_AND_WITHOUT_SLASH = ['', '/']
+
+const ENDPOINTS: readonly (readonly [prefix: string, paths: readonly string[], family: LicenceFamily])[] = [
+  ['/hms/ck/rights', WITH_AND_WITHOUT_SLASH, clearKey],
+  ['/hms/wv/rights', WITH_AND_WITHOUT_SLASH, widevine],
+  ['/hms/fp/rights', WITH_AND_WITHOUT_SLASH, fairplay],
+  ['/playready', ['/RightsManager.asmx'], playready],
+]
+
+/** Where players post their key requests (spec: licence.md); a family without a handler has no endpoint. */
+export async function licenceEndpoints(
+  app: FastifyInstance,
+  options: LicenceEndpointsOptions,
+  handlerOf: (family: LicenceFamily) => KeyRequestHandler | undefined,
+): Promise<void> {
+  for (const [prefix, paths, family] of ENDPOINTS) {
+    const handler = handlerOf(family)
+    if (handler !== undefined)
+      await app.register(app => licenceEndpoint(app, paths, family, handler, options), { prefix })
+  }
+}
+
+async function licenceEndpoint(
+  app: FastifyInstance,
+  paths: readonly string[],
+  family: LicenceFamily,
+  handler: KeyRequestHandler,
+  { metrics, origins }: LicenceEndpointsOptions,
+): Promise<void> {
+  await admitOrigins(app, origins)
+  takeAnyBody(app)
+  refuseInJson(app)
+  for (const url of paths)
+    app.route<{ Querystring: RawParameters; Body: Buffer | undefined }>({
+      method: 'POST',
+      url,
+      prefixTrailingSlash: 'slash',
+      onRequest: (_request, reply, next) => {
+        reply.errorFormat = family.refusals
+        next()
+      },
+      handler,
+      onError: async (_request, _reply, error: Error) => {
+        if (error instanceof PublicError) metrics.redemptionRefused(family.drm, error.code)
+      },
+    })
+}
+
+/** Refusals among the answers: without these headers a player can't see why it was refused. */
+async function admitOrigins(app: FastifyInstance, origins: LicenceEndpointsOptions['origins']): Promise<void> {
+  await app.register(cors, {
+    origin: origins === '*' ? '*' : [...origins],
+    methods: ['POST'],
+    exposedHeaders: ['x-request-id', 'retry-after', ...LIMIT_HEADERS],
+    maxAge: PREFLIGHT_SECONDS,
+    strictPreflight: false,
+  })
+}
+
+/** As long as browsers keep one at most. */
+const PREFLIGHT_SECONDS = 7200
+
+/** Players send any content type or none, whatever they post; so it says nothing, even where it is malformed. */
+function takeAnyBody(app: FastifyInstance): void {
+  app.addHook('onRequest', (request, _reply, next) => {
+    request.headers['content-type'] = undefined
+    next()
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+}
+
+/** What is said of paths and methods that are none; to a key request each family answers in its own form. */
+function refuseInJson(app: FastifyInstance): void {
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.errorFormat = 'json'
+    next()
+  })
+  app.setNotFoundHandler(refuseUnknown(app))
+}

@@ -1,0 +1,39 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
+import type { AddressLimit } from '../src/limits/rate-limits.js'
+import type { Standing } from '../src/limits/requests-per-minute.js'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Against the limit that is nearest to its end. */
+    standing: Standing | undefined
+  }
+  interface FastifyContextConfig {
+    /** Whether as many requests may come as like: those that watch over the service. */
+    isUnlimited?: boolean
+  }
+}
+
+/** The headers that say so, beside `retry-after`. */
+export const LIMIT_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const
+
+/** Counts the requests of each address, whatever they ask for, and refuses those over the limit. */
+export const limiting = fp(async (app: FastifyInstance, { addresses }: { addresses: AddressLimit }) => {
+  app.decorateReply('standing', undefined)
+  if (!addresses.isOn) return
+  // Not before every plugin has said in which form its endpoints refuse, and which origins may read it.
+  app.addHook('preParsing', (request, reply, _payload, next) => {
+    if (request.routeOptions.config.isUnlimited !== true) addresses.admit(request.ip, tellingOf(reply))
+    next()
+  })
+})
+
+/** Says in the headers of an answer where the caller stands: of two limits, against the one that is nearer to its end. */
+export function tellingOf(reply: FastifyReply) {
+  return (standing: Standing): void => {
+    if (reply.standing !== undefined && reply.standing.remaining < standing.remaining) return
+    reply.standing = standing
+    const [limit, remaining, reset] = LIMIT_HEADERS
+    reply.header(limit, standing.limit).header(remaining, standing.remaining).header(reset, standing.resetSeconds)
+  }
+}

@@ -1,0 +1,120 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { PublicError } from '../errors.js'
+import type { KeyClaim } from '../store/idempotency.js'
+import type { IssuedToken } from '../tokens/issuer.js'
+import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'
+import type { Outcome, UnknownOutcome } from './outcome.js'
+import { otherRequest, stillUnderWay, unknownOutcome } from './refusals.js'
+
+/** So long a request waits for another one with its key. */
+const PATIENCE_MS = 10_000
+const FIRST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 400
+
+/** A token, and whether it was issued before, to a request with the same key. */
+export interface KeyedToken extends IssuedToken {
+  readonly isReplayed?: true
+}
+
+/**
+ * One token for one key, however often it is asked for and of how many instances: who takes the key in the database
+ * issues it, and all others wait for what comes of that. What may have issued a token is never done again.
+ */
+export class Idempotency {
+  readonly #keys: ClaimedKeys
+  /** Counts milliseconds steadily. */
+  readonly #uptime: () => number
+  /** The keys that somebody in this process works for; all others in it wait for that one. */
+  readonly #underWay = new Map<string, UnderWay>()
+
+  constructor(keys: ClaimedKeys, uptime: () => number) {
+    this.#keys = keys
+    this.#uptime = uptime
+  }
+
+  async once(request: KeyedRequest, issue: () => Promise<IssuedToken>): Promise<KeyedToken> {
+    const attempt = {
+      claim: this.#keys.newClaim(request),
+      deadline: this.#uptime() + PATIENCE_MS,
+      requestId: request.requestId,
+      issue,
+    }
+    const { service_id, key_hash, request_hash } = attempt.claim
+    const name = `${service_id} ${key_hash}`
+    for (;;) {
+      const other = this.#underWay.get(name)
+      if (other === undefined) {
+        // Gone before those who wait for it look again.
+        const work = this.#work(attempt).finally(() => this.#underWay.delete(name))
+        this.#underWay.set(name, { request_hash, outcome: work.then(asItIs, outcomeOf) })
+        return work
+      }
+      if (other.request_hash !== request_hash) throw otherRequest()
+      const outcome = await other.outcome
+      if (outcome !== undefined) return replayed(outcome)
+      this.#requireTime(attempt)
+    }
+  }
+
+  /** Waits until the database has what is under way: a caller may be gone long before. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#underWay.values()].map(({ outcome }) => outcome))
+  }
+
+  /** Until the key is this request's, or another instance has an answer. */
+  async #work(attempt: Attempt): Promise<KeyedToken> {
+    let mayBeFree = true
+    for (let milliseconds = FIRST_PAUSE_MS; ; milliseconds = Math.min(milliseconds * 1.5, LONGEST_PAUSE_MS)) {
+      if (mayBeFree && (await this.#keys.take(attempt.claim))) return this.#issue(attempt)
+      const outcome = await this.#keys.outcomeOf(attempt.claim)
+      if (typeof outcome === 'object') return replayed(outcome)
+      this.#requireTime(attempt)
+      mayBeFree = outcome === 'nobody has it'
+      if (!mayBeFree) await pause(milliseconds)
+    }
+  }
+
+  async #issue({ claim, requestId, issue }: Attempt): Promise<IssuedToken> {
+    const token = await issue().catch(async error => {
+      const unknown = outcomeOf(error)
+      if (unknown === undefined) await this.#keys.release(claim, requestId)
+      else await this.#keys.complete(claim, unknown, requestId)
+      throw error
+    })
+    await this.#keys.complete(claim, token, requestId)
+    return token
+  }
+
+  #requireTime({ deadline }: Attempt): void {
+    if (this.#uptime() >= deadline) throw stillUnderWay()
+  }
+}
+
+interface Attempt {
+  readonly claim: KeyClaim
+  readonly deadline: number
+  readonly requestId: string
+  readonly issue: () => Promise<IssuedToken>
+}
+
+interface UnderWay {
+  readonly request_hash: string
+  /** `undefined` when there is none: the next one may try. */
+  readonly outcome: Promise<Outcome | undefined>
+}
+
+/** What remains of a failure: where it is certain that nothing was issued, nothing does. */
+function outcomeOf(error: unknown): UnknownOutcome | undefined {
+  if (!(error instanceof PublicError)) return { unknown: 500 }
+  if (!error.mayHaveIssued) return undefined
+  return { unknown: error.status === 503 || error.status === 504 ? error.status : 502 }
+}
+
+function replayed(outcome: Outcome): KeyedToken {
+  if ('unknown' in outcome) throw unknownOutcome(outcome)
+  return { ...outcome, isReplayed: true }
+}
+
+function asItIs(token: IssuedToken): Outcome {
+  return token
+}

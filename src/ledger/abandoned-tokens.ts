@@ -1,0 +1,51 @@
+import type { Logger } from 'pino'
+import type { Now } from '../../schemas/rules.js'
+import { UNAVAILABLE } from '../errors.js'
+import type { Entry } from '../store/engine.js'
+import type { EventRepository } from '../store/events.js'
+import type { PendingTokenRepository } from '../store/pending-tokens.js'
+import type { PendingTokenRow } from '../store/tables.js'
+
+/** More than twice the longest time that another service may take, and room for clocks that differ. */
+const ABANDONED_AFTER_MS = 300_000
+/** The kind of LedgerEvent that they become. */
+const UNKNOWN = 'token_unknown'
+
+/**
+ * Tokens that another service was asked for by a process that has ended since, or that could not write down what came
+ * of it. Whether they were issued nobody knows, and so the log says; they stay paid for.
+ */
+export class AbandonedTokens {
+  readonly #parts: AbandonedTokensParts
+  /** What was asked for before is of another process, and where nobody else can be one it has ended. */
+  readonly #startedAt: number
+
+  constructor(parts: AbandonedTokensParts) {
+    this.#parts = parts
+    this.#startedAt = parts.now()
+  }
+
+  /** Tells the log of at most `most` of them, and answers how many there were. Instances that do it together tell once. */
+  async tell(most: number): Promise<number> {
+    const { pendingTokens, events, logger, now } = this.#parts
+    const time = now()
+    const longAgo = time - ABANDONED_AFTER_MS
+    const moment = pendingTokens.isExclusive ? Math.max(longAgo, this.#startedAt) : longAgo
+    const tokens = await pendingTokens.askedBefore(moment, most)
+    if (tokens.length === 0) return 0
+    await events.commit(tokens.map(token => unknownEntry(token, time)))
+    logger.warn({ tokens: tokens.length }, 'it is unknown whether tokens were issued that the upstream was asked for')
+    return tokens.length
+  }
+}
+
+export interface AbandonedTokensParts {
+  readonly pendingTokens: PendingTokenRepository
+  readonly events: EventRepository
+  readonly now: Now
+  readonly logger: Logger
+}
+
+function unknownEntry({ id, quota_day, ...token }: PendingTokenRow, time: number): Entry {
+  return { ...token, time, event: UNKNOWN, token_id: null, error_code: UNAVAILABLE, step: 'sweep', pending_id: id }
+}

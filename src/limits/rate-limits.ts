@@ -1,0 +1,79 @@
+import type { Account } from '../accounts/accounts.js'
+import type { Environment } from '../environment.js'
+import { PublicError } from '../errors.js'
+import type { Metrics } from '../metrics.js'
+import { serviceId } from '../store/tables.js'
+import { networkOf } from './network.js'
+import { RequestsPerMinute, type Standing } from './requests-per-minute.js'
+
+/** Told after every request that counts, also the one too many. */
+export type Tell = (standing: Standing) => void
+
+export interface RateLimitParts {
+  /** Requests a minute; 0: any number. */
+  readonly perMinute: number
+  readonly uptime: () => number
+  readonly metrics: Metrics
+}
+
+/** How many requests may come from one address. */
+export class AddressLimit {
+  readonly #perMinute: number
+  readonly #limit: Limit<number | string>
+
+  constructor(parts: RateLimitParts) {
+    this.#perMinute = parts.perMinute
+    this.#limit = new Limit('address', parts)
+  }
+
+  get isOn(): boolean {
+    return this.#perMinute > 0
+  }
+
+  admit(address: string, tell: Tell): void {
+    this.#limit.admit(networkOf(address), this.#perMinute, tell)
+  }
+}
+
+/** How many requests may come with an account's authenticators; those of test take nothing from production. */
+export class AccountLimit {
+  readonly #perMinute: number
+  readonly #limit: Limit<number>
+
+  constructor(parts: RateLimitParts) {
+    this.#perMinute = parts.perMinute
+    this.#limit = new Limit('account', parts)
+  }
+
+  admit({ id, limits }: Account, environment: Environment, tell: Tell): void {
+    const perMinute = limits.requestsPerMinute ?? this.#perMinute
+    if (perMinute > 0) this.#limit.admit(serviceId(id, environment), perMinute, tell)
+  }
+}
+
+const WHOSE = { address: 'from this address', account: 'of this account' } as const
+
+class Limit<Caller> {
+  readonly #what: keyof typeof WHOSE
+  readonly #requests: RequestsPerMinute<Caller>
+  readonly #metrics: Metrics
+
+  constructor(what: keyof typeof WHOSE, { uptime, metrics }: RateLimitParts) {
+    this.#what = what
+    this.#requests = new RequestsPerMinute(uptime)
+    this.#metrics = metrics
+  }
+
+  admit(caller: Caller, perMinute: number, tell: Tell): void {
+    const standing = this.#requests.count(caller, perMinute)
+    tell(standing)
+    if (!standing.isOver) return
+    this.#metrics.rateLimited(this.#what)
+    // No documented code says it, so it is the status, as with everything that HTTP itself refuses.
+    throw new PublicError(`Too many requests ${WHOSE[this.#what]}: ${perMinute} a minute are allowed`, {
+      code: 429,
+      status: 429,
+      retryAfter: standing.resetSeconds,
+    })
+  }
+}

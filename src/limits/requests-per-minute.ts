@@ -1,0 +1,56 @@
+/** Where a caller stands after a request. */
+export interface Standing {
+  readonly limit: number
+  /** How many requests it may still send in this minute. */
+  readonly remaining: number
+  /** Whole seconds until the next minute begins. */
+  readonly resetSeconds: number
+  /** This request was one too many. */
+  readonly isOver: boolean
+}
+
+const MINUTE = 60_000
+/** A flood from ever new addresses must not fill the memory. */
+const MOST_CALLERS = 100_000
+
+/**
+ * Counts requests by caller. A minute is the same for all of them and begins with the first request after the one
+ * before has ended, so nothing has to be swept: what was counted goes all at once. A minute with too many callers ends early.
+ */
+export class RequestsPerMinute<Caller> {
+  readonly #uptime: () => number
+  #counts = new Map<Caller, number>()
+  #endsAt = Number.NEGATIVE_INFINITY
+
+  /** `uptime` counts milliseconds steadily. */
+  constructor(uptime: () => number) {
+    this.#uptime = uptime
+  }
+
+  count(caller: Caller, limit: number): Standing {
+    const now = this.#uptime()
+    const before = this.#countedBefore(caller, now)
+    const isOver = before >= limit
+    // What is refused is not counted.
+    const counted = isOver ? before : before + 1
+    this.#counts.set(caller, counted)
+    return {
+      limit,
+      remaining: Math.max(0, limit - counted),
+      resetSeconds: Math.ceil((this.#endsAt - now) / 1000),
+      isOver,
+    }
+  }
+
+  #countedBefore(caller: Caller, now: number): number {
+    if (now >= this.#endsAt) this.#begin(now)
+    const before = this.#counts.get(caller)
+    if (before === undefined && this.#counts.size >= MOST_CALLERS) this.#begin(now)
+    return before ?? 0
+  }
+
+  #begin(now: number): void {
+    this.#counts = new Map()
+    this.#endsAt = now + MINUTE
+  }
+}

@@ -1,0 +1,90 @@
+import type { Kysely } from 'kysely'
+import type { Engine } from './engine.js'
+import type { IdempotencyRow, Tables } from './tables.js'
+
+/** Which keys are taken, and what came of the requests that took them. What has expired is not there. */
+export class IdempotencyRepository {
+  /** Nobody else takes keys: one that is taken, but not by this process, was taken by one that is gone. */
+  readonly isExclusive: boolean
+  readonly #db: Kysely<Tables>
+
+  constructor(db: Kysely<Tables>, { isExclusive }: Engine) {
+    this.#db = db
+    this.isExclusive = isExclusive
+  }
+
+  /** Takes a key that nobody has: of all instances that try, one succeeds. It is durable. */
+  async claim(claim: KeyClaim, now: number): Promise<boolean> {
+    const { numInsertedOrUpdatedRows } = await this.#db
+      .insertInto('idempotency_keys')
+      .values({ ...claim, claimed_at: now, outcome: null })
+      .onConflict(conflict =>
+        conflict
+          .columns(['service_id', 'key_hash'])
+          .doUpdateSet(({ ref }) => ({
+            request_hash: ref('excluded.request_hash'),
+            claim: ref('excluded.claim'),
+            claimed_at: ref('excluded.claimed_at'),
+            outcome: ref('excluded.outcome'),
+            expires_at: ref('excluded.expires_at'),
+          }))
+          .where('idempotency_keys.expires_at', '<=', now),
+      )
+      .executeTakeFirst()
+    return numInsertedOrUpdatedRows === 1n
+  }
+
+  async find({ service_id, key_hash }: TakenKey, now: number): Promise<IdempotencyRow | undefined> {
+    return this.#db
+      .selectFrom('idempotency_keys')
+      .selectAll()
+      .where('service_id', '=', service_id)
+      .where('key_hash', '=', key_hash)
+      .where('expires_at', '>', now)
+      .executeTakeFirst()
+  }
+
+  /** Writes down what came of it. Nobody but the one who has claimed the key can. */
+  async complete({ service_id, key_hash, claim }: KeyClaim, outcome: string, expiresAt: number): Promise<void> {
+    await this.#db
+      .updateTable('idempotency_keys')
+      .set({ outcome, expires_at: expiresAt })
+      .where('service_id', '=', service_id)
+      .where('key_hash', '=', key_hash)
+      .where('claim', '=', claim)
+      .execute()
+  }
+
+  /** As if the key had never been taken. */
+  async release({ service_id, key_hash, claim }: KeyClaim): Promise<void> {
+    await this.#db
+      .deleteFrom('idempotency_keys')
+      .where('service_id', '=', service_id)
+      .where('key_hash', '=', key_hash)
+      .where('claim', '=', claim)
+      .execute()
+  }
+
+  /** Forgets at most `most` keys that have expired, and answers how many there were. */
+  async removeExpired(now: number, most: number): Promise<number> {
+    const expired = await this.#db
+      .selectFrom('idempotency_keys')
+      .select(['service_id', 'key_hash'])
+      .where('expires_at', '<=', now)
+      .limit(most)
+      .execute()
+    for (const { service_id, key_hash } of expired)
+      await this.#db
+        .deleteFrom('idempotency_keys')
+        .where('service_id', '=', service_id)
+        .where('key_hash', '=', key_hash)
+        // Somebody may have taken it anew.
+        .where('expires_at', '<=', now)
+        .execute()
+    return expired.length
+  }
+}
+
+export type TakenKey = Pick<IdempotencyRow, 'service_id' | 'key_hash'>
+/** What is known when a key is taken. */
+export type KeyClaim = Omit<IdempotencyRow, 'claimed_at' | 'outcome'>

@@ -1,0 +1,142 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
+import { Circuit, type UpstreamState } from './circuit.js'
+import type { Exchange, UpstreamRequest } from './exchange.js'
+import { UpstreamFailure } from './failure.js'
+import type { HostMetrics } from './metrics.js'
+import { RetryBudget } from './retry-budget.js'
+import type { UpstreamSettings } from './settings.js'
+import { WaitingLine } from './waiting-line.js'
+
+export type Outcome = UpstreamToken | UpstreamRefusal | UpstreamFailure
+
+const MOST_TRIES = 3
+/** Before the second try; before each further one twice as long. Milliseconds, at most. */
+const FIRST_PAUSE = 100
+/** Nothing is sent in the last part of a request's time: it would be paid for, and its answer come too late. */
+const LAST_PART = 0.1
+/** What another certificate alone can mend. */
+const CERTIFICATE_FAULT = /CERT|CRL|ISSUER|SIGNATURE|INVALID_CA|HOSTNAME_MISMATCH|INVALID_PURPOSE|PATH_LENGTH/
+
+/** One host of the real service, asked with all the care that its bad days need. */
+export class GuardedHost {
+  readonly #parts: GuardedHostParts
+  readonly #line: WaitingLine
+  readonly #circuit: Circuit<Outcome>
+  readonly #budget = new RetryBudget()
+  #drained: (() => void) | undefined
+
+  constructor(parts: GuardedHostParts) {
+    const { settings, changed } = parts
+    this.#parts = parts
+    this.#line = new WaitingLine(settings.connections, settings.queue)
+    this.#circuit = new Circuit({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed })
+  }
+
+  get state(): UpstreamState {
+    return this.#circuit.state
+  }
+
+  get underWay(): number {
+    return this.#line.underWay
+  }
+
+  get waiting(): number {
+    return this.#line.waiting
+  }
+
+  requireCapacity(): void {
+    this.#circuit.requireClosed()
+    this.#line.requireRoom()
+  }
+
+  async ask(request: UpstreamRequest): Promise<UpstreamToken> {
+    const began = performance.now()
+    const outcome = await this.#inTurn(request, began)
+    this.#parts.metrics.answered(outcome, performance.now() - began)
+    if (outcome instanceof Error) throw outcome
+    return outcome
+  }
+
+  /** Waits for what is under way, which the time of each request bounds. */
+  async close(): Promise<void> {
+    if (this.#line.underWay > 0)
+      await new Promise<void>(resolve => {
+        this.#drained = resolve
+      })
+    await this.#parts.exchange.close()
+  }
+
+  async #inTurn(request: UpstreamRequest, began: number): Promise<Outcome> {
+    const { timeout } = this.#parts.settings
+    try {
+      const turn = this.#line.enter(timeout * (1 - LAST_PART))
+      if (turn !== undefined) await turn
+    } catch (failure) {
+      return asOutcome(failure)
+    }
+    try {
+      return await this.#tries(request, began + timeout)
+    } finally {
+      this.#line.leave()
+      if (this.#line.underWay === 0) this.#drained?.()
+    }
+  }
+
+  async #tries(request: UpstreamRequest, deadline: number): Promise<Outcome> {
+    const last = deadline - this.#parts.settings.timeout * LAST_PART
+    this.#budget.earn()
+    let outcome = await this.#try(request, deadline)
+    for (let tries = 1; tries < MOST_TRIES && mayBeTriedAgain(outcome); tries++) {
+      const wait = Math.random() * FIRST_PAUSE * 2 ** (tries - 1) // no secret: it only spreads those who failed together
+      if (performance.now() + wait >= last || !this.#budget.spend()) break
+      await pause(wait)
+      this.#parts.metrics.retried()
+      const again = await this.#try(request, deadline)
+      // Why it was not reached says more than that it was not asked again.
+      if (!(again instanceof UpstreamFailure && again.kind === 'circuit open')) outcome = again
+    }
+    return outcome
+  }
+
+  #try(request: UpstreamRequest, deadline: number): Promise<Outcome> {
+    return this.#circuit.run(() => this.#exchange(request, deadline)).catch(asOutcome)
+  }
+
+  async #exchange(request: UpstreamRequest, deadline: number): Promise<Outcome> {
+    try {
+      const timeout = Math.max(1, Math.round(deadline - performance.now()))
+      return readAnswer(await this.#parts.exchange.send(request, timeout), request)
+    } catch (error) {
+      return asOutcome(error)
+    }
+  }
+}
+
+export interface GuardedHostParts {
+  readonly exchange: Exchange
+  readonly settings: Pick<UpstreamSettings, 'timeout' | 'connections' | 'queue' | 'breakerPause'>
+  readonly metrics: HostMetrics
+  /** Told when the host is left alone, tried, or asked again. */
+  readonly changed: (state: UpstreamState) => void
+}
+
+function asOutcome(error: unknown): UpstreamRefusal | UpstreamFailure {
+  if (error instanceof UpstreamFailure || error instanceof UpstreamRefusal) return error
+  throw error
+}
+
+/** A refusal is an answer of a host that works; what a customer's request provokes must not shut out the others. */
+function isFailureOfHost(outcome: Outcome): boolean {
+  if (outcome instanceof UpstreamRefusal) return outcome.mayHaveIssued
+  return outcome instanceof UpstreamFailure && outcome.kind !== 'not accepted'
+}
+
+/** Only what certainly did not arrive, and may do so now. */
+function mayBeTriedAgain(outcome: Outcome): boolean {
+  return (
+    outcome instanceof UpstreamFailure &&
+    outcome.kind.startsWith('not reached') &&
+    !CERTIFICATE_FAULT.test(outcome.reason ?? '')
+  )
+}

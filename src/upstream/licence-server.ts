@@ -1,0 +1,135 @@
+import { type Dispatcher, Pool } from 'undici'
+import { UpstreamFailure } from './failure.js'
+import { LicenceFailure, licenceFailure } from './licence-failure.js'
+import type { UpstreamSettings } from './settings.js'
+import { WaitingLine } from './waiting-line.js'
+
+export type LicenceServerSettings = Pick<UpstreamSettings, 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
+
+/** What is sent there, each exactly once. */
+export interface SentKeyRequest {
+  readonly path: string
+  readonly headers: string[]
+  readonly body: Buffer
+  /** Aborted, with a LicenceFailure, when nobody waits for the answer any more. */
+  readonly gone: AbortSignal
+}
+
+/** An answer whose body is still under way. */
+export interface LicenceServerAnswer {
+  readonly status: number
+  readonly headers: readonly string[]
+  readonly body: Dispatcher.ResponseData['body']
+}
+
+/** The whole of an answer's body, in milliseconds: longer, and somebody keeps a place for its own sake. */
+const LONGEST_BODY = 60_000
+
+/** One licence server. Its connections are its own, so that neither tokens nor other servers wait for it. */
+export class LicenceServer {
+  readonly #settings: LicenceServerSettings
+  readonly #line: WaitingLine
+  readonly #pool: Pool
+
+  constructor(origin: string, settings: LicenceServerSettings) {
+    const { connections, connectTimeout, timeout } = settings
+    this.#settings = settings
+    this.#line = new WaitingLine(connections, settings.queue)
+    this.#pool = new Pool(origin, {
+      connections,
+      connectTimeout,
+      pipelining: 1,
+      allowH2: false,
+      // From here to the answer's head there is one time for all.
+      headersTimeout: 0,
+      bodyTimeout: timeout,
+    })
+  }
+
+  /** Throws a LicenceFailure where no answer begins. */
+  async send(request: SentKeyRequest): Promise<LicenceServerAnswer> {
+    const deadline = performance.now() + this.#settings.timeout
+    await this.#turn()
+    try {
+      const limit = new TimeLimit(deadline - performance.now())
+      const answer = await this.#answer(request, limit)
+      const over = () => {
+        limit.end()
+        this.#line.leave()
+      }
+      if (answer.body.closed) over()
+      else answer.body.once('close', over)
+      return answer
+    } catch (error) {
+      this.#line.leave()
+      throw error
+    }
+  }
+
+  /** For when nothing is under way. */
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+
+  async #turn(): Promise<void> {
+    try {
+      await this.#line.enter(this.#settings.timeout)
+    } catch (failure) {
+      if (failure instanceof UpstreamFailure && failure.kind === 'queue full') throw new LicenceFailure('queue full')
+      throw new LicenceFailure('not reached in time')
+    }
+  }
+
+  async #answer({ path, headers, body, gone }: SentKeyRequest, limit: TimeLimit): Promise<LicenceServerAnswer> {
+    const signal = AbortSignal.any([gone, limit.signal])
+    try {
+      signal.throwIfAborted()
+      const request = { method: 'POST', path, headers, body, signal, responseHeaders: 'raw' } as const
+      const answer = await this.#pool.request(request)
+      // Whoever reads the body hears of it; nobody may.
+      answer.body.on('error', () => {})
+      // What breaks off before its first byte can still be told.
+      await begun(answer.body)
+      limit.restart(LONGEST_BODY)
+      return { status: answer.statusCode, headers: asPairs(answer.headers), body: answer.body }
+    } catch (error) {
+      limit.end()
+      throw licenceFailure(error)
+    }
+  }
+}
+
+/** Ends what takes too long. */
+class TimeLimit {
+  readonly #controller = new AbortController()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(milliseconds: number) {
+    this.restart(milliseconds)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  restart(milliseconds: number): void {
+    this.end()
+    const overtime = new LicenceFailure('timed out')
+    this.#timer = setTimeout(() => this.#controller.abort(overtime), Math.max(1, milliseconds))
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+  }
+}
+
+/** The first byte is there, or the body is over without any. */
+function begun(body: LicenceServerAnswer['body']): Promise<void> {
+  return new Promise((resolve, reject) => {
+    body.once('readable', resolve).once('end', resolve).once('error', reject)
+  })
+}
+
+function asPairs(headers: unknown): readonly string[] {
+  return headers as string[] // what `responseHeaders: 'raw'` gives; undici's types tell of the other form alone
+}

@@ -1,0 +1,101 @@
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { link, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { jsonFaults } from '../../../schemas/json-faults.js'
+import { ConfigError } from '../../config.js'
+import { type Recording, type RecordingText, recording } from './recording.js'
+
+/** A folder to which recordings are added, numbered in their order. */
+export class RecordingFolder {
+  readonly #path: string
+  #last: number
+
+  constructor(path: string) {
+    this.#path = path
+    try {
+      mkdirSync(path, { recursive: true })
+      this.#last = Math.max(0, ...recordingsIn(path).map(name => Number.parseInt(name, 10) || 0))
+    } catch (error) {
+      throw new ConfigError([`RECORD_DIR cannot be used: ${codeOf(error)}`])
+    }
+  }
+
+  /** The file is there whole or not at all, and takes the place of none. */
+  async add(content: RecordingText): Promise<void> {
+    const temporary = join(this.#path, `.${process.pid}.tmp`)
+    try {
+      await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`)
+      await this.#linkAsNext(temporary, nameOf(content))
+    } finally {
+      await rm(temporary, { force: true })
+    }
+  }
+
+  async #linkAsNext(temporary: string, name: string): Promise<void> {
+    this.#last += 1
+    try {
+      await link(temporary, join(this.#path, `${String(this.#last).padStart(4, '0')}-${name}.json`))
+    } catch (error) {
+      // Another process records here, too.
+      if (codeOf(error) === 'EEXIST') return this.#linkAsNext(temporary, name)
+      throw error
+    }
+  }
+}
+
+export interface NamedRecording extends Recording {
+  readonly file: string
+}
+
+/** All recordings of a folder, in their order; or a ConfigError with every fault of every file. */
+export function readRecordings(path: string): NamedRecording[] {
+  const faults: string[] = []
+  const read = filesOf(path).flatMap(file => {
+    const found = recordingIn(path, file)
+    if (!Array.isArray(found)) return [{ ...found, file }]
+    faults.push(...found.map(fault => `RECORD_DIR ${file}: ${fault}`))
+    return []
+  })
+  if (faults.length > 0) throw new ConfigError(faults)
+  return read
+}
+
+function filesOf(path: string): string[] {
+  let files: string[]
+  try {
+    files = recordingsIn(path)
+  } catch (error) {
+    throw new ConfigError([`RECORD_DIR cannot be read: ${codeOf(error)}`])
+  }
+  if (files.length === 0) throw new ConfigError(['RECORD_DIR has no recordings (*.json)'])
+  return files
+}
+
+/** What is wrong is told without a value: somebody may have put a secret there. */
+function recordingIn(path: string, file: string): Recording | string[] {
+  try {
+    const parsed = recording.safeParse(JSON.parse(readFileSync(join(path, file), 'utf8')))
+    return parsed.success
+      ? parsed.data
+      : jsonFaults(parsed.error).map(({ place, message }) => `${place} ${message}`.trim())
+  } catch (error) {
+    return [error instanceof SyntaxError ? 'is not JSON' : `cannot be read: ${codeOf(error)}`]
+  }
+}
+
+function recordingsIn(path: string): string[] {
+  const byNumber = new Intl.Collator('en', { numeric: true })
+  return readdirSync(path)
+    .filter(name => /^[^.].*\.json$/.test(name))
+    .sort(byNumber.compare)
+}
+
+/** So that a listing of the folder tells the story. */
+function nameOf({ request, answer, failure }: RecordingText): string {
+  return `${request.environment}-${answer?.status ?? failure?.replaceAll(' ', '-')}`
+}
+
+function codeOf(error: unknown): string {
+  const { code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
+  return code ?? 'unknown fault'
+}

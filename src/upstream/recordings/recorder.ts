@@ -1,0 +1,82 @@
+import type { Logger } from 'pino'
+import { pooledRandomness, type Randomness } from '../../randomness.js'
+import type { UpstreamAnswer, UpstreamRequest } from '../exchange.js'
+import type { FailureKind } from '../failure.js'
+import { RecordingFolder } from './folder.js'
+import { type RecordingText, recordedAnswer } from './recording.js'
+import { textWithoutSecrets, withoutSecretValues } from './redaction.js'
+
+/** An exchange that took place. */
+export interface Heard {
+  readonly request: UpstreamRequest
+  /** When it was sent, in milliseconds since 1970. */
+  readonly time: number
+  /** From 1: how often it was sent. */
+  readonly tries: number
+  readonly outcome: UpstreamAnswer | FailureKind
+}
+
+/** So many exchanges wait for a slow disk; those beyond are not recorded. */
+const MOST_WAITING = 1000
+
+/** Writes exchanges down, one behind the other and after their answers. What cannot be written is lost, and nothing else. */
+export class Recorder {
+  readonly #folder: RecordingFolder
+  readonly #logger: Logger
+  readonly #random: Randomness
+  readonly #waiting: Heard[] = []
+  #writing: Promise<void> | undefined
+  #isTold = false
+
+  constructor(folder: string, logger: Logger, random = pooledRandomness()) {
+    this.#folder = new RecordingFolder(folder)
+    this.#logger = logger
+    this.#random = random
+  }
+
+  record(heard: Heard): void {
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(heard)
+    else this.#lost('the disk is too slow')
+    this.#writing ??= this.#writeAll()
+  }
+
+  /** Waits until all is written. */
+  async close(): Promise<void> {
+    await this.#writing
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let heard = this.#waiting.shift(); heard !== undefined; heard = this.#waiting.shift())
+      try {
+        await this.#folder.add(recordingOf(heard, this.#random))
+        this.#isTold = false
+      } catch (error) {
+        const { code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
+        this.#lost(code ?? 'unforeseen')
+      }
+    this.#writing = undefined
+  }
+
+  /** Once, until it works again. */
+  #lost(reason: string): void {
+    if (!this.#isTold) this.#logger.warn({ reason }, 'exchanges with the upstream are not recorded')
+    this.#isTold = true
+  }
+}
+
+function recordingOf({ request, time, tries, outcome }: Heard, random: Randomness): RecordingText {
+  const { environment, customerId } = request
+  return {
+    format: 1,
+    recordedAt: new Date(time).toISOString(),
+    request: {
+      environment,
+      customerId,
+      ...withoutSecretValues(request.parameters),
+      ...(tries > 1 && { try: tries }),
+    },
+    ...(typeof outcome === 'string'
+      ? { failure: outcome }
+      : { answer: recordedAnswer(outcome.status, textWithoutSecrets(outcome.body, request, random)) }),
+  }
+}

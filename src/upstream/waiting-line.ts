@@ -1,0 +1,56 @@
+import { UpstreamFailure } from './failure.js'
+
+/** A host gets so many requests at once; so many more wait for their turn, in the order of their coming. */
+export class WaitingLine {
+  readonly #places: number
+  readonly #longest: number
+  readonly #waiting = new Set<() => void>()
+  #taken = 0
+
+  constructor(places: number, longest: number) {
+    this.#places = places
+    this.#longest = longest
+  }
+
+  get underWay(): number {
+    return this.#taken
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  requireRoom(): void {
+    if (this.#taken >= this.#places && this.#waiting.size >= this.#longest)
+      throw new UpstreamFailure('queue full', { retryAfter: 1 })
+  }
+
+  /** Takes a place: at once, or when the promise resolves. Whoever has one must leave it. */
+  enter(timeout: number): Promise<void> | undefined {
+    this.requireRoom()
+    if (this.#taken >= this.#places) return this.#turn(timeout)
+    this.#taken += 1
+    return undefined
+  }
+
+  leave(): void {
+    const [next] = this.#waiting
+    if (next === undefined) this.#taken -= 1
+    else next() // the place goes on to the next
+  }
+
+  #turn(timeout: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const proceed = () => {
+        this.#waiting.delete(proceed)
+        clearTimeout(timer)
+        resolve()
+      }
+      const timer = setTimeout(() => {
+        this.#waiting.delete(proceed)
+        reject(new UpstreamFailure('not reached in time'))
+      }, timeout)
+      this.#waiting.add(proceed)
+    })
+  }
+}

@@ -1,0 +1,77 @@
+import type { Change } from './change.js'
+import { type Refusal, refusals, type Sample, samples } from './vectors.js'
+
+/** Who asks in the error table, beside the account itself: accounts that are refused for a trait of theirs. */
+export const TRAITS = ['production', 'disabled', 'no-playready', 'no-balance'] as const
+export type Trait = (typeof TRAITS)[number]
+
+/** `own` is the account that asks, `production` its authenticator of the environment that is not asked. */
+export type Authenticators = Readonly<{ own: string } & Partial<Record<Trait, string>>>
+
+/** The refusals that these accounts can meet, and those that need others. */
+export function refusalsFor(authenticators: Authenticators): {
+  known: readonly Refusal[]
+  missing: readonly Missing[]
+} {
+  const known: Refusal[] = []
+  const missing: Missing[] = []
+  for (const refusal of refusals) {
+    const trait = TRAITS.find(one => authenticators[one] === undefined && names(refusal.change, one))
+    if (trait === undefined) known.push({ ...refusal, change: withAuthenticators(refusal.change, authenticators) })
+    else missing.push({ title: refusal.title, trait })
+  }
+  return { known, missing }
+}
+
+/** A case that was not tried, and the account that it needs. */
+export interface Missing {
+  readonly title: string
+  readonly trait: Trait
+}
+
+/** A request, and what must be true of its answer. */
+export interface Case {
+  readonly title: string
+  readonly method: (typeof METHODS)[number]
+  readonly change: Change
+  readonly expected: ExpectedRefusal | ExpectedToken
+}
+
+/** The documented refusal with this code. */
+export type ExpectedRefusal = Pick<Refusal, 'code' | 'parameter'>
+
+export interface ExpectedToken extends Pick<Sample, 'ignored'> {
+  readonly customerId: number
+}
+
+const METHODS = ['get', 'post'] as const
+
+export function refusalCases(known: readonly Refusal[]): Case[] {
+  return known.flatMap(({ title, change, ...expected }) => METHODS.map(method => ({ title, method, change, expected })))
+}
+
+export function sampleCases(authenticators: Authenticators): (Case & Pick<Sample, 'keys'>)[] {
+  const customerId = Number(idOf(authenticators.own))
+  return samples.flatMap(({ title, change, keys, ignored }) => {
+    const expected = { customerId, ...(ignored !== undefined && { ignored }) }
+    return METHODS.map(method => ({ title, method, change, keys, expected }))
+  })
+}
+
+function names(change: Change, trait: Trait): boolean {
+  return [change.customerAuthenticator].flat().includes(`<${trait}>`)
+}
+
+function withAuthenticators(change: Change, authenticators: Authenticators): Change {
+  const { customerAuthenticator: given } = change
+  if (given === undefined || given === null) return change
+  const filled = [given].flat().map(text => {
+    const own = text.replace('<own>', authenticators.own).replace('<id>', idOf(authenticators.own))
+    return TRAITS.reduce((filled, trait) => filled.replace(`<${trait}>`, authenticators[trait] ?? ''), own)
+  })
+  return { ...change, customerAuthenticator: typeof given === 'string' ? (filled[0] ?? '') : filled }
+}
+
+function idOf(authenticator: string): string {
+  return authenticator.replace(/,.*$/s, '')
+}

@@ -1,0 +1,121 @@
+import { documentedErrors, type ErrorCode } from '../errors.js'
+import type { ExpectedRefusal, ExpectedToken } from './cases.js'
+import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './outcome.js'
+
+/** Where an answer is not what the specification says. */
+export interface Difference {
+  readonly what: What
+  readonly expected: string
+  readonly got: string
+}
+
+/** What the public documentation leaves open, so that the specification had to decide. */
+const DECIDED = ['parameter', 'requestId', 'x-request-id', 'x-ignored-parameters', 'cache-control'] as const
+
+type Documented = 'status' | 'outcome' | 'code' | 'text' | 'content type' | 'token' | 'licenseAcquisitionUrl'
+type What = Documented | (typeof DECIDED)[number]
+
+export function isDecided({ what }: Difference): boolean {
+  return DECIDED.some(one => one === what)
+}
+
+/** Nothing of the answer's token is in what it got; texts are the answer's own. */
+export function differences(expected: ExpectedRefusal | ExpectedToken, answer: Answer): Difference[] {
+  const outcome = outcomeOf(answer)
+  const found = 'code' in expected ? ofRefusal(expected, answer, outcome) : ofToken(expected, answer, outcome)
+  return found.filter(({ expected, got }) => expected !== got)
+}
+
+function ofToken({ customerId, ignored = NONE }: ExpectedToken, answer: Answer, outcome: Outcome): Difference[] {
+  const status = compared('status', '200', `${answer.status}`)
+  // The rest of an answer of another kind differs as well, and says nothing more.
+  if (outcome.kind !== 'a token') return [status, compared('outcome', 'a token', shown(outcome))]
+  return [
+    status,
+    ...ofEvery(answer),
+    compared('content type', 'text/uri-list', header(answer, 'content-type')),
+    compared('x-ignored-parameters', ignored, header(answer, 'x-ignored-parameters')),
+    compared('licenseAcquisitionUrl', URL_FORM, formOf(outcome.licenseAcquisitionUrl)),
+    ...ofLayout(outcome, customerId),
+  ]
+}
+
+function ofRefusal({ code, parameter }: ExpectedRefusal, answer: Answer, outcome: Outcome): Difference[] {
+  const documented = entry(code)
+  const status = compared('status', `${documented.status}`, `${answer.status}`)
+  if (outcome.kind !== 'a refusal') return [status, compared('outcome', 'a refusal', shown(outcome))]
+  const found = [status, ...ofEvery(answer), compared('code', `${code}`, `${outcome.code ?? NONE}`)]
+  const type = header(answer, 'content-type')
+  const text = documented.message.replace(/ *<.*/s, '')
+  // An error of the error format itself can't be in the format that was asked for.
+  if (code === -3004)
+    return [
+      ...found,
+      compared('content type', 'text/html', type.replace(/;.*/s, '')),
+      compared('text', text, begins(outcome.text.replace(/^.*?(?=Invalid)/s, ''), text)),
+    ]
+  return [
+    ...found,
+    compared('content type', 'application/json', type),
+    compared('text', text, begins(outcome.text, text)),
+    compared('requestId', header(answer, 'x-request-id'), outcome.requestId ?? NONE),
+    compared('parameter', parameter ?? outcome.parameter ?? NONE, outcome.parameter ?? NONE),
+  ]
+}
+
+const NONE = 'none'
+
+function ofEvery(answer: Answer): Difference[] {
+  return [
+    compared('cache-control', 'no-store', header(answer, 'cache-control')),
+    compared('x-request-id', 'any', answer.headers.has('x-request-id') ? 'any' : NONE),
+  ]
+}
+
+const OUTER_BYTES = 12
+const TAG_BYTES = 16
+const SPELLING = 'base64url without padding'
+
+/** The outer layout that every public sample of a token has (spec: playready-token.md, the token). */
+function ofLayout({ token: text }: IssuedOutcome, customerId: number): Difference[] {
+  const token = Buffer.from(text, 'base64url')
+  if (token.length < OUTER_BYTES + TAG_BYTES || token.toString('base64url') !== text)
+    return [compared('token', SPELLING, 'something else')]
+  const sealed = token.length - OUTER_BYTES - TAG_BYTES
+  return [
+    compared('token', 'version 1', `version ${token[0]}`),
+    compared('token', `customer ${customerId}`, `customer ${token.readUInt32BE(1)}`),
+    compared('token', `a sealed part of ${sealed} bytes`, `a sealed part of ${token.readUInt32BE(8)} bytes`),
+  ]
+}
+
+const URL_FORM = 'https://…/playready/RightsManager.asmx'
+
+function formOf(url: string): string {
+  return /^https:\/\/[^?#]+\/playready\/RightsManager\.asmx$/.test(url) ? URL_FORM : url
+}
+
+/** The documented text where the given one begins with it: details may follow. */
+function begins(given: string, documented: string): string {
+  return given.startsWith(documented) ? documented : given
+}
+
+function shown(outcome: Outcome): string {
+  if (outcome.kind === 'a token') return 'a token'
+  const { code, text }: OtherOutcome = outcome
+  return [outcome.kind, ...(code === undefined ? [] : [`${code}`]), ...(text === '' ? [] : [text])].join(', ')
+}
+
+function compared(what: What, expected: string, got: string): Difference {
+  return { what, expected, got }
+}
+
+function header({ headers }: Answer, name: string): string {
+  return headers.get(name) ?? NONE
+}
+
+function entry(code: ErrorCode) {
+  const documented = documentedErrors.get(code)
+  if (documented === undefined) throw new Error(`${code} is not documented`)
+  return documented
+}

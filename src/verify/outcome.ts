@@ -1,0 +1,63 @@
+import { z } from 'zod'
+import { tokenAnswer } from '../../schemas/answers.js'
+
+/** An answer as far as it is compared. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
+}
+
+/** What an answer says, whoever gave it. */
+export type Outcome = IssuedOutcome | OtherOutcome
+
+export interface IssuedOutcome {
+  readonly kind: 'a token'
+  readonly token: string
+  readonly licenseAcquisitionUrl: string
+}
+
+export interface OtherOutcome {
+  readonly kind: 'a refusal' | 'neither'
+  readonly code?: number | undefined
+  readonly text: string
+  readonly parameter?: string | undefined
+  readonly requestId?: string | undefined
+}
+
+export function outcomeOf({ status, body }: Answer): Outcome {
+  const content = jsonOf(body)
+  const token = tokenAnswer.safeParse(content)
+  if (token.success) return { kind: 'a token', ...token.data }
+  const kind = status >= 400 ? 'a refusal' : 'neither'
+  const error = errorBody.safeParse(content)
+  if (!error.success) return { kind, ...ofPage(body) }
+  const { errorCode, errorMessage, parameter, requestId } = error.data
+  return { kind, code: errorCode, text: errorMessage, parameter, requestId }
+}
+
+export function isToken(answer: Answer): boolean {
+  return outcomeOf(answer).kind === 'a token'
+}
+
+const errorBody = z.object({
+  errorCode: z.int().optional().catch(undefined),
+  errorMessage: z.string().catch(''),
+  parameter: z.string().optional().catch(undefined),
+  requestId: z.string().optional().catch(undefined),
+})
+
+/** An HTML page says its code somewhere in its text. */
+function ofPage(html: string) {
+  const text = html.replace(/<[^<>]*>/g, ' ').trim()
+  const [code] = /-\d{4}\b/.exec(text) ?? []
+  return { code: code === undefined ? undefined : Number(code), text }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

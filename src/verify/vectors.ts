@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import type { ErrorCode } from '../errors.js'
+import type { Change } from './change.js'
+
+/** A request that is refused, as data. */
+export interface Refusal {
+  readonly title: string
+  readonly code: ErrorCode
+  readonly parameter?: string
+  readonly change: Change
+}
+
+/** A published request that gets a token, as data. */
+export interface Sample {
+  readonly title: string
+  readonly change: Change
+  /** What is in the token, for whoever can open it. */
+  readonly keys: readonly object[]
+  /** The header x-ignored-parameters. */
+  readonly ignored?: string
+}
+
+export const { refusals } = vector<{ readonly refusals: readonly Refusal[] }>('refusals.json')
+export const { samples } = vector<{ readonly samples: readonly Sample[] }>('samples.json')
+
+function vector<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`vectors/${name}`, import.meta.url), 'utf8')) as T // ours, and part of the build
+}

@@ -1,0 +1,107 @@
+import { isSecret } from '../upstream/secrets.js'
+import { ask } from './ask.js'
+import { type Authenticators, type Case, type Missing, refusalCases, refusalsFor, sampleCases } from './cases.js'
+import { type Difference, differences, isDecided } from './differences.js'
+import { isToken } from './outcome.js'
+
+export interface VerificationParts {
+  readonly service: URL
+  readonly authenticators: Authenticators
+  /** Leaves the samples out, which get tokens. */
+  readonly isFree: boolean
+  /** For one request, in milliseconds. */
+  readonly timeout: number
+}
+
+/** Where a service differs from the specification. No key, no token and no authenticator is in it. */
+export interface Report {
+  readonly requests: number
+  /** What the service issued, and counted. */
+  readonly tokens: number
+  readonly differences: readonly FoundDifference[]
+  readonly unanswered: readonly Unanswered[]
+  readonly notTried: readonly Missing[]
+}
+
+export interface FoundDifference extends Named, Difference {
+  /** The public documentation leaves it open; the specification decided. */
+  readonly isDecided: boolean
+}
+
+export interface Unanswered extends Named {
+  readonly cause: unknown
+}
+
+interface Named {
+  readonly title: string
+  readonly method: Case['method']
+}
+
+/** After so many requests in a row without an answer there is nobody to ask. */
+const PATIENCE = 3
+
+/** The error table and the published samples, sent to a service one after the other. */
+export class Verification {
+  readonly #parts: VerificationParts
+  readonly #cases: readonly Case[]
+  readonly #notTried: readonly Missing[]
+  /** So many requests are meant to get a token. */
+  readonly credits: number
+
+  constructor(parts: VerificationParts) {
+    this.#parts = parts
+    const { known, missing } = refusalsFor(parts.authenticators)
+    const samples = parts.isFree ? [] : sampleCases(parts.authenticators)
+    this.#cases = [...refusalCases(known), ...samples]
+    this.#notTried = missing
+    this.credits = samples.length
+  }
+
+  get requests(): number {
+    return this.#cases.length
+  }
+
+  async run(): Promise<Report> {
+    const found: FoundDifference[] = []
+    const unanswered: Unanswered[] = []
+    let requests = 0
+    let tokens = 0
+    let inARow = 0
+    for (const one of this.#cases) {
+      const { title, method, expected } = one
+      requests += 1
+      try {
+        const answer = await ask(this.#parts.service, one, this.#parts.authenticators.own, this.#parts.timeout)
+        inARow = 0
+        if (isToken(answer)) tokens += 1
+        for (const difference of differences(expected, answer))
+          found.push({ title, method, ...this.#public(difference, one), isDecided: isDecided(difference) })
+      } catch (cause) {
+        unanswered.push({ title, method, cause })
+        inARow += 1
+        if (inARow === PATIENCE) break
+      }
+    }
+    return { requests, tokens, differences: found, unanswered, notTried: this.#notTried }
+  }
+
+  #public({ what, expected, got }: Difference, { change }: Case): Difference {
+    const authenticators = Object.values(this.#parts.authenticators).map(text => text.replace(/^\d+,/, ''))
+    const keys = Object.entries(change).flatMap(([name, value]) =>
+      [value ?? []].flat().filter(text => isSecret(name, text) && text.length > 8),
+    )
+    return { what, expected, got: plain(got, [...authenticators, ...keys]) }
+  }
+}
+
+const LONGEST = 80
+
+/** A terminal shows it, and a service may answer anything. */
+function plain(text: string, secrets: readonly string[]): string {
+  const known = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, '…'), text)
+  const line = known
+    .replace(/[\w+/-]{64,}/g, '…')
+    .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
+    .trim()
+  return line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line
+}

@@ -1,0 +1,97 @@
+import t from 'tap'
+import type { RecordsAnswer } from '../../schemas/records.js'
+import { form } from '../harness.js'
+import { startService, stop } from '../ledger/service.js'
+import { account, LOCAL, startGateway } from '../upstream/gateway.js'
+import { type Arrival, answerOf, hangs, issues, says, startHostile } from '../upstream/hostile.js'
+import { told } from './keyed.js'
+
+const refusal = answerOf(JSON.stringify({ errorCode: -2019, errorMessage: 'Insufficient tokens available' }), {
+  status: '400 Bad',
+})
+const request = { customerAuthenticator: LOCAL.test, cookie: 'viewer' }
+const withKey = { 'idempotency-key': 'a' }
+
+t.test('the upstream is asked once for a key, unless it certainly issued nothing', async t => {
+  const upstream = await startHostile(t, says(refusal))
+  const gateway = await startGateway(t, upstream.url)
+  const ask = () => gateway.post(request, withKey)
+  const events = async () => (await gateway.eventsOf('viewer')).map(({ event }) => event)
+
+  t.same(await told(await ask()), { code: -2019 })
+  t.same(await told(await ask()), { code: -2019 })
+  t.equal(upstream.arrivals.length, 2, 'a refusal may be asked for again')
+
+  const arrival = new Promise<Arrival>(resolve => {
+    upstream.behave = resolve
+  })
+  const answers = Promise.all(Array.from({ length: 20 }, ask))
+  const held = await arrival
+  // By the time that another request has its answer the others have arrived here, too.
+  await gateway.post({ ...request, cookie: 'other', kid: 'short' })
+  issues(held)
+  const tokens = await Promise.all((await answers).map(told))
+  t.equal(new Set(tokens.map(({ token }) => token)).size, 1)
+  t.match(tokens[0]?.token, /^AQAAAAM7/)
+  t.equal(upstream.arrivals.length, 3)
+  t.equal(await gateway.paid(), 1)
+  t.same(await events(), ['token_issued', 'token_refused', 'token_refused'])
+})
+
+t.test('what the upstream may have issued is never asked for again', async t => {
+  const upstream = await startHostile(t, hangs)
+  const gateway = await startGateway(t, upstream.url, { UPSTREAM_TIMEOUT: 600 })
+  const ask = () => gateway.post(request, withKey)
+  t.same(
+    (await Promise.all([ask(), ask(), ask()])).map(({ status }) => status),
+    [504, 504, 504],
+  )
+  upstream.behave = issues
+  const again = await ask()
+  t.equal(again.status, 504)
+  t.match(await again.json(), { errorCode: -2030, errorMessage: /use a new key/, parameter: 'Idempotency-Key' })
+  t.equal(upstream.arrivals.length, 1)
+  t.match(await told(await gateway.post(request, { 'idempotency-key': 'b' })), { isReplayed: false })
+  t.equal(await gateway.paid(), 2)
+  t.same(
+    (await gateway.eventsOf('viewer')).map(({ event }) => event),
+    ['token_issued', 'token_unknown'],
+  )
+})
+
+t.test('a gateway that is killed while it asks does not ask again', async t => {
+  let arrived = () => {}
+  const arrival = new Promise<void>(resolve => {
+    arrived = resolve
+  })
+  const upstream = await startHostile(t, () => arrived())
+  t.testdir({ 'accounts.json': JSON.stringify({ accounts: [account] }) })
+  const settings = {
+    MODE: 'gateway',
+    ACCOUNTS_FILE: 'accounts.json',
+    DATABASE_URL: 'sqlite:gateway.db',
+    UPSTREAM_TEST_URL: upstream.url,
+  }
+  const ask = (url: string) => fetch(`${url}/hms/pr/token`, { method: 'POST', body: form(request), headers: withKey })
+  const first = await startService(t, settings)
+  const lost = ask(first.url).catch(() => 'no answer')
+  await arrival
+  await stop(first, 'SIGKILL')
+  t.equal(await lost, 'no answer')
+
+  const second = await startService(t, settings)
+  upstream.behave = issues
+  const again = await ask(second.url)
+  t.equal(again.status, 502)
+  t.match(await again.json(), { errorCode: -2030, errorMessage: /use a new key/ })
+  t.equal(upstream.arrivals.length, 1)
+
+  const query = new URLSearchParams({ customerAuthenticator: LOCAL.test })
+  const log = async () => {
+    const answer = await fetch(`${second.url}/cmiapi/getrecord/?${query}`)
+    return ((await answer.json()) as RecordsAnswer).events.map(({ event }) => event) // as documented
+  }
+  while ((await log()).length === 0);
+  t.same(await log(), ['token_unknown'])
+  await stop(second, 'SIGTERM')
+})

@@ -1,0 +1,192 @@
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { startGateway } from './gateway.js'
+import {
+  answerOf,
+  type Behaviour,
+  drips,
+  ends,
+  hangs,
+  issuedBody,
+  issues,
+  resets,
+  says,
+  startHostile,
+} from './hostile.js'
+
+const TIMEOUT = 700
+const html = '<html><body>Bad gateway</body></html>'
+const body = issuedBody('A'.repeat(171))
+const chunk = `${body.length.toString(16)}\r\n${body}\r\n`
+const chunked = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
+const refusal = (errorCode: number) => JSON.stringify({ errorCode, errorMessage: 'ExpressPlay Admin error: down' })
+
+/** Whether a token was issued nobody can know: it stays paid for. */
+const unknown = { event: 'token_unknown', isPaid: true }
+/** Certainly none was issued. */
+const refused = { event: 'token_refused', isPaid: false }
+const issued = { event: 'token_issued', isPaid: true }
+
+type Case = readonly [name: string, behaviour: Behaviour, status: number, outcome: typeof unknown, message?: RegExp]
+const lost = /the connection to the upstream was lost, and it is unknown whether it issued a token$/
+const late = /the upstream did not answer in time, and it is unknown/
+const nonsense = /the upstream answered with something that is no answer, and it is unknown/
+const large = /the answer of the upstream is too large, and it is unknown/
+const declined = /the upstream refused with something that is no answer$/
+
+const cases: readonly Case[] = [
+  ['a reset after the request', resets, 502, unknown, lost],
+  ['an end without an answer', ({ socket }) => socket.end(), 502, unknown, lost],
+  ['no answer', hangs, 504, unknown, late],
+  ['a body that takes minutes', drips, 504, unknown, late],
+  [
+    'provisional answers without end',
+    says('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'.repeat(9)),
+    504,
+    unknown,
+    late,
+  ],
+  [
+    'a 5xx that is an error',
+    says(answerOf(refusal(-2030), { status: '503 Down' })),
+    503,
+    unknown,
+    /^ExpressPlay Admin/,
+  ],
+  ['a 5xx that is a page', says(answerOf(html, { status: '502 Bad', type: 'text/html' })), 502, unknown, nonsense],
+  ['a page with status 200', says(answerOf(html, { type: 'text/html' })), 502, unknown, nonsense],
+  ['a page with status 404', says(answerOf(html, { status: '404 No', type: 'text/html' })), 502, refused, declined],
+  ['JSON that ends early', ends(answerOf(body.slice(0, -20))), 502, unknown, nonsense],
+  ['a body shorter than it says', ends(answerOf(body).slice(0, -20)), 502, unknown, lost],
+  ['chunks without an end', ends(chunked + chunk), 502, unknown, lost],
+  ['a chunk that ends early', ends(chunked + chunk.slice(0, -20)), 502, unknown, lost],
+  ['chunks that are none', says(`${chunked}xyz\r\n${body}\r\n`), 502, unknown, nonsense],
+  [
+    'a large answer',
+    says(answerOf(JSON.stringify({ ...JSON.parse(body), more: 'x'.repeat(66_000) }))),
+    502,
+    unknown,
+    large,
+  ],
+  [
+    'a large answer in chunks',
+    says(`${chunked}${`4000\r\n${'x'.repeat(0x4000)}\r\n`.repeat(5)}0\r\n\r\n`),
+    502,
+    unknown,
+    large,
+  ],
+  ['large headers', says(answerOf(body, { headers: `x: ${'x'.repeat(20_000)}\r\n` })), 502, unknown, large],
+  ['many headers', says(answerOf(body, { headers: 'x: y\r\n'.repeat(20_000) })), 502, unknown, large],
+  ['what is no HTTP', ends('SSH-2.0-OpenSSH_9.2\r\n'), 502, unknown, nonsense],
+  [
+    'another protocol',
+    says('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
+    502,
+    unknown,
+    lost,
+  ],
+  ['100 Continue', says('HTTP/1.1 100 Continue\r\n\r\n'), 502, unknown, lost],
+  ['two lengths', says(answerOf(body, { headers: 'content-length: 5\r\n' })), 502, unknown, lost],
+  ['gzip, which nobody asked for', ({ socket }) => void socket.write(gzipped()), 502, unknown, nonsense],
+  ['an array', says(answerOf('[]')), 502, unknown, nonsense],
+  [
+    'a token that is a number',
+    says(answerOf('{"licenseAcquisitionUrl":"https://a.example","token":17}')),
+    502,
+    unknown,
+    nonsense,
+  ],
+  ['a URL that is a script', says(answerOf(body.replace('https:', 'javascript:'))), 502, unknown, nonsense],
+  ['an error with status 200', says(answerOf(refusal(-2030))), 502, unknown, nonsense],
+  ['an empty body', says(answerOf('')), 502, unknown, nonsense],
+  ['204', says('HTTP/1.1 204 No Content\r\n\r\n'), 502, unknown, nonsense],
+  [
+    'a redirection',
+    says(answerOf('', { status: '307 Elsewhere', headers: 'location: /elsewhere\r\n' })),
+    502,
+    refused,
+    declined,
+  ],
+  [
+    'a redirection to what was done',
+    says(answerOf('', { status: '303 See', headers: 'location: /x\r\n' })),
+    502,
+    unknown,
+    nonsense,
+  ],
+  [
+    'a hint before the answer',
+    says(`HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${answerOf(issuedBody())}`),
+    200,
+    issued,
+  ],
+  ['something behind the answer', says(`${answerOf(issuedBody())}${answerOf(body)}garbage`), 200, issued],
+  [
+    'the end of the connection after the answer',
+    ends(answerOf(issuedBody(), { headers: 'connection: close\r\n' })),
+    200,
+    issued,
+  ],
+]
+
+function gzipped(): Buffer {
+  const zipped = gzipSync(body)
+  const head = `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${zipped.length}\r\n\r\n`
+  return Buffer.concat([Buffer.from(head), zipped])
+}
+
+t.test('every failure has its outcome, is sent once, and leaves the next request alone', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url, { UPSTREAM_TIMEOUT: TIMEOUT })
+  let paid = 0
+  for (const [index, [name, behaviour, status, { event, isPaid }, message]] of cases.entries()) {
+    const cookie = `case-${index}`
+    upstream.behave = behaviour
+    const begin = performance.now()
+    const answer = await gateway.ask(cookie)
+    t.ok(performance.now() - begin < TIMEOUT + 1000, `${name}: in time`)
+    t.equal(answer.status, status, name)
+    if (message !== undefined) t.match(answer.body, { errorCode: -2030, errorMessage: message }, name)
+    t.equal(upstream.arrivalsOf(cookie), 1, `${name}: arrived once`)
+    t.match(await gateway.eventsOf(cookie), [{ event, error_code: message === undefined ? 0 : -2030 }], name)
+    paid += isPaid ? 1 : 0
+    t.equal(await gateway.paid(), paid, `${name}: the balance`)
+
+    upstream.behave = issues
+    t.match(await gateway.ask('next'), { status: 200, body: { token: /^AQAAAAM7/ } }, `${name}: the next request`)
+    paid += 1
+  }
+  t.equal(upstream.arrivals.length, 2 * cases.length)
+  t.equal(await gateway.metric('expressplay_upstream_requests_total{environment="test",outcome="timed_out"}'), 3)
+  t.match(gateway.log.join('\n'), /"failure":"connection lost","reason":"ECONNRESET"/)
+})
+
+t.test('what the upstream refuses is refused in its words, without the secrets among them', async t => {
+  const upstream = await startHostile(t, ({ socket, form }) => {
+    const all = [...form.values()].join(' and ')
+    const errorMessage = `Authentication token invalid: ${all} ${all.toUpperCase()}`
+    socket.write(answerOf(JSON.stringify({ errorCode: -2018, errorMessage, parameter: 'x' }), { status: '401 No' }))
+  })
+  const gateway = await startGateway(t, upstream.url)
+  const { status, body } = await gateway.ask('echo')
+  t.equal(status, 401)
+  t.match(body, { errorCode: -2018, errorMessage: /^Authentication token invalid: .*…/, parameter: 'x' })
+  const [arrival] = upstream.arrivals
+  for (const name of ['customerAuthenticator', 'contentKey']) {
+    const secret = arrival?.form.get(name)?.replace(/^\d+,/, '')
+    t.match(secret, /^[0-9a-f]{32}$/)
+    t.notMatch(JSON.stringify(body).toLowerCase(), secret)
+  }
+  t.match(await gateway.eventsOf('echo'), [{ event: 'token_refused', error_code: -2018 }])
+  t.equal(await gateway.paid(), 0)
+  t.match(
+    gateway.log.map(line => JSON.parse(line)).find(({ level }) => level === 50),
+    {
+      customerId: 9,
+      environment: 'test',
+      errorCode: -2018,
+      msg: 'the upstream refuses the account that it is asked for',
+    },
+    'the operator is told whose authenticator it is',
+  )
+})

@@ -1,0 +1,129 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { RecordingText } from '../../src/upstream/recordings/recording.js'
+import { CONTENT_KEY, startTestServer } from '../harness.js'
+import { LOCAL, REAL, startGateway } from './gateway.js'
+import { startHostile } from './hostile.js'
+
+const filesIn = (folder: string) => readdirSync(folder).sort()
+const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
+const recordingIn = (folder: string, file: string) => JSON.parse(read(folder, file)) as RecordingText // compared below
+const emulated = (t: Test, balance: number) =>
+  startTestServer(t, { accounts: [{ id: 777, authenticators: { test: REAL.test }, balance }] })
+
+t.test('an exchange becomes a readable file, with a stand-in for the token and nothing secret', async t => {
+  const folder = join(t.testdir(), 'made', 'on-demand')
+  const upstream = await emulated(t, 1)
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  const unknown = { contentkey: 'c0ffee00c0ffee00c0ffee00c0ffee00', apiKey: 'hunter2', prFlag: '1' }
+  const { body } = await gateway.ask('viewer-1', { expirationTime: '2026-06-01T13:00:00Z', ...unknown })
+  const token = body.token ?? ''
+  t.match(await gateway.ask('viewer-2'), { body: { errorCode: -2019 } })
+  t.match(await gateway.ask('viewer-3', { kid: 'x' }), { body: { errorCode: -4020 } }, 'refused here: no exchange')
+  await gateway.close()
+
+  t.strictSame(filesIn(folder), ['0001-test-200.json', '0002-test-400.json'])
+  const issued = recordingIn(folder, '0001-test-200.json')
+  const { answer } = issued
+  const standIn = String(answer?.json?.token)
+  t.match(standIn, /^[\w-]{171}$/)
+  t.equal(standIn.length, token.length)
+  t.equal(standIn.slice(0, 16), token.slice(0, 16), 'version, customer, key number and length are kept')
+  t.notOk(sharesMoreThanChance(standIn.slice(16), token.slice(16)), 'and nothing else of the token')
+  t.strictSame(issued, {
+    format: 1,
+    recordedAt: '2026-06-01T12:00:00.000Z',
+    request: {
+      environment: 'test',
+      customerId: 9,
+      parameters: {
+        analogVideoOPL: '0',
+        compressedDigitalAudioOPL: '0',
+        compressedDigitalVideoOPL: '0',
+        cookie: 'viewer-1',
+        errorFormat: 'json',
+        expirationTime: '2026-06-01T13:00:00Z',
+        kid: 'b366360da82e9c6e0b0984002a362cf2',
+        prFlag: '1',
+        rightsType: 'BuyToOwn',
+        uncompressedDigitalAudioOPL: '0',
+        uncompressedDigitalVideoOPL: '0',
+      },
+      secrets: ['apiKey', 'contentKey', 'contentkey'],
+    },
+    answer: { status: 200, json: { licenseAcquisitionUrl: answer?.json?.licenseAcquisitionUrl, token: standIn } },
+  })
+  t.match(read(folder, '0001-test-200.json'), /^\{\n {2}"format": 1,\n/)
+  t.match(recordingIn(folder, '0002-test-400.json').answer, { status: 400, json: { errorCode: -2019 } })
+  nothingSecretIn(t, folder, [token, ...Object.values(unknown).slice(0, 2)])
+
+  const later = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  await later.ask('viewer-4')
+  await later.close()
+  t.strictSame(filesIn(folder), ['0001-test-200.json', '0002-test-400.json', '0003-test-400.json'], 'counted on')
+})
+
+t.test('whatever an upstream repeats of a request, and however it fails', async t => {
+  const folder = t.testdir()
+  const upstream = await startHostile(t, ({ socket, form }) => {
+    if (form.get('cookie') === 'reset') return void socket.destroy()
+    const page = `<p>${form} ${form.get('customerAuthenticator')} ${CONTENT_KEY.toUpperCase()} {"token": "${'Ab_9'.repeat(40)}`
+    socket.end(`HTTP/1.1 500 Oh\r\nconnection: close\r\n\r\n${page}`)
+  })
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  t.equal((await gateway.ask('page')).status, 502)
+  t.equal((await gateway.ask('reset')).status, 502)
+  await upstream.stop()
+  t.equal((await gateway.ask('away')).status, 502)
+  await gateway.close()
+  t.strictSame(filesIn(folder).slice(0, 4), [
+    '0001-test-500.json',
+    '0002-test-connection-lost.json',
+    '0003-test-not-reached.json',
+    '0004-test-not-reached.json',
+  ])
+  t.match(recordingIn(folder, '0001-test-500.json').answer, { status: 500, text: /^<p>.*cookie=page/ })
+  t.match(recordingIn(folder, '0002-test-connection-lost.json'), { failure: 'connection lost' })
+  t.notOk('try' in recordingIn(folder, '0003-test-not-reached.json').request)
+  t.match(recordingIn(folder, '0004-test-not-reached.json'), { failure: 'not reached', request: { try: 2 } })
+  nothingSecretIn(t, folder, ['Ab_9Ab_9Ab_9Ab_9Ab_9'])
+})
+
+t.test('a folder that cannot be written to costs nobody an answer', async t => {
+  const folder = join(t.testdir(), 'recordings')
+  const upstream = await emulated(t, 100)
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  rmSync(folder, { recursive: true })
+  for (const cookie of ['1', '2', '3']) t.equal((await gateway.ask(cookie)).status, 200)
+  const warned = () => gateway.log.filter(line => line.includes('are not recorded'))
+  while (warned().length === 0) await gateway.ask('until it is told')
+  t.match(JSON.parse(warned()[0] ?? ''), { level: 40, reason: 'ENOENT' })
+
+  mkdirSync(folder)
+  while (filesIn(folder).length === 0) await gateway.ask('until it works again')
+  await gateway.close()
+  t.equal(warned().length, 1, 'told once')
+  t.match(filesIn(folder)[0], /^\d{4}-test-200\.json$/)
+
+  const file = t.testdir({ file: '' })
+  await t.rejects(
+    startGateway(t, upstream.url, { RECORD_DIR: join(file, 'file') }),
+    /RECORD_DIR cannot be used: EEXIST/,
+  )
+})
+
+function nothingSecretIn(t: Test, folder: string, secrets: readonly string[]): void {
+  const told = filesIn(folder).map(file => read(folder, file).toLowerCase())
+  const keys = [...Object.values(LOCAL), ...Object.values(REAL)].map(text => text.replace(/^\d+,/, ''))
+  for (const secret of [CONTENT_KEY, ...keys, ...secrets])
+    t.notOk(
+      told.some(text => text.includes(secret.toLowerCase())),
+      'a secret',
+    )
+}
+
+/** Of 155 characters with 64 values about two and a half are the same by chance. */
+function sharesMoreThanChance(one: string, other: string): boolean {
+  return [...one].filter((character, index) => character === other[index]).length > 20
+}
