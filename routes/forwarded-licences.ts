@@ -53,7 +53,7 @@ function forwarding(
         headers: request.raw.rawHeaders,
         body: request.body ?? Buffer.alloc(0),
         address: request.ip,
-        gone: goneSignal(reply),
+        gone: goneSignal(request, reply),
       })
       .catch(error => {
         if (!(error instanceof LicenceFailure)) throw error
@@ -70,9 +70,14 @@ function queryOf({ raw }: KeyRequest): string {
   return /^[^?#]*(\?[^#]*)?/.exec(raw.url ?? '')?.[1] ?? ''
 }
 
-function goneSignal({ raw }: FastifyReply): AbortSignal {
+/** It is the connection that tells: of several requests at once on it, only the first one's answer hears that it closed. */
+function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  raw.once('close', () => gone.abort(new LicenceFailure('caller gone')))
+  const leave = () => gone.abort(new LicenceFailure('caller gone'))
+  // As many as the player sends without waiting for their answers.
+  socket.setMaxListeners(0).once('close', leave)
+  raw.once('close', () => socket.off('close', leave))
+  if (socket.destroyed) leave()
   return gone.signal
 }
 

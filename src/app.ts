@@ -82,7 +82,16 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events, random)
-  const { issuer, upstream, ...issuers } = issuing({ config, accounts: seeds, vault, ledger, metrics, logger, now })
+  const { issuer, upstream, ...issuers } = issuing({
+    config,
+    accounts: seeds,
+    vault,
+    ledger,
+    metrics,
+    logger,
+    now,
+    uptime,
+  })
   const claimedKeys = new ClaimedKeys({
     repository: store.idempotency,
     fingerprints: new Fingerprints(salt),
@@ -140,11 +149,12 @@ export async function buildApp({ config, store, accounts: seeds, vault, logger, 
   const abandoned = new AbandonedTokens({ ...store, now, logger })
   const retention = new Retention({ ...store, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
   app.addHook('onReady', async () => retention.start())
-  app.addHook('onClose', () => retention.stop())
-  app.addHook('onClose', () => issuers.close?.())
-  // Before that: the last hook is the first to run.
-  app.addHook('onClose', () => idempotency.close())
-  app.addHook('onClose', () => licences?.close())
+  app.addHook('onClose', async () => {
+    await requests.close()
+    await issuers.close?.()
+    await licences?.close()
+    await retention.stop()
+  })
   return app
 }
 

@@ -119,6 +119,7 @@ program
     collect,
     [],
   )
+  .option('--customer <id>', 'the customer in the tokens: behind a gateway it is that of the other service')
   .option('--free', 'send only what is to be refused, and so costs no token')
   .option('--timeout <seconds>', 'how long to wait for an answer', '10')
   .option('--json', 'print the report as JSON')

@@ -12,9 +12,10 @@ import type { TokenVault } from './tokens/vault.js'
 import { UpstreamCredentials } from './upstream/credentials.js'
 import { DirectUpstream } from './upstream/direct.js'
 import { LicenceForwarding } from './upstream/licence-forwarding.js'
-import { asTold, hidden } from './upstream/licence-url.js'
+import { asTold, hidden, hiddenInReplay } from './upstream/licence-url.js'
 import { realUpstream } from './upstream/real-upstream.js'
 import { ReplayedExchange } from './upstream/replayed-exchange.js'
+import { Settlements } from './upstream/settlements.js'
 import { type Upstream, UpstreamIssuer } from './upstream/upstream-issuer.js'
 
 export interface IssuingParts {
@@ -25,6 +26,8 @@ export interface IssuingParts {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly now: Now
+  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  readonly uptime: () => number
 }
 
 export interface Issuing {
@@ -41,14 +44,19 @@ export interface Issuing {
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
 export function issuing(parts: IssuingParts): Issuing {
-  const { config, vault, ledger, metrics, logger, now } = parts
+  const { config, vault, ledger, metrics, logger, now, uptime } = parts
+  const settlements = new Settlements({ ledger, logger, now })
+  const closing = (issuer: UpstreamIssuer) => async () => {
+    await issuer.close()
+    await settlements.close()
+  }
   switch (config.MODE) {
     case 'emulate':
       return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
     case 'gateway': {
       const settings = config.upstream
-      const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now })
-      const credentials = new UpstreamCredentials(parts.accounts)
+      const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now, uptime })
+      const credentials = new UpstreamCredentials(parts.accounts, logger)
       const authenticatorOf = credentials.of.bind(credentials)
       const { unknownParameters, licences } = settings
       const hiding = { licences, publicUrl: config.PUBLIC_URL, environment: config.ENVIRONMENT, logger }
@@ -58,6 +66,7 @@ export function issuing(parts: IssuingParts): Issuing {
         unknownParameters,
         licenceUrl: config.HIDE_UPSTREAM ? hidden(hiding) : asTold,
         ledger,
+        settlements,
         logger,
         now,
       })
@@ -67,7 +76,7 @@ export function issuing(parts: IssuingParts): Issuing {
         licences: new LicenceForwarding(settings, metrics),
         clearKeyUrl: (url, environment) =>
           licences[environment].clearkey === undefined ? undefined : clearKeyUrl(url),
-        close: () => issuer.close(),
+        close: closing(issuer),
       }
     }
     case 'replay': {
@@ -77,13 +86,16 @@ export function issuing(parts: IssuingParts): Issuing {
         upstream,
         authenticatorOf: nobody,
         unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
-        licenceUrl: asTold,
+        licenceUrl: config.HIDE_UPSTREAM
+          ? hiddenInReplay({ publicUrl: config.PUBLIC_URL, environment: config.ENVIRONMENT })
+          : asTold,
         ledger,
+        settlements,
         logger,
         now,
       })
       // The recorded tokens are of no use here or anywhere.
-      return { issuer, upstream, clearKeyUrl: () => undefined, close: () => issuer.close() }
+      return { issuer, upstream, clearKeyUrl: () => undefined, close: closing(issuer) }
     }
   }
 }

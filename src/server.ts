@@ -49,6 +49,8 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     return closing
   }
   try {
+    if (config.MODE === 'gateway' && !namesDemo(given) && (await isDemoOpen(store.accounts, random)))
+      throw new ConfigError([DEMO_IN_GATEWAY])
     // Its authenticators are public, so it comes into no database that somebody uses.
     const isDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.isEmpty())
     app = await buildApp({
@@ -74,7 +76,15 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   }
 }
 
-/** A gateway that can ask for nobody is no gateway, and none has the public demo account. */
+/** An emulator was at work in this database, and now everybody who has read the docs could spend real tokens. */
+const DEMO_IN_GATEWAY = `DATABASE_URL: the public demo account is open in this database. Take another for MODE=gateway, or disable account ${demoAccount.id}`
+
+/** Who writes the public authenticators into a file means them. */
+function namesDemo(accounts: readonly AccountSeed[] | undefined): boolean {
+  return accounts?.some(({ authenticators }) => authenticators.test === demoAccount.authenticators.test) === true
+}
+
+/** A gateway that can ask for nobody is no gateway. */
 function requireCredentials(accounts: readonly AccountSeed[] | undefined): void {
   if (accounts === undefined) throw new ConfigError(['ACCOUNTS_FILE must be given with MODE=gateway'])
   const missing = missingCredentials(accounts)

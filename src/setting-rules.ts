@@ -29,10 +29,14 @@ export function optional<T>(read: (text: string, context: z.RefinementCtx) => T)
 
 export function asHttpUrl(text: string, context: z.RefinementCtx): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && !url.username)
-    return url
+  if (url !== undefined && /^https?:$/.test(url.protocol) && ignoredOf(url) === '') return url
   context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
   return z.NEVER
+}
+
+/** What of a URL no request would be sent with. */
+function ignoredOf({ username, password, search, hash }: URL): string {
+  return username + password + search + hash
 }
 
 export function asDatabaseUrl(text: string, context: z.RefinementCtx): string {

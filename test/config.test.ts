@@ -61,6 +61,19 @@ t.test('an empty optional value is no value', async t => {
   for (const name of names) t.equal(config[name], undefined)
 })
 
+t.test('a URL with what no request would be sent with is refused', async t => {
+  const names = ['PUBLIC_URL', 'UPSTREAM_TEST_URL', 'UPSTREAM_PRODUCTION_LICENCE_URL'] as const
+  for (const name of names) {
+    t.doesNotThrow(() => readConfig({ [name]: 'https://x.example/a' }))
+    for (const wrong of ['http://u@x', 'http://:pw@x', 'http://u:pw@x', 'http://x/?a', 'http://x/#a', 'ftp://x', 'x'])
+      t.throws(
+        () => readConfig({ [name]: wrong }),
+        { message: new RegExp(`^${name} must be an http or https URL`) },
+        wrong,
+      )
+  }
+})
+
 t.test('lists are read with or without spaces', async t => {
   const origins = readConfig({ CORS_ORIGINS: 'https://a.example, http://localhost:9000' }).CORS_ORIGINS
   t.same(origins, ['https://a.example', 'http://localhost:9000'])

@@ -10,6 +10,7 @@ export interface VerifyOptions {
   readonly authenticator?: string
   readonly productionAuthenticator?: string
   readonly account: readonly string[]
+  readonly customer?: string
   readonly free?: true
   readonly json?: true
   readonly timeout: string
@@ -20,8 +21,13 @@ export async function verifyService(options: VerifyOptions): Promise<number> {
   try {
     const service = serviceOf(options.upstream)
     const authenticators = await authenticatorsOf(options)
-    const timeout = millisecondsOf(options.timeout)
-    const verification = new Verification({ service, authenticators, isFree: options.free === true, timeout })
+    const verification = new Verification({
+      service,
+      authenticators,
+      customerId: customerIdOf(options.customer),
+      isFree: options.free === true,
+      timeout: millisecondsOf(options.timeout),
+    })
     process.stderr.write(`${announcement(service, verification)}\n`)
     const report = await verification.run()
     const told = { ...report, unanswered: report.unanswered.map(one => ({ ...one, cause: causeOf(one.cause) })) }
@@ -40,13 +46,19 @@ class WrongOption extends Error {}
 
 function serviceOf(given: string | undefined): URL {
   const url = given !== undefined && URL.canParse(given) ? new URL(given) : undefined
-  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username === '') return url
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.search + url.hash + url.username + url.password === '')
+    return url
   throw new WrongOption('--upstream must be an http or https URL, such as https://pr-gen.test.expressplay.com')
 }
 
 function millisecondsOf(seconds: string): number {
   if (/^[1-9]\d{0,2}$/.test(seconds)) return Number(seconds) * 1000
   throw new WrongOption('--timeout must be a whole number of seconds from 1 to 999')
+}
+
+function customerIdOf(given: string | undefined): number | undefined {
+  if (given === undefined || /^\d{1,10}$/.test(given)) return given === undefined ? undefined : Number(given)
+  throw new WrongOption('--customer must be the id of a customer')
 }
 
 async function authenticatorsOf(options: VerifyOptions): Promise<Authenticators> {

@@ -50,15 +50,10 @@ export class Idempotency {
         return work
       }
       if (other.request_hash !== request_hash) throw otherRequest()
-      const outcome = await other.outcome
+      const outcome = await Promise.race([other.outcome, pause(LONGEST_PAUSE_MS, undefined, { ref: false })])
       if (outcome !== undefined) return replayed(outcome)
       this.#requireTime(attempt)
     }
-  }
-
-  /** Waits until the database has what is under way: a caller may be gone long before. */
-  async close(): Promise<void> {
-    await Promise.all([...this.#underWay.values()].map(({ outcome }) => outcome))
   }
 
   /** Until the key is this request's, or another instance has an answer. */

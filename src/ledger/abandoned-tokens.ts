@@ -7,7 +7,7 @@ import type { PendingTokenRepository } from '../store/pending-tokens.js'
 import type { PendingTokenRow } from '../store/tables.js'
 
 /** More than twice the longest time that another service may take, and room for clocks that differ. */
-const ABANDONED_AFTER_MS = 300_000
+export const ABANDONED_AFTER_MS = 300_000
 /** The kind of LedgerEvent that they become. */
 const UNKNOWN = 'token_unknown'
 
@@ -47,5 +47,5 @@ export interface AbandonedTokensParts {
 }
 
 function unknownEntry({ id, quota_day, ...token }: PendingTokenRow, time: number): Entry {
-  return { ...token, time, event: UNKNOWN, token_id: null, error_code: UNAVAILABLE, step: 'sweep', pending_id: id }
+  return { ...token, time, event: UNKNOWN, token_id: null, error_code: UNAVAILABLE, step: 'keep', pending_id: id }
 }

@@ -47,8 +47,8 @@ export interface Ledger {
   reserve(event: LedgerEvent): Promise<Reservation | UsedUp>
   /**
    * Appends what came of it, and gives back what was taken where nothing was issued: `token_refused`. A reservation
-   * that has become `token_unknown` meanwhile stays paid for: its row was the only proof that it was not given
-   * back before, and a credit that is lost can be added again, but one that is given twice is not noticed.
+   * becomes one event: settled again, or after it has become `token_unknown`, nothing happens. So who does not know
+   * whether it was settled tries again.
    */
   settle(reservation: Reservation, event: LedgerEvent): Promise<void>
 }

@@ -16,12 +16,10 @@ export type Step =
   | 'issue'
   /** Takes one as well, and writes down a pending token instead of the event. */
   | 'reserve'
-  /** The pending token has become the event. */
+  /** The pending token becomes the event. Where it is gone it has become one before, and nothing happens. */
   | 'keep'
   /** The same, and the token goes back to the balance and to the quota of its day. */
   | 'refund'
-  /** The same as `keep`, but nothing at all where the pending token is gone. */
-  | 'sweep'
 
 /** Why an entry was not covered. */
 export type UsedUp = 'balance used up' | 'quota used up'
@@ -57,6 +55,9 @@ const DAY_MS = 86_400_000
 export function dayOf(time: number): number {
   return Math.floor(time / DAY_MS)
 }
+
+/** Clocks of instances may differ around midnight. A day that is farther ahead was none. */
+export const MOST_DAYS_AHEAD = 1
 
 export function startOfDay(day: number): number {
   return day * DAY_MS

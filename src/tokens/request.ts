@@ -4,7 +4,7 @@ import type { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
-import { orUnavailable, PublicError, TokenError } from '../errors.js'
+import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors.js'
 import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
@@ -27,6 +27,9 @@ export interface TokenRequest {
 export class TokenRequests {
   readonly #schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
+  #underWay = 0
+  #isClosing = false
+  #ended: () => void = () => {}
 
   constructor(schema: TokenRequestSchema, parts: TokenRequestParts) {
     this.#schema = schema
@@ -34,6 +37,26 @@ export class TokenRequests {
   }
 
   async answer(request: TokenRequest): Promise<KeyedToken> {
+    if (this.#isClosing) throw new TokenError({ code: UNAVAILABLE, details: 'the server is shutting down' })
+    this.#underWay += 1
+    try {
+      return await this.#answer(request)
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) this.#ended()
+    }
+  }
+
+  /** Waits until what is under way is in the log and remembered: its caller may be gone long before. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    if (this.#underWay === 0) return
+    await new Promise<void>(resolve => {
+      this.#ended = resolve
+    })
+  }
+
+  async #answer(request: TokenRequest): Promise<KeyedToken> {
     const authenticator = this.#schema.readCredentials(request.parameters)
     const account = await requireAccount(this.#parts.accounts, authenticator, request.environment)
     // Before its log: a flood must not fill it.

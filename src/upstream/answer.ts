@@ -20,14 +20,16 @@ export type UpstreamToken = z.output<typeof issued>
 export class UpstreamRefusal extends PublicError {}
 
 /** Reads an answer of the token endpoint: a token, or the error that it is. */
-export function readAnswer({ status, body }: UpstreamAnswer, request: UpstreamRequest): UpstreamToken {
+export function readAnswer(answer: UpstreamAnswer, request: UpstreamRequest): UpstreamToken {
+  const { status, body, retryAfter } = answer
   const content = contentOf(body)
   const token = status === 200 ? issued.safeParse(content).data : undefined
   if (token !== undefined) return token
   const error = status >= 400 ? refused.safeParse(content).data : undefined
-  if (error !== undefined) throw refusal(error, status, request)
-  const kind = saysThatNothingWasDone(status) ? 'not accepted' : 'no answer'
-  throw new UpstreamFailure(kind, { reason: `HTTP_${status}` })
+  if (error !== undefined) throw refusal(error, answer, request)
+  const reason = `HTTP_${status}`
+  if (status === 429) throw new UpstreamFailure('too many requests', { reason, retryAfter })
+  throw new UpstreamFailure(saysThatNothingWasDone(status) ? 'not accepted' : 'no answer', { reason })
 }
 
 /** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */
@@ -47,7 +49,7 @@ const LONGEST_MESSAGE = 300
 
 function refusal(
   { errorCode, errorMessage, parameter }: z.output<typeof refused>,
-  status: number,
+  { status, retryAfter }: UpstreamAnswer,
   request: UpstreamRequest,
 ): UpstreamRefusal {
   return new UpstreamRefusal(withoutSecrets(errorMessage, request).slice(0, LONGEST_MESSAGE), {
@@ -55,6 +57,7 @@ function refusal(
     // Above 599 is no status that we could answer with.
     status: Math.min(status, 599),
     parameter: parameter === undefined ? undefined : withoutSecrets(parameter, request).slice(0, 100),
+    retryAfter,
     isRecorded: true,
     // After a fault of its own nobody knows whether it has issued the token.
     mayHaveIssued: status >= 500,

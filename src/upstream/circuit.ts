@@ -1,34 +1,37 @@
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  circuitBreaker,
-  handleWhenResult,
-  isBrokenCircuitError,
-  SamplingBreaker,
-} from 'cockatiel'
+import { type CircuitBreakerPolicy, CircuitState, circuitBreaker, handleWhenResult } from 'cockatiel'
 import { UpstreamFailure } from './failure.js'
+import { RecentOutcomes } from './recent-outcomes.js'
 
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const
 export type UpstreamState = (typeof CIRCUIT_STATES)[number]
 
-/** It opens when more than half of at least twenty requests of the last ten seconds failed. */
-const SAMPLE = { threshold: 0.5, duration: 10_000, minimumRps: 2 }
-
 /** Keeps requests from a host that fails. After a pause one of them tries whether it is well again. */
 export class Circuit<Outcome> {
   readonly #breaker: CircuitBreakerPolicy
+  readonly #recent: RecentOutcomes
+  readonly #isFailure: (outcome: Outcome) => boolean
   readonly #pause: number
+  readonly #uptime: () => number
   #openUntil = 0
+  /** How often the state has changed. */
+  #changes = 0
 
-  constructor({ pause, isFailure, changed }: CircuitParts<Outcome>) {
+  constructor({ pause, isFailure, changed, uptime }: CircuitParts<Outcome>) {
+    this.#isFailure = isFailure
     this.#pause = pause
+    this.#uptime = uptime
     // What it gets is what `run` was given.
     const handled = handleWhenResult(outcome => isFailure(outcome as Outcome))
-    this.#breaker = circuitBreaker(handled, { halfOpenAfter: pause, breaker: new SamplingBreaker(SAMPLE) })
-    this.#breaker.onBreak(() => {
-      this.#openUntil = performance.now() + pause
+    const recent = new RecentOutcomes(uptime)
+    this.#recent = recent
+    // It goes by the wall clock, which can be put back. To it the pause is always over: `requireClosed` alone decides.
+    this.#breaker = circuitBreaker(handled, { halfOpenAfter: Number.NEGATIVE_INFINITY, breaker: recent })
+    this.#breaker.onStateChange(state => {
+      this.#changes += 1
+      recent.clear()
+      if (state === CircuitState.Open) this.#openUntil = uptime() + pause
+      changed(this.state)
     })
-    this.#breaker.onStateChange(() => changed(this.state))
   }
 
   get state(): UpstreamState {
@@ -46,18 +49,20 @@ export class Circuit<Outcome> {
     const { state } = this.#breaker
     if (state === CircuitState.Closed) return
     // While one request tries, the others need not wait for what comes of it.
-    const left = state === CircuitState.HalfOpen ? this.#pause : this.#openUntil - performance.now()
+    const left = state === CircuitState.HalfOpen ? this.#pause : this.#openUntil - this.#uptime()
     if (left > 0) throw isOpen(left)
   }
 
   async run(work: () => Promise<Outcome>): Promise<Outcome> {
     this.requireClosed()
-    try {
-      return await this.#breaker.execute(work)
-    } catch (error) {
-      // Its clock may be a moment behind ours.
-      throw isBrokenCircuitError(error) ? isOpen(1) : error
-    }
+    if (this.#breaker.state !== CircuitState.Closed) return this.#breaker.execute(work)
+    const changes = this.#changes
+    const outcome = await work()
+    // What began before a change tells nothing about the host of now.
+    if (changes !== this.#changes) return outcome
+    if (this.#isFailure(outcome)) return this.#breaker.execute(() => outcome)
+    this.#recent.success()
+    return outcome
   }
 }
 
@@ -66,6 +71,8 @@ export interface CircuitParts<Outcome> {
   readonly pause: number
   readonly isFailure: (outcome: Outcome) => boolean
   readonly changed: (state: UpstreamState) => void
+  /** Counts milliseconds steadily. */
+  readonly uptime: () => number
 }
 
 function isOpen(milliseconds: number): UpstreamFailure {

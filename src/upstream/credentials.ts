@@ -1,3 +1,4 @@
+import type { Logger } from 'pino'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
 import { TokenError } from '../errors.js'
@@ -9,13 +10,18 @@ import { TokenError } from '../errors.js'
 export class UpstreamCredentials {
   readonly #byAccount: ReadonlyMap<number, NonNullable<AccountSeed['upstream']>>
 
-  constructor(seeds: readonly AccountSeed[]) {
+  readonly #logger: Logger
+
+  constructor(seeds: readonly AccountSeed[], logger: Logger) {
+    this.#logger = logger
     this.#byAccount = new Map(seeds.flatMap(({ id, upstream }) => (upstream === undefined ? [] : [[id, upstream]])))
   }
 
   of(customerId: number, environment: Environment): string {
     const authenticator = this.#byAccount.get(customerId)?.[environment]
     if (authenticator !== undefined) return authenticator
+    // The caller can't mend it, so who runs the service has to hear of it.
+    this.#logger.error({ customerId, environment }, 'an account has no upstream authenticator in the accounts file')
     const details = `this account has no upstream authenticator for the ${environment} environment`
     throw new TokenError({ code: -2030, details })
   }

@@ -14,11 +14,16 @@ export interface UpstreamRequest {
 export interface UpstreamAnswer {
   readonly status: number
   readonly body: string
+  /** Seconds after which it wants to be asked again. */
+  readonly retryAfter?: number | undefined
 }
 
 /** A way to the real service's token endpoint. A request that is not answered is an UpstreamFailure. */
 export interface Exchange {
-  /** `timeout` is what is left of the request's time, in milliseconds. */
-  send(request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer>
+  /**
+   * `timeout` is what is left of the request's time, in milliseconds; `last` is the moment, by `performance.now`, after
+   * which it must not be sent any more.
+   */
+  send(request: UpstreamRequest, timeout: number, last?: number): Promise<UpstreamAnswer>
   close(): Promise<void>
 }

@@ -12,6 +12,7 @@ const failures = {
     mayHaveArrived: false,
     details: 'the upstream refused with something that is no answer',
   },
+  'too many requests': { status: 429, mayHaveArrived: false, details: 'the upstream asks for fewer requests' },
   'connection lost': { status: 502, mayHaveArrived: true, details: 'the connection to the upstream was lost' },
   'timed out': { status: 504, mayHaveArrived: true, details: 'the upstream did not answer in time' },
   'too large': { status: 502, mayHaveArrived: true, details: 'the answer of the upstream is too large' },
@@ -22,7 +23,7 @@ export type FailureKind = keyof typeof failures
 export const failureKinds = Object.keys(failures) as readonly FailureKind[] // the table's own keys
 
 export class UpstreamFailure extends Error {
-  readonly status: 502 | 503 | 504
+  readonly status: 429 | 502 | 503 | 504
   readonly mayHaveArrived: boolean
   /** What the caller is told. */
   readonly details: string
@@ -33,7 +34,7 @@ export class UpstreamFailure extends Error {
 
   constructor(
     readonly kind: FailureKind,
-    { reason, retryAfter }: { readonly reason?: string | undefined; readonly retryAfter?: number } = {},
+    { reason, retryAfter }: { readonly reason?: string | undefined; readonly retryAfter?: number | undefined } = {},
   ) {
     super(kind)
     this.name = 'UpstreamFailure'

@@ -14,7 +14,8 @@ export function upstreamParameters(
   { parameters, keys }: TokenOrder,
   unknown: 'pass' | 'drop',
 ): Readonly<Record<string, string>> {
-  const form: Record<string, string> = { errorFormat: 'json' }
+  // Without a prototype, so that callers may name a parameter `__proto__`.
+  const form: Record<string, string> = Object.assign(Object.create(null), { errorFormat: 'json' })
   if (unknown === 'pass') for (const [name, value] of parameters.ignored) form[name] = value
   for (const [name, value] of Object.entries(parameters.whole)) if (!OURS.has(name)) form[name] = asMeant(name, value)
   const perKey = parameters.keys.map(({ suffix, values }, index) => ({ suffix, values: resolved(values, keys[index]) }))

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
 import type { Exchange, UpstreamRequest } from './exchange.js'
-import { UpstreamFailure } from './failure.js'
+import { type FailureKind, UpstreamFailure } from './failure.js'
 import type { HostMetrics } from './metrics.js'
 import { RetryBudget } from './retry-budget.js'
 import type { UpstreamSettings } from './settings.js'
@@ -15,6 +15,8 @@ const MOST_TRIES = 3
 const FIRST_PAUSE = 100
 /** Nothing is sent in the last part of a request's time: it would be paid for, and its answer come too late. */
 const LAST_PART = 0.1
+/** What it says to one customer's requests. */
+const PROVOKED: ReadonlySet<FailureKind> = new Set(['not accepted', 'too many requests'])
 /** What another certificate alone can mend. */
 const CERTIFICATE_FAULT = /CERT|CRL|ISSUER|SIGNATURE|INVALID_CA|HOSTNAME_MISMATCH|INVALID_PURPOSE|PATH_LENGTH/
 
@@ -27,10 +29,10 @@ export class GuardedHost {
   #drained: (() => void) | undefined
 
   constructor(parts: GuardedHostParts) {
-    const { settings, changed } = parts
+    const { settings, changed, uptime } = parts
     this.#parts = parts
     this.#line = new WaitingLine(settings.connections, settings.queue)
-    this.#circuit = new Circuit({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed })
+    this.#circuit = new Circuit({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, uptime })
   }
 
   get state(): UpstreamState {
@@ -86,27 +88,27 @@ export class GuardedHost {
   async #tries(request: UpstreamRequest, deadline: number): Promise<Outcome> {
     const last = deadline - this.#parts.settings.timeout * LAST_PART
     this.#budget.earn()
-    let outcome = await this.#try(request, deadline)
+    let outcome = await this.#try(request, deadline, last)
     for (let tries = 1; tries < MOST_TRIES && mayBeTriedAgain(outcome); tries++) {
       const wait = Math.random() * FIRST_PAUSE * 2 ** (tries - 1) // no secret: it only spreads those who failed together
       if (performance.now() + wait >= last || !this.#budget.spend()) break
       await pause(wait)
       this.#parts.metrics.retried()
-      const again = await this.#try(request, deadline)
+      const again = await this.#try(request, deadline, last)
       // Why it was not reached says more than that it was not asked again.
       if (!(again instanceof UpstreamFailure && again.kind === 'circuit open')) outcome = again
     }
     return outcome
   }
 
-  #try(request: UpstreamRequest, deadline: number): Promise<Outcome> {
-    return this.#circuit.run(() => this.#exchange(request, deadline)).catch(asOutcome)
+  #try(request: UpstreamRequest, deadline: number, last: number): Promise<Outcome> {
+    return this.#circuit.run(() => this.#exchange(request, deadline, last)).catch(asOutcome)
   }
 
-  async #exchange(request: UpstreamRequest, deadline: number): Promise<Outcome> {
+  async #exchange(request: UpstreamRequest, deadline: number, last: number): Promise<Outcome> {
     try {
       const timeout = Math.max(1, Math.round(deadline - performance.now()))
-      return readAnswer(await this.#parts.exchange.send(request, timeout), request)
+      return readAnswer(await this.#parts.exchange.send(request, timeout, last), request)
     } catch (error) {
       return asOutcome(error)
     }
@@ -119,6 +121,8 @@ export interface GuardedHostParts {
   readonly metrics: HostMetrics
   /** Told when the host is left alone, tried, or asked again. */
   readonly changed: (state: UpstreamState) => void
+  /** Counts milliseconds steadily. */
+  readonly uptime: () => number
 }
 
 function asOutcome(error: unknown): UpstreamRefusal | UpstreamFailure {
@@ -129,7 +133,7 @@ function asOutcome(error: unknown): UpstreamRefusal | UpstreamFailure {
 /** A refusal is an answer of a host that works; what a customer's request provokes must not shut out the others. */
 function isFailureOfHost(outcome: Outcome): boolean {
   if (outcome instanceof UpstreamRefusal) return outcome.mayHaveIssued
-  return outcome instanceof UpstreamFailure && outcome.kind !== 'not accepted'
+  return outcome instanceof UpstreamFailure && !PROVOKED.has(outcome.kind)
 }
 
 /** Only what certainly did not arrive, and may do so now. */

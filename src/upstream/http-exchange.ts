@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { stringify } from 'node:querystring'
 import { type Dispatcher, errors, Pool } from 'undici'
 import { packageVersion } from '../version.js'
@@ -31,6 +32,8 @@ export class HttpExchange implements Exchange {
     this.#pool = new Pool(url.origin, {
       connections,
       connectTimeout,
+      // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+      connect: { rejectUnauthorized: true },
       pipelining: 1,
       allowH2: false,
       maxResponseSize: LARGEST_ANSWER,
@@ -40,11 +43,15 @@ export class HttpExchange implements Exchange {
     })
   }
 
-  send({ authenticator, parameters }: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
+  send(
+    { authenticator, parameters }: UpstreamRequest,
+    timeout: number,
+    last = Number.POSITIVE_INFINITY,
+  ): Promise<UpstreamAnswer> {
     return new Promise((resolve, reject) => {
       const body = stringify({ customerAuthenticator: authenticator, ...parameters })
       const request = { method: 'POST', path: this.#path, headers: this.#headers, body } as const
-      this.#pool.dispatch(request, new AnswerReader(resolve, reject, timeout))
+      this.#pool.dispatch(request, new AnswerReader(resolve, reject, { timeout, last }))
     })
   }
 
@@ -59,27 +66,36 @@ class AnswerReader implements Dispatcher.DispatchHandler {
   readonly #resolve: (answer: UpstreamAnswer) => void
   readonly #reject: (failure: UpstreamFailure) => void
   readonly #timer: NodeJS.Timeout
+  readonly #last: number
   readonly #chunks: Buffer[] = []
   #status = 0
+  #retryAfter: number | undefined
   #isOver = false
   /** Given right before the first byte is written. */
   #controller: Dispatcher.DispatchController | undefined
 
-  constructor(resolve: (answer: UpstreamAnswer) => void, reject: (failure: UpstreamFailure) => void, timeout: number) {
+  constructor(
+    resolve: (answer: UpstreamAnswer) => void,
+    reject: (failure: UpstreamFailure) => void,
+    { timeout, last }: { readonly timeout: number; readonly last: number },
+  ) {
+    this.#last = last
     this.#resolve = resolve
     this.#reject = reject
     this.#timer = setTimeout(() => this.#giveUp(), timeout)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // What waited for a connection until nobody waited for it must not be sent: an error here keeps it from being written.
+    if (performance.now() >= this.#last) this.#giveUp()
+    // What waited too long for a connection must not be sent: an error here keeps it from being written.
     if (this.#isOver) throw new Error('given up')
     this.#controller = controller
   }
 
   /** The last one counts: those before it were provisional (1xx). */
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#status = status
+    this.#retryAfter = status < 400 ? undefined : secondsIn(headers['retry-after'])
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -90,7 +106,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     if (!this.#end()) return
     const [only] = this.#chunks
     const body = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks)
-    this.#resolve({ status: this.#status, body: body.toString() })
+    this.#resolve({ status: this.#status, body: body.toString(), retryAfter: this.#retryAfter })
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -112,6 +128,15 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     clearTimeout(this.#timer)
     return isFirst
   }
+}
+
+const LONGEST_WAIT = 86_400
+
+/** Callers are told no date, nothing that is no number, and nothing beyond a day. */
+function secondsIn(retryAfter: unknown): number | undefined {
+  if (typeof retryAfter !== 'string' || !/^\d{1,5}$/.test(retryAfter)) return undefined
+  const seconds = Number(retryAfter)
+  return seconds <= LONGEST_WAIT ? seconds : undefined
 }
 
 /** A word, never the text. */

@@ -38,6 +38,8 @@ export class LicenceServer {
     this.#pool = new Pool(origin, {
       connections,
       connectTimeout,
+      // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+      connect: { rejectUnauthorized: true },
       pipelining: 1,
       allowH2: false,
       // From here to the answer's head there is one time for all.
@@ -49,7 +51,7 @@ export class LicenceServer {
   /** Throws a LicenceFailure where no answer begins. */
   async send(request: SentKeyRequest): Promise<LicenceServerAnswer> {
     const deadline = performance.now() + this.#settings.timeout
-    await this.#turn()
+    await this.#turn(request.gone)
     try {
       const limit = new TimeLimit(deadline - performance.now())
       const answer = await this.#answer(request, limit)
@@ -71,10 +73,11 @@ export class LicenceServer {
     await this.#pool.destroy()
   }
 
-  async #turn(): Promise<void> {
+  async #turn(gone: AbortSignal): Promise<void> {
     try {
-      await this.#line.enter(this.#settings.timeout)
+      await this.#line.enter(this.#settings.timeout, gone)
     } catch (failure) {
+      if (failure instanceof LicenceFailure) throw failure
       if (failure instanceof UpstreamFailure && failure.kind === 'queue full') throw new LicenceFailure('queue full')
       throw new LicenceFailure('not reached in time')
     }

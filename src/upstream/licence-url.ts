@@ -10,21 +10,24 @@ export type LicenceUrl = (upstreamUrl: string, order: Pick<TokenOrder, 'environm
 /** The URL that the upstream told. */
 export const asTold: LicenceUrl = upstreamUrl => upstreamUrl
 
-export interface HiddenUrlParts {
+export interface HiddenUrlParts extends OurPlace {
   readonly licences: Readonly<Record<Environment, LicenceServers>>
+  readonly logger: Logger
+}
+
+interface OurPlace {
   /** Where clients reach us; without one it is the host that the request was sent to. */
   readonly publicUrl: URL | undefined
   /** The environment of a host that names none. */
   readonly environment: Environment
-  readonly logger: Logger
 }
 
 /** Our URL in place of the upstream's, from which key requests are forwarded to it. */
-export function hidden({ licences, publicUrl, environment: otherwise, logger }: HiddenUrlParts): LicenceUrl {
+export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceUrl {
   const strangers = new Set<string>()
   return (upstreamUrl, order) => {
     const url = new URL(upstreamUrl)
-    const query = upstreamUrl.replace(/^[^?#]*|#.*$/gs, '')
+    const query = queryOf(upstreamUrl)
     // The credit is spent and the player must work, so what we would not forward to is told as it is.
     if (!leadsTo(url, licences[order.environment].playready) || namesEnvironment(query)) {
       if (!strangers.has(url.host)) {
@@ -33,10 +36,31 @@ export function hidden({ licences, publicUrl, environment: otherwise, logger }: 
       }
       return upstreamUrl
     }
-    const ours = playreadyUrl(publicUrl, order) + query
-    if (environmentOfHost(publicUrl?.host ?? order.host, otherwise) === order.environment) return ours
-    return `${ours}${query === '' ? '?' : '&'}${ENVIRONMENT_NAME}=${order.environment}`
+    return withEnvironment(playreadyUrl(place.publicUrl, order) + query, order.environment, place, order.host)
   }
+}
+
+/** The same for recorded URLs: nothing is forwarded, and nobody knows what the licence hosts were. */
+export function hiddenInReplay(place: OurPlace): LicenceUrl {
+  return (upstreamUrl, order) => {
+    const query = queryOf(upstreamUrl)
+    const { pathname } = new URL(upstreamUrl)
+    const playready = playreadyUrl(place.publicUrl, order)
+    if (namesEnvironment(query)) return upstreamUrl
+    const ours = pathname.endsWith(LICENCE_PATHS.playready)
+      ? playready
+      : playready.slice(0, -LICENCE_PATHS.playready.length) + pathname
+    return withEnvironment(ours + query, order.environment, place, order.host)
+  }
+}
+
+function queryOf(url: string): string {
+  return url.replace(/^[^?#]*|#.*$/gs, '')
+}
+
+function withEnvironment(url: string, environment: Environment, place: OurPlace, host: string): string {
+  if (environmentOfHost(place.publicUrl?.host ?? host, place.environment) === environment) return url
+  return `${url}${url.includes('?') ? '&' : '?'}${ENVIRONMENT_NAME}=${environment}`
 }
 
 /** An upstream that names another host each time must not fill the memory. */

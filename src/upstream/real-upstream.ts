@@ -19,10 +19,12 @@ export interface RealUpstreamParts {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly now: () => number
+  /** Counts milliseconds steadily. */
+  readonly uptime: () => number
 }
 
 /** The real service: a host for each environment, and what befalls one leaves the other alone. */
-export function realUpstream({ settings, recordDir, metrics, logger, now }: RealUpstreamParts): Upstream {
+export function realUpstream({ settings, recordDir, metrics, logger, now, uptime }: RealUpstreamParts): Upstream {
   const recorder = recordDir === undefined ? undefined : new Recorder(recordDir, logger)
   const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
   const hostOf = (environment: Environment): GuardedHost => {
@@ -33,6 +35,7 @@ export function realUpstream({ settings, recordDir, metrics, logger, now }: Real
       settings,
       metrics: upstreamMetrics.of(environment),
       changed: state => tell(logger, environment, state),
+      uptime,
     })
   }
   const hosts: Readonly<Record<Environment, GuardedHost>> = { test: hostOf('test'), production: hostOf('production') }

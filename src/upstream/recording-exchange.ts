@@ -15,12 +15,12 @@ export class RecordingExchange implements Exchange {
     this.#now = now
   }
 
-  async send(request: UpstreamRequest, timeout: number): Promise<UpstreamAnswer> {
+  async send(request: UpstreamRequest, timeout: number, last?: number): Promise<UpstreamAnswer> {
     const tries = (this.#tries.get(request) ?? 0) + 1
     this.#tries.set(request, tries)
     const time = this.#now()
     try {
-      const answer = await this.#exchange.send(request, timeout)
+      const answer = await this.#exchange.send(request, timeout, last)
       this.#recorder.record({ request, time, tries, outcome: answer })
       return answer
     } catch (failure) {

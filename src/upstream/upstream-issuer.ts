@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Now } from '../../schemas/rules.js'
 import type { Environment } from '../environment.js'
-import { framesOf, orUnavailable, TokenError, UNAVAILABLE } from '../errors.js'
+import { orUnavailable, TokenError, UNAVAILABLE } from '../errors.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 import { type IssuedToken, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
 import { usedUp } from '../tokens/used-up.js'
@@ -12,6 +12,7 @@ import type { UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { upstreamParameters } from './form.js'
 import { NotRecorded } from './replayed-exchange.js'
+import type { Settlements } from './settlements.js'
 
 /** The real service, as far as it can be asked. */
 export interface Upstream {
@@ -28,35 +29,23 @@ export interface Upstream {
 export class UpstreamIssuer implements TokenIssuer {
   readonly hasKeyStorage = true
   readonly #parts: UpstreamIssuerParts
-  #underWay = 0
-  #drained: (() => void) | undefined
 
   constructor(parts: UpstreamIssuerParts) {
     this.#parts = parts
   }
 
   async issue(order: TokenOrder): Promise<IssuedToken> {
-    this.#underWay += 1
-    try {
-      const token = await this.#ask(order)
-      return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
-    } finally {
-      this.#underWay -= 1
-      if (this.#underWay === 0) this.#drained?.()
-    }
+    const token = await this.#ask(order)
+    return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
   }
 
-  /** Waits until the log has what is under way: a caller may be gone long before. */
+  /** For when nothing is under way. */
   async close(): Promise<void> {
-    if (this.#underWay > 0)
-      await new Promise<void>(resolve => {
-        this.#drained = resolve
-      })
     await this.#parts.upstream.close()
   }
 
   async #ask(order: TokenOrder): Promise<UpstreamToken> {
-    const { upstream, now } = this.#parts
+    const { upstream, settlements, now } = this.#parts
     const request = this.#request(order)
     try {
       upstream.requireCapacity(order.environment)
@@ -68,10 +57,10 @@ export class UpstreamIssuer implements TokenIssuer {
     try {
       token = await upstream.ask(request)
     } catch (failure) {
-      await this.#settle(reservation, eventOf(order, now(), failure))
+      await settlements.settle(reservation, eventOf(order, now(), failure))
       throw this.#failed(order, failure, true)
     }
-    await this.#settle(reservation, issueEvent(order, now(), tokenIdOf(token.token)))
+    await settlements.settle(reservation, issueEvent(order, now(), tokenIdOf(token.token)))
     return token
   }
 
@@ -90,15 +79,6 @@ export class UpstreamIssuer implements TokenIssuer {
     const reserved = await orUnavailable(this.#parts.ledger.reserve(issueEvent(order, time, undefined)))
     if (typeof reserved === 'string') throw usedUp(reserved, time)
     return reserved
-  }
-
-  /** The answer is worth more than its line in the log: without one, the reservation tells that its outcome is unknown. */
-  async #settle(reservation: Reservation, event: LedgerEvent): Promise<void> {
-    const { ledger, logger } = this.#parts
-    await ledger.settle(reservation, event).catch((error: Error) => {
-      const { requestId } = event
-      logger.error({ requestId, error: error.name, stack: framesOf(error) }, 'what became of a token was not recorded')
-    })
   }
 
   /** What the caller is told of it, and the operator. */
@@ -124,6 +104,7 @@ export interface UpstreamIssuerParts {
   /** What of the upstream's URL the caller gets to see. */
   readonly licenceUrl: (upstreamUrl: string, order: TokenOrder) => string
   readonly ledger: Ledger
+  readonly settlements: Settlements
   readonly logger: Logger
   readonly now: Now
 }

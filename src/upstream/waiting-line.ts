@@ -25,10 +25,10 @@ export class WaitingLine {
       throw new UpstreamFailure('queue full', { retryAfter: 1 })
   }
 
-  /** Takes a place: at once, or when the promise resolves. Whoever has one must leave it. */
-  enter(timeout: number): Promise<void> | undefined {
+  /** Takes a place: at once, or when the promise resolves. Whoever has one must leave it. `gone` ends the waiting. */
+  enter(timeout: number, gone?: AbortSignal): Promise<void> | undefined {
     this.requireRoom()
-    if (this.#taken >= this.#places) return this.#turn(timeout)
+    if (this.#taken >= this.#places) return this.#turn(timeout, gone)
     this.#taken += 1
     return undefined
   }
@@ -39,18 +39,28 @@ export class WaitingLine {
     else next() // the place goes on to the next
   }
 
-  #turn(timeout: number): Promise<void> {
+  #turn(timeout: number, gone: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const proceed = () => {
+      const end = () => {
         this.#waiting.delete(proceed)
         clearTimeout(timer)
+        gone?.removeEventListener('abort', leave)
+      }
+      const proceed = () => {
+        end()
         resolve()
       }
+      const leave = () => {
+        end()
+        reject(gone?.reason)
+      }
       const timer = setTimeout(() => {
-        this.#waiting.delete(proceed)
+        end()
         reject(new UpstreamFailure('not reached in time'))
       }, timeout)
       this.#waiting.add(proceed)
+      gone?.addEventListener('abort', leave)
+      if (gone?.aborted === true) leave()
     })
   }
 }

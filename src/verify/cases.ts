@@ -50,8 +50,11 @@ export function refusalCases(known: readonly Refusal[]): Case[] {
   return known.flatMap(({ title, change, ...expected }) => METHODS.map(method => ({ title, method, change, expected })))
 }
 
-export function sampleCases(authenticators: Authenticators): (Case & Pick<Sample, 'keys'>)[] {
-  const customerId = Number(idOf(authenticators.own))
+/** The tokens are of the customer that asks, or of that by whose name a gateway asks another service. */
+export function sampleCases(
+  authenticators: Authenticators,
+  customerId = Number(idOf(authenticators.own)),
+): (Case & Pick<Sample, 'keys'>)[] {
   return samples.flatMap(({ title, change, keys, ignored }) => {
     const expected = { customerId, ...(ignored !== undefined && { ignored }) }
     return METHODS.map(method => ({ title, method, change, keys, expected }))

@@ -1,4 +1,5 @@
-import { isSecret } from '../upstream/secrets.js'
+import { sampleParameters } from '../sample.js'
+import { blotted, isSecret } from '../upstream/secrets.js'
 import { ask } from './ask.js'
 import { type Authenticators, type Case, type Missing, refusalCases, refusalsFor, sampleCases } from './cases.js'
 import { type Difference, differences, isDecided } from './differences.js'
@@ -7,6 +8,8 @@ import { isToken } from './outcome.js'
 export interface VerificationParts {
   readonly service: URL
   readonly authenticators: Authenticators
+  /** The number that is in the tokens, where it is not that of the account that asks: behind a gateway. */
+  readonly customerId?: number | undefined
   /** Leaves the samples out, which get tokens. */
   readonly isFree: boolean
   /** For one request, in milliseconds. */
@@ -51,7 +54,7 @@ export class Verification {
   constructor(parts: VerificationParts) {
     this.#parts = parts
     const { known, missing } = refusalsFor(parts.authenticators)
-    const samples = parts.isFree ? [] : sampleCases(parts.authenticators)
+    const samples = parts.isFree ? [] : sampleCases(parts.authenticators, parts.customerId)
     this.#cases = [...refusalCases(known), ...samples]
     this.#notTried = missing
     this.credits = samples.length
@@ -86,11 +89,13 @@ export class Verification {
   }
 
   #public({ what, expected, got }: Difference, { change }: Case): Difference {
-    const authenticators = Object.values(this.#parts.authenticators).map(text => text.replace(/^\d+,/, ''))
-    const keys = Object.entries(change).flatMap(([name, value]) =>
-      [value ?? []].flat().filter(text => isSecret(name, text) && text.length > 8),
+    const { authenticators } = this.#parts
+    const keys = Object.entries({ ...sampleParameters, ...change }).flatMap(([name, value]) =>
+      [value ?? []].flat().filter(text => isSecret(name, text)),
     )
-    return { what, expected, got: plain(got, [...authenticators, ...keys]) }
+    const secrets = [...keys, sampleParameters.contentKey, ...Object.values(authenticators)]
+    const hidden = secrets.map(text => text.replace(/^\d+,/, ''))
+    return { what, expected, got: plain(got, hidden) }
   }
 }
 
@@ -98,8 +103,7 @@ const LONGEST = 80
 
 /** A terminal shows it, and a service may answer anything. */
 function plain(text: string, secrets: readonly string[]): string {
-  const known = secrets.reduce((cleaned, secret) => cleaned.replaceAll(secret, '…'), text)
-  const line = known
+  const line = blotted(text, secrets)
     .replace(/[\w+/-]{64,}/g, '…')
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()

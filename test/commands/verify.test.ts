@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import t, { type Test } from 'tap'
+import { sampleParameters } from '../../src/sample.js'
 import { authenticators, startTestServer } from '../harness.js'
 import { type Outcome, runCommand } from '../process.js'
+import { LOCAL, REAL, startGateway } from '../upstream/gateway.js'
 
 const HEX = /[0-9a-f]{32}/i
 
@@ -67,6 +69,31 @@ t.test('verify shows exactly what a service does otherwise', async t => {
   t.equal(code, 1)
 })
 
+t.test('verify finds nothing at a gateway, when it is told whose tokens there are', async t => {
+  t.testdir()
+  const upstream = await startTestServer(t, { accounts: [{ id: 777, authenticators: REAL }], now: Date.now })
+  const { url } = await startGateway(t, upstream.url, {}, Date.now)
+  const asked = ['verify', '--upstream', url, '--authenticator', '-', '--customer', '777']
+  const { code, stdout } = await runCommand(t, asked, {}, LOCAL.test)
+  t.equal(stdout.split('\n').at(-2), '184 requests, 8 tokens issued. 0 differences in 0 answers.')
+  t.equal(code, 0)
+})
+
+t.test('verify prints no key and no authenticator, in whatever spelling a service repeats them', async t => {
+  t.testdir()
+  const { url } = await startTestServer(t, { now: Date.now })
+  const { contentKey } = sampleParameters
+  const spoken = [authenticators.own, contentKey, authenticators.disabled ?? ''].map(text => text.toUpperCase())
+  const encoded = encodeURIComponent(spoken[0] ?? '')
+  const telling = await otherwise(t, url, () => ({
+    status: 400,
+    body: JSON.stringify({ errorCode: -1, errorMessage: `${spoken.join(' ')} ${encoded}`, parameter: spoken[1] }),
+  }))
+  const { code, stdout } = await verify(t, telling, '--free', '--account', `disabled=${authenticators.disabled}`)
+  t.match(stdout, /201722,… … 2,… 201722%2C…/)
+  t.equal(code, 1)
+})
+
 t.test('verify ends when nobody answers, or when it is told nonsense', async t => {
   t.testdir()
   const nobody = await verify(t, await deserted())
@@ -87,6 +114,7 @@ t.test('verify ends when nobody answers, or when it is told nonsense', async t =
   const upstream = ['--upstream', await deserted(), '--authenticator', authenticators.own]
   t.match(await refused(...upstream, '--account', `2=${authenticators.disabled}`), '--account must be one of')
   t.match(await refused(...upstream, '--account', 'disabled=-'), '--account disabled= must be')
+  t.match(await refused(...upstream, '--customer', 'x'), '--customer must be')
   t.match(await refused(...upstream, '--timeout', '0'), '--timeout must be')
 })
 

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import t from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
 import { form } from '../harness.js'
@@ -22,9 +23,7 @@ t.test('the upstream is asked once for a key, unless it certainly issued nothing
   t.same(await told(await ask()), { code: -2019 })
   t.equal(upstream.arrivals.length, 2, 'a refusal may be asked for again')
 
-  const arrival = new Promise<Arrival>(resolve => {
-    upstream.behave = resolve
-  })
+  const arrival = nextArrival(upstream)
   const answers = Promise.all(Array.from({ length: 20 }, ask))
   const held = await arrival
   // By the time that another request has its answer the others have arrived here, too.
@@ -57,6 +56,52 @@ t.test('what the upstream may have issued is never asked for again', async t => 
     (await gateway.eventsOf('viewer')).map(({ event }) => event),
     ['token_issued', 'token_unknown'],
   )
+})
+
+t.test('a request waits ten seconds for another one with its key, and not longer', async t => {
+  let milliseconds = 0
+  const upstream = await startHostile(t, hangs)
+  const gateway = await startGateway(t, upstream.url, { UPSTREAM_TIMEOUT: 1500 }, undefined, () => milliseconds)
+  const arrival = nextArrival(upstream)
+  const first = gateway.post(request, withKey)
+  await arrival
+  const second = gateway.post(request, withKey)
+  // By the time that another request has its answer this one has arrived here, too.
+  await gateway.post({ ...request, cookie: 'other', kid: 'short' })
+  milliseconds = 10_000
+  const refused = await second
+  t.equal(refused.status, 409)
+  t.ok(refused.headers.get('retry-after'))
+  t.equal((await first).status, 504)
+})
+
+t.test('a shutdown leaves no key to a request that nobody was asked for', async t => {
+  t.testdir()
+  const upstream = await startHostile(t, hangs)
+  const database = { DATABASE_URL: `sqlite:${join(t.testdirName, 'gateway.db')}` }
+  const gateway = await startGateway(t, upstream.url, database)
+  const leaving = new AbortController()
+  const arrival = nextArrival(upstream)
+  const left = Array.from({ length: 8 }, () =>
+    fetch(`${gateway.url}/hms/pr/token`, {
+      method: 'POST',
+      body: form(request),
+      headers: withKey,
+      signal: leaving.signal,
+    }).catch(() => 'left'),
+  )
+  const held = await arrival
+  await gateway.post({ ...request, cookie: 'other', kid: 'short' })
+  leaving.abort()
+  await Promise.all(left)
+  upstream.behave = says(refusal)
+  const closed = gateway.close()
+  says(refusal)(held)
+  await closed
+
+  const again = await startGateway(t, upstream.url, database)
+  t.same(await told(await again.post(request, withKey)), { code: -2019 }, 'the key is free')
+  for (const { event } of await again.eventsOf('viewer')) t.equal(event, 'token_refused')
 })
 
 t.test('a gateway that is killed while it asks does not ask again', async t => {
@@ -95,3 +140,10 @@ t.test('a gateway that is killed while it asks does not ask again', async t => {
   t.same(await log(), ['token_unknown'])
   await stop(second, 'SIGTERM')
 })
+
+/** The next request that reaches the upstream, which is held there. */
+function nextArrival(upstream: Awaited<ReturnType<typeof startHostile>>): Promise<Arrival> {
+  return new Promise(resolve => {
+    upstream.behave = resolve
+  })
+}

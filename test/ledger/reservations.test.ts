@@ -88,7 +88,32 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     await ledger.settle(late, { ...refused, requestId: 'request-0' })
     const after = await bookOf(desks)
     t.equal(after.balance, 30, 'too late to be given back')
-    t.match(after.events.at(-1), { event_id: 121, event: 'token_refused', request_id: 'request-0' })
+    t.equal(after.events.length, 120, 'and to be told: each has one event')
+  })
+
+  await t.test('who does not know whether something was settled may settle it again: it happens once', async t => {
+    const desks = await openDesks(t, await database(), { balance: 60, tokensPerDay: 60 })
+    const [{ ledger }] = desks
+    const outcomes = [issued, refused, unknown]
+    const settleAll = async (index: number) => {
+      const reserved = await ledger.reserve(eventOf({}))
+      if (typeof reserved === 'string') throw new Error(reserved)
+      const outcome = { ...(outcomes[index % 3] ?? fail()), requestId: `request-${index}` }
+      const settle = () => Promise.all(desks.flatMap(desk => [1, 2].map(() => desk.ledger.settle(reserved, outcome))))
+      await settle()
+      await settle()
+    }
+    await Promise.all(Array.from({ length: 60 }, (_, index) => settleAll(index)))
+    const { balance, events, pending } = await bookOf(desks)
+    t.equal(balance, 20)
+    t.same(pending, [])
+    t.same(
+      events.map(({ event_id }) => event_id),
+      Array.from({ length: 60 }, (_, index) => index + 1),
+    )
+    t.equal(new Set(events.map(({ request_id }) => request_id)).size, 60)
+    const more = await Promise.all(Array.from({ length: 30 }, () => ledger.recordIssue(issued)))
+    t.equal(more.filter(outcome => outcome === 'recorded').length, 20, 'balance and quota agree')
   })
 
   await t.test('a process that has died: the next one tells what is unknown', async t => {
@@ -148,6 +173,27 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     const { balance, events, pending } = await bookOf(desks)
     t.equal(balance, 100 - events.filter(isPaid).length - pending.length)
     t.equal(events.filter(({ error_code }) => error_code === -2019).length, 20 + 1 + 21 + 1, 'every refusal is logged')
+  })
+
+  await t.test('a clock that was far ahead once does not end the quotas of all days', async t => {
+    const desks = await openDesks(t, await database(), { balance: 100, tokensPerDay: 3 })
+    const [{ ledger }] = desks
+    const at = async (time: number) => {
+      const asked = Array.from({ length: 5 }, () => ledger.recordIssue(eventOf({ time })))
+      return (await Promise.all(asked)).filter(outcome => outcome === 'recorded').length
+    }
+    t.equal(await at(NOON + 400 * DAY), 3)
+    t.equal(await at(NOON), 3, 'today, by a clock that is right')
+    t.equal(await at(NOON + DAY), 3, 'and tomorrow')
+    t.equal(await at(NOON), 0, 'one day apart is what clocks differ by around midnight')
+    const reservations = await Promise.all(
+      Array.from({ length: 5 }, () => ledger.reserve(eventOf({ time: NOON + 400 * DAY }))),
+    )
+    const [one] = reservations.filter(isReservation)
+    t.equal(reservations.filter(isReservation).length, 3)
+    t.ok(isReservation(await ledger.reserve(eventOf({ time: NOON + 2 * DAY }))))
+    await ledger.settle(one ?? fail(), refused)
+    t.equal(await at(NOON + 2 * DAY), 2, 'what goes back to that day is nothing for this one')
   })
 
   await t.test('who has used up the quota is told when to come again', async t => {

@@ -1,9 +1,10 @@
 import t from 'tap'
 import { eventually } from '../ledger/load.js'
 import { type Gateway, startGateway } from './gateway.js'
-import { hangs, issues, resets, startHostile } from './hostile.js'
+import { answerOf, hangs, issuedBody, issues, resets, startHostile } from './hostile.js'
 
 const PAUSE = 500
+const HOUR = 3_600_000
 
 t.test('an upstream that fails is left alone; one request tries whether it is well again', async t => {
   const upstream = await startHostile(t, resets)
@@ -57,6 +58,87 @@ t.test('an upstream that fails is left alone; one request tries whether it is we
   )
 })
 
+t.test('a request from before the last change tells nothing about the upstream of now', async t => {
+  const clock = { up: 0 }
+  const upstream = await startHostile(t, hangs)
+  const settings = { UPSTREAM_BREAKER_PAUSE: PAUSE, UPSTREAM_CONNECTIONS: 64 }
+  const gateway = await startGateway(t, upstream.url, settings, undefined, () => clock.up)
+  const OLD = 25
+  const old = Array.from({ length: OLD }, () => gateway.ask('old'))
+  await eventually(() => upstream.arrivals.length === OLD, 'the old ones')
+  const [first, ...others] = upstream.arrivals.map(({ socket }) => socket)
+  upstream.behave = resets
+  await fail(gateway, 20)
+  t.equal((await statesOf(gateway)).test, 'open')
+
+  upstream.behave = hangs
+  clock.up += PAUSE
+  const trial = gateway.ask('trial')
+  await eventually(() => upstream.arrivalsOf('trial') === 1, 'a trial')
+  first?.destroy()
+  t.equal((await Promise.race(old)).status, 502)
+  t.equal((await statesOf(gateway)).test, 'half-open', 'one that fails during the trial')
+  upstream.arrivals.at(-1)?.socket.write(answerOf(issuedBody()))
+  t.equal((await trial).status, 200)
+  t.equal((await statesOf(gateway)).test, 'closed')
+
+  for (const socket of others) socket.destroy()
+  for (const answer of await Promise.all(old)) t.equal(answer.status, 502)
+  t.equal((await statesOf(gateway)).test, 'closed', 'many that fail after it')
+  upstream.behave = resets
+  await fail(gateway, 19)
+  t.equal((await statesOf(gateway)).test, 'closed')
+  await fail(gateway, 1)
+  t.equal((await statesOf(gateway)).test, 'open', 'but twenty of now')
+})
+
+t.test('what counts are the last ten seconds, also where there was nothing to count for long', async t => {
+  const clock = { up: 0 }
+  const upstream = await startHostile(t, resets)
+  const gateway = await startGateway(t, upstream.url, {}, undefined, () => clock.up)
+  await fail(gateway, 19)
+  clock.up += 6 * HOUR
+  await fail(gateway, 10)
+  clock.up += 10_000
+  await fail(gateway, 1)
+  t.equal((await statesOf(gateway)).test, 'closed')
+  clock.up += 9000
+  await fail(gateway, 18)
+  t.equal((await statesOf(gateway)).test, 'closed')
+  await fail(gateway, 1)
+  t.equal((await statesOf(gateway)).test, 'open')
+})
+
+t.test('half of them failing is not enough', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url, {}, undefined, () => 0)
+  for (let asked = 0; asked < 20; asked += 1) t.equal((await gateway.ask('well')).status, 200)
+  upstream.behave = resets
+  await fail(gateway, 20)
+  t.equal((await statesOf(gateway)).test, 'closed')
+  await fail(gateway, 1)
+  t.equal((await statesOf(gateway)).test, 'open')
+})
+
+t.test('a wall clock that is put back or forward does not change how long an upstream is left alone', async t => {
+  const clock = { up: 0 }
+  const upstream = await startHostile(t, resets)
+  const settings = { UPSTREAM_BREAKER_PAUSE: PAUSE }
+  const gateway = await startGateway(t, upstream.url, settings, undefined, () => clock.up)
+  await fail(gateway, 20)
+  upstream.behave = issues
+  const wall = Date.now
+  t.intercept(Date, 'now', { value: () => wall() + HOUR })
+  t.equal((await gateway.ask('forward')).status, 503)
+  t.intercept(Date, 'now', { value: () => wall() - HOUR })
+  clock.up += PAUSE - 1
+  t.equal((await gateway.ask('back')).status, 503)
+  for (const cookie of ['forward', 'back']) t.same(await gateway.eventsOf(cookie), [], 'nothing is reserved for it')
+  clock.up += 1
+  t.equal((await gateway.ask('well')).status, 200)
+  t.equal((await statesOf(gateway)).test, 'closed')
+})
+
 t.test('refusals do not open the circuit, however many', async t => {
   const upstream = await startHostile(t, ({ socket }) => {
     const body = '{"errorCode":-2019,"errorMessage":"Insufficient tokens available"}'
@@ -69,6 +151,14 @@ t.test('refusals do not open the circuit, however many', async t => {
   t.same(await statesOf(gateway), { test: 'closed', production: 'closed' })
   t.equal(await gateway.paid(), 0)
 })
+
+/** So many requests, one after the other, that end without an answer. */
+async function fail(gateway: Gateway, requests: number): Promise<void> {
+  for (let asked = 0; asked < requests; asked += 1) {
+    const { status } = await gateway.ask('failed')
+    if (status !== 502) throw new Error(`${status}`)
+  }
+}
 
 async function statesOf(gateway: Gateway): Promise<{ test: string; production: string }> {
   const response = await fetch(`${gateway.url}/readyz`)

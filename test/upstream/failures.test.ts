@@ -33,6 +33,7 @@ const late = /the upstream did not answer in time, and it is unknown/
 const nonsense = /the upstream answered with something that is no answer, and it is unknown/
 const large = /the answer of the upstream is too large, and it is unknown/
 const declined = /the upstream refused with something that is no answer$/
+const tooMany = /the upstream asks for fewer requests$/
 
 const cases: readonly Case[] = [
   ['a reset after the request', resets, 502, unknown, lost],
@@ -56,6 +57,7 @@ const cases: readonly Case[] = [
   ['a 5xx that is a page', says(answerOf(html, { status: '502 Bad', type: 'text/html' })), 502, unknown, nonsense],
   ['a page with status 200', says(answerOf(html, { type: 'text/html' })), 502, unknown, nonsense],
   ['a page with status 404', says(answerOf(html, { status: '404 No', type: 'text/html' })), 502, refused, declined],
+  ['a page with status 429', says(answerOf(html, { status: '429 Slow', type: 'text/html' })), 429, refused, tooMany],
   ['JSON that ends early', ends(answerOf(body.slice(0, -20))), 502, unknown, nonsense],
   ['a body shorter than it says', ends(answerOf(body).slice(0, -20)), 502, unknown, lost],
   ['chunks without an end', ends(chunked + chunk), 502, unknown, lost],
@@ -189,4 +191,31 @@ t.test('what the upstream refuses is refused in its words, without the secrets a
     },
     'the operator is told whose authenticator it is',
   )
+})
+
+t.test('an upstream that says when to ask again', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  const limit = { status: '429 Too Many Requests', type: 'text/html' }
+  const json = JSON.stringify({ errorCode: 429, errorMessage: 'Too many requests of this account: 2 a minute' })
+  const down = answerOf(refusal(-2030), { status: '503 Down', headers: 'retry-after: 30\r\n' })
+  for (const [name, answer, status, errorCode, retryAfter, event] of [
+    ['page', answerOf(html, { ...limit, headers: 'Retry-After: 40\r\n' }), 429, -2030, '40', 'token_refused'],
+    ['json', answerOf(json, { ...limit, headers: 'retry-after: 86400\r\n' }), 429, 429, '86400', 'token_refused'],
+    ['down', down, 503, -2030, '30', 'token_unknown'],
+  ] as const) {
+    upstream.behave = says(answer)
+    t.match(await gateway.ask(name), { status, retryAfter, body: { errorCode } }, name)
+    t.match(await gateway.eventsOf(name), [{ event, error_code: errorCode }], name)
+  }
+  t.equal(await gateway.paid(), 1, 'the one that nobody knows of')
+  t.equal(upstream.arrivals.length, 3, 'none was sent again')
+  for (const said of ['86401', '-1', '1.5', '1e3', '0x10', 'soon', '', '1, 2', '1\r\nretry-after: 2']) {
+    upstream.behave = says(answerOf(html, { ...limit, headers: `retry-after: ${said}\r\n` }))
+    t.match(await gateway.ask('nonsense'), { status: 429, retryAfter: null }, said)
+  }
+  t.match(gateway.log.join('\n'), '"failure":"too many requests","reason":"HTTP_429"')
+  for (let asked = 0; asked < 20; asked++) await gateway.ask('too many')
+  upstream.behave = issues
+  t.equal((await gateway.ask('next')).status, 200, 'others are not shut out')
 })

@@ -39,10 +39,12 @@ export async function startGateway(
   upstreamUrl: string,
   settings: Settings = {},
   now = () => NOON,
+  uptime?: () => number,
 ): Promise<Gateway> {
   const server = await startTestServer(t, {
     accounts: [account],
     now,
+    ...(uptime && { uptime }),
     settings: {
       MODE: 'gateway',
       UPSTREAM_TEST_URL: upstreamUrl,

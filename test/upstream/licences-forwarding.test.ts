@@ -96,7 +96,11 @@ t.test('headers that are about the request and the answer pass, all others stay'
     'set-cookie: a=b\r\nserver: IIS\r\nlocation: http://evil.example\r\naccess-control-allow-origin: http://x\r\n'
   const more =
     'connection: keep-alive, x-hop\r\nx-hop: 1\r\nx-licence: 7\r\ncontent-language: \xe9\r\nalt-svc: h3=":443"\r\n'
-  const { upstream, ask } = await stage(t, ({ socket }) => void socket.write(licenceAnswer(dropped + more), 'latin1'))
+  const forTheHost = NOT_OF_THE_ANSWER.map(name => `${name}: 1\r\n`).join('')
+  const answer200 = licenceAnswer(dropped + more + forTheHost)
+  const { upstream, ask } = await stage(t, ({ socket }) => void socket.write(answer200, 'latin1'), {
+    RATE_LIMIT_PER_ADDRESS: '100',
+  })
   const answer = await ask(`${PLAYREADY}?a`, 'x', {
     ...{ soapaction: '"AcquireLicense"', 'content-type': 'text/xml; charset=utf-8', 'user-agent': 'a player' },
     ...{ expressplaytoken: 'AQAD', 'x-device-id': '7', cookie: 'session=1', authorization: 'Basic eDp5' },
@@ -124,6 +128,42 @@ t.test('headers that are about the request and the answer pass, all others stay'
     'x-request-id': /./,
   })
   for (const name of ['set-cookie', 'server', 'location', 'alt-svc', 'x-hop']) t.notOk(answer.headers.has(name), name)
+  for (const name of NOT_OF_THE_ANSWER)
+    if (!/^x-ratelimit/.test(name)) t.notOk(answer.headers.has(name.replaceAll('_', '-')), name)
+  t.match(answer.headers.get('x-ratelimit-limit'), /^100$/, 'ours alone')
+})
+
+/** Orders to proxies and browsers in front of us, and the limits of somebody else. */
+const NOT_OF_THE_ANSWER = [
+  ...['X-Accel-Redirect', 'X-Accel-Buffering', 'X-Sendfile', 'X-Lighttpd-Send-File', 'X-LiteSpeed-Location'],
+  ...['Service-Worker-Allowed', 'Accept-CH', 'Surrogate-Control', 'CDN-Cache-Control'],
+  ...['x-ratelimit-limit', 'x-ratelimit-remaining', 'RateLimit', 'RateLimit-Policy', 'X-Rate-Limit-Reset'],
+]
+
+t.test('the licence server is told one address of the sender, and it is one', async t => {
+  const { upstream, gateway, ask } = await stage(t, answers)
+  const claims = [
+    ...['true-client-ip', 'cf-connecting-ip', 'cf-connecting-ipv6', 'x-client-ip', 'x-cluster-client-ip'],
+    ...['x-original-forwarded-for', 'fastly-client-ip', 'x-real-ip', 'x-remote-addr', 'client-ip', 'x-azure-clientip'],
+    ...['x_forwarded_for', 'X-Forwarded_For', 'true_client_ip', 'x.real.ip', 'x-forwarded', 'x-envoy-external-address'],
+    ...['x-http-method-override', 'x-method-override', 'x-original-url', 'x-rewrite-url', 'x_forwarded_host'],
+  ]
+  const head = `POST ${WIDEVINE} HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nconnection: close\r\n`
+  await raw(gateway, `${head}${claims.map(name => `${name}: 203.0.113.7\r\n`).join('')}x_device_id: 7\r\n\r\nx`)
+  t.notMatch(lastOf(upstream).head, '203.0.113.7')
+  t.match(lastOf(upstream).head, '\r\nx-forwarded-for: 127.0.0.1\r\n')
+  t.match(lastOf(upstream).head, '\r\nx_device_id: 7\r\n', 'a name of another meaning')
+
+  const behind = await startGateway(t, upstream.url, { TRUSTED_PROXIES: '127.0.0.1' })
+  const from = async (address: string) => {
+    await fetch(behind.url + WIDEVINE, { method: 'POST', body: 'x', headers: { 'x-forwarded-for': address } })
+    return /^x-forwarded-for: (.*)\r$/m.exec(lastOf(upstream).head)?.[1]
+  }
+  t.equal(await from('198.51.100.1, 203.0.113.7'), '203.0.113.7')
+  t.equal(await from('2001:db8::7'), '2001:db8::7')
+  for (const nonsense of ['unknown', '203.0.113.7:4444', '"; DROP', 'x'.repeat(2000)])
+    t.equal(await from(nonsense), undefined, nonsense.slice(0, 20))
+  t.equal((await ask(WIDEVINE)).status, 200)
 })
 
 t.test('nothing in a request decides where it goes', async t => {
@@ -291,6 +331,31 @@ t.test('who leaves takes the request to the upstream along', async t => {
   upstream.behave = answers
   t.equal((await ask()).status, 200, 'the place is free again')
   t.equal(upstream.arrivals.length, 2, 'who left the line was not asked for')
+})
+
+t.test('who leaves the line makes room in it, also where all came over one connection', async t => {
+  const settings = { UPSTREAM_TIMEOUT: 50_000, UPSTREAM_CONNECTIONS: 1, UPSTREAM_QUEUE: 3 }
+  const { gateway, upstream } = await stage(t, hangs, settings)
+  const ask = (signal?: AbortSignal) =>
+    fetch(gateway.url + WIDEVINE, { method: 'POST', body: 'x', ...(signal === undefined ? {} : { signal }) })
+  const isFull = () =>
+    ask(AbortSignal.timeout(100)).then(
+      ({ status }) => status === 503,
+      () => false, // it waited for its turn
+    )
+  const first = ask()
+  await eventually(() => upstream.arrivals.length === 1, 'a request')
+  const leaving = connect(Number(new URL(gateway.url).port), '127.0.0.1')
+  leaving.write(`POST ${WIDEVINE} HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\nx`.repeat(3))
+  await eventually(isFull, 'a line')
+  leaving.destroy()
+  await eventually(async () => !(await isFull()), 'room')
+
+  upstream.behave = answers
+  lastOf(upstream).socket.write(licenceAnswer(), 'latin1')
+  t.equal((await first).status, 200)
+  t.equal((await ask()).status, 200)
+  t.equal(upstream.arrivals.length, 2, 'nobody else was asked for')
 })
 
 t.test('preflights are answered here', async t => {

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 import { LOCAL, REAL, startGateway } from './gateway.js'
-import { startHostile } from './hostile.js'
+import { answerOf, says, startHostile, tokenNumber } from './hostile.js'
 
 const filesIn = (folder: string) => readdirSync(folder).sort()
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
@@ -90,6 +90,79 @@ t.test('whatever an upstream repeats of a request, and however it fails', async 
   nothingSecretIn(t, folder, ['Ab_9Ab_9Ab_9Ab_9Ab_9'])
 })
 
+t.test('a good answer is recorded as it is, whatever its words have in common with unknown parameters', async t => {
+  const folder = t.testdir()
+  const json = {
+    licenseAcquisitionUrl: 'https://pr.playready.example.com:8443/playready/RightsManager.asmx?a=1',
+    token: tokenNumber(1),
+    status: 20260601,
+    licenseAcquisitionNote: ['a word of author', { playready: true }],
+  }
+  const upstream = await startHostile(t, ({ socket }) => void socket.end(answerOf(JSON.stringify(json))))
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  const words = { keySystem: 'playready', keyName: 'token', authNote: 'author', pin: '20260601', keyKind: 'AQAAAAM7' }
+  const path = { credential: 'RightsManager', apiKey: 'licenseAcquisitionUrl', host: 'pr.playready.example.com' }
+  t.match(await gateway.ask('good', { ...words, ...path }), { status: 200, body: { token: tokenNumber(1) } })
+  await gateway.close()
+  const { request, answer } = recordingIn(folder, '0001-test-200.json')
+  t.strictSame({ ...answer?.json, token: '' }, { ...json, token: '' })
+  t.equal(String(answer?.json?.token).slice(0, 16), json.token.slice(0, 16))
+  const names = [...Object.keys(words), ...Object.keys(path), 'contentKey'].sort()
+  t.strictSame(request.secrets, names, 'a parameter that nobody knows is a secret')
+})
+
+t.test('secrets that an answer repeats in other spellings are not recorded', async t => {
+  const folder = t.testdir()
+  const secrets = {
+    access_token: 'tok-4711-4711',
+    jwt: `eyJ${'Zm9vYmFy'.repeat(10)}`,
+    bearer: 'Bearer q.w?e',
+    cek: 'Dtr+xQ/sYc//Cg8eAB==',
+    pwd: 'pass "wörd" & <more>',
+    sig: 'short77',
+  }
+  const said = (form: URLSearchParams) => {
+    const all = Object.keys(secrets).map(name => form.get(name) ?? '')
+    const escaped = JSON.stringify(all).replaceAll('/', '\\/')
+    const ascii = escaped.replace(/[+&<>ö]/g, one => `\\u00${one.charCodeAt(0).toString(16).toUpperCase()}`)
+    const html = all.join(' ').replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&#34;')
+    return [`${form}`, all.map(encodeURIComponent).join(), all.join(' ').toUpperCase(), escaped, ascii, html].join('\n')
+  }
+  const upstream = await startHostile(t, ({ socket, form }) => {
+    const text = said(form)
+    const url = `https://pr.example.com/x?${form}`
+    const json = JSON.stringify({ token: form.get('jwt'), licenseAcquisitionUrl: url, deep: [{ errorMessage: text }] })
+    socket.end(answerOf(form.get('cookie') === 'json' ? json : `<p>${text}\n"token":"${form.get('jwt')}"`))
+  })
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  const named = { 'hidden/by?no=name': '', prFlag: '1', verbose: 'true', actionTokenType: 'one' }
+  for (const cookie of ['json', 'text']) await gateway.ask(cookie, { ...secrets, ...named })
+  await gateway.close()
+  const { answer, request } = recordingIn(folder, '0001-test-200.json')
+  t.match(answer?.json?.licenseAcquisitionUrl, /^https:\/\/pr\.example\.com\/x\?.*access_token=…&/)
+  t.match(request, { parameters: { prFlag: '1', verbose: 'true', actionTokenType: 'one' } })
+  t.strictSame(request.secrets, [...Object.keys(secrets), 'contentKey'].sort())
+  const { sig, jwt, ...others } = secrets
+  const parts = ['tok-4711', 'q.w', 'q%2', 'sYc', 'more', 'rd\\"', 'rd%22', jwt.slice(0, 12)]
+  nothingSecretIn(t, folder, [...Object.values(others), ...parts])
+  t.match(read(folder, '0002-test-200.json'), /sig=short77/, 'less than eight characters may be any word')
+})
+
+t.test('two that record in one folder lose nothing, and what was recorded can be replayed', async t => {
+  const folder = t.testdir()
+  const upstream = await startHostile(t, says(answerOf('{}', { status: '999 Odd' })))
+  const settings = { RECORD_DIR: folder }
+  const gateways = [await startGateway(t, upstream.url, settings), await startGateway(t, upstream.url, settings)]
+  const cookies = Array.from({ length: 40 }, (_, number) => `viewer-${number}`)
+  await Promise.all(cookies.map((cookie, index) => gateways[index % 2]?.ask(cookie)))
+  await Promise.all(gateways.map(gateway => gateway.close()))
+  const recorded = filesIn(folder).map(file => recordingIn(folder, file))
+  t.strictSame(recorded.map(({ request }) => request.parameters.cookie).sort(), cookies.sort())
+  t.match(recorded[0]?.answer, { status: 999 })
+  const replay = await startTestServer(t, { settings: { MODE: 'replay', RECORD_DIR: folder } })
+  t.equal((await replay.post({ cookie: 'viewer-1' })).status, 502, 'as it was')
+})
+
 t.test('a folder that cannot be written to costs nobody an answer', async t => {
   const folder = join(t.testdir(), 'recordings')
   const upstream = await emulated(t, 100)
@@ -109,8 +182,10 @@ t.test('a folder that cannot be written to costs nobody an answer', async t => {
   const file = t.testdir({ file: '' })
   await t.rejects(
     startGateway(t, upstream.url, { RECORD_DIR: join(file, 'file') }),
-    /RECORD_DIR cannot be used: EEXIST/,
+    /RECORD_DIR cannot be used: ENOTDIR/,
   )
+  if (process.platform === 'linux')
+    await t.rejects(startGateway(t, upstream.url, { RECORD_DIR: '/proc/x/y' }), /RECORD_DIR cannot be used: ENOENT/)
 })
 
 function nothingSecretIn(t: Test, folder: string, secrets: readonly string[]): void {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
-import { type Change, errorOf, form, NOON, startTestServer, tokenOf } from '../harness.js'
+import { type Change, errorOf, form, NOON, startTestServer, type TestServer, tokenOf } from '../harness.js'
 import { REAL, startGateway } from './gateway.js'
 
 const HOUR = 3_600_000
@@ -140,6 +140,44 @@ t.test('the same moment, for ever', async t => {
   const folder = t.testdir({ '1.json': file(change, answered(1)) })
   const { ask } = await startReplay(t, folder, () => NOON + 72 * HOUR)
   t.equal(await tokenOf(await ask(change)), token(1))
+})
+
+t.test('of unknown parameters only the presence counts, also where a file shows their values', async t => {
+  const folder = t.testdir({
+    '1.json': file({ cookie: 'a', keySystem: 'playready', prFlag: '1' }, answered(1)),
+    '2.json': file({ cookie: 'b' }, answered(2), { secrets: ['contentKey', 'session'] }),
+  })
+  const { ask } = await startReplay(t, folder)
+  t.equal(await tokenOf(await ask({ cookie: 'a', keySystem: 'another', prFlag: '1' })), token(1))
+  t.equal(await tokenOf(await ask({ cookie: 'b', session: 'of today' })), token(2))
+  const { errorMessage } = await errorOf(await ask({ cookie: 'a' }))
+  t.match(errorMessage, /1\.json, prFlag is "1", keySystem is given$/)
+})
+
+t.test('with HIDE_UPSTREAM a recorded URL names this service, as it did when it was recorded', async t => {
+  const answer = (licenseAcquisitionUrl: string) => ({
+    answer: { status: 200, json: { licenseAcquisitionUrl, token: token(1) } },
+  })
+  const folder = t.testdir({
+    '1.json': file({ cookie: 'a' }, answer('https://pr.example.com/behind/playready/RightsManager.asmx?x=1&y')),
+    '2.json': file({ cookie: 'b' }, answer('http://pr.example.com:8080/other/path#fragment')),
+    '3.json': file({ cookie: 'c' }, answer('https://pr.example.com/?environment=odd')),
+  })
+  const urlOf = async (server: Pick<TestServer, 'post'>, change: Change) => {
+    const response = await server.post({ customerAuthenticator: POOR, ...change }, { accept: 'application/json' })
+    return ((await response.json()) as { licenseAcquisitionUrl: string }).licenseAcquisitionUrl // as documented
+  }
+  const settings = { MODE: 'replay', RECORD_DIR: folder, HIDE_UPSTREAM: 'true' }
+  const plain = await startTestServer(t, { settings })
+  const place = plain.url.replace('http:', 'https:')
+  t.equal(await urlOf(plain, { cookie: 'a' }), `${place}/playready/RightsManager.asmx?x=1&y`)
+  t.equal(await urlOf(plain, { cookie: 'b' }), `${place}/other/path`)
+  t.equal(await urlOf(plain, { cookie: 'c' }), 'https://pr.example.com/?environment=odd', 'as the gateway told it')
+
+  const PUBLIC_URL = 'https://drm.service.example.com/play'
+  const named = await startTestServer(t, { settings: { ...settings, PUBLIC_URL } })
+  const ours = 'https://drm.service.example.com/play/playready/RightsManager.asmx?x=1&y&environment=test'
+  t.equal(await urlOf(named, { cookie: 'a' }), ours)
 })
 
 t.test('a folder with faults is no start, and each of them is told', async t => {

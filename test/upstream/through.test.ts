@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
+import { startTestServer } from '../harness.js'
 import { keystoreOf } from '../keystore.js'
 import { startCommand } from '../process.js'
 import { clearKeyBody, KID, OTHER_KID } from '../redeeming.js'
@@ -126,32 +127,49 @@ t.test('the upstream gets what the caller said, with its own authenticator, in t
     playerConfig: 'true',
     expirationTime: ' 60',
     prFlag: '1&x=/?',
+    ['__proto__']: '1',
+    constructor: '2',
   }
   t.equal((await gateway.get(asked)).status, 200)
   const [arrival] = upstream.arrivals
   t.match(arrival?.head, /^POST \/base\/hms\/pr\/token HTTP\/1\.1\r\n/)
   t.match(arrival?.head, /^content-type: application\/x-www-form-urlencoded\r$/m)
-  t.same(Object.fromEntries(arrival?.form ?? []), {
-    customerAuthenticator: REAL.production,
-    errorFormat: 'json',
-    'kid.0': KID,
-    'contentKey.0': 'a'.repeat(32),
-    'kid.1': '^another',
-    'contentKey.1': 'b'.repeat(32),
-    'minCertSecurityLevel.1': '2000',
-    rightsType: 'BuyToOwn',
-    analogVideoOPL: '0',
-    compressedDigitalAudioOPL: '0',
-    compressedDigitalVideoOPL: '0',
-    uncompressedDigitalAudioOPL: '0',
-    uncompressedDigitalVideoOPL: '0',
-    deviceId: 'c'.repeat(32),
-    expirationTime: '+60',
-    prFlag: '1&x=/?',
-  })
+  t.strictSame(
+    new Map(arrival?.form ?? []),
+    new Map(
+      Object.entries({
+        customerAuthenticator: REAL.production,
+        errorFormat: 'json',
+        'kid.0': KID,
+        'contentKey.0': 'a'.repeat(32),
+        'kid.1': '^another',
+        'contentKey.1': 'b'.repeat(32),
+        'minCertSecurityLevel.1': '2000',
+        rightsType: 'BuyToOwn',
+        analogVideoOPL: '0',
+        compressedDigitalAudioOPL: '0',
+        compressedDigitalVideoOPL: '0',
+        uncompressedDigitalAudioOPL: '0',
+        uncompressedDigitalVideoOPL: '0',
+        deviceId: 'c'.repeat(32),
+        expirationTime: '+60',
+        prFlag: '1&x=/?',
+        ['__proto__']: '1',
+        constructor: '2',
+      }),
+    ),
+  )
+
+  const folder = t.testdir()
+  const unknown = { ['__proto__']: '1', constructor: '2' }
+  const recording = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  t.equal((await recording.ask('recorded', unknown)).status, 200)
+  await recording.close()
+  const replaying = await startTestServer(t, { settings: { MODE: 'replay', RECORD_DIR: folder } })
+  t.equal((await replaying.post({ cookie: 'recorded', ...unknown })).status, 200, 'the same request, replayed')
 
   const dropping = await startGateway(t, upstream.url, { UPSTREAM_UNKNOWN_PARAMETERS: 'drop' })
   t.equal((await dropping.ask('dropped', { prFlag: '1' })).status, 200)
-  t.equal(upstream.arrivals[1]?.form.get('cookie'), 'dropped')
-  t.notOk(upstream.arrivals[1]?.form.has('prFlag'))
+  t.equal(upstream.arrivals[2]?.form.get('cookie'), 'dropped')
+  t.notOk(upstream.arrivals[2]?.form.has('prFlag'))
 })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { form } from '../harness.js'
@@ -36,6 +37,7 @@ async function startTrusting(t: Test, upstreamUrl: string, settings: Record<stri
       const response = await fetch(`${url}/hms/pr/token`, { method: 'POST', body })
       return { status: response.status, body: (await response.json()) as { errorMessage?: string } } // what is checked
     },
+    askLicence: async () => (await fetch(`${url}/hms/wv/rights/`, { method: 'POST', body: 'challenge' })).status,
     retries: async () => {
       const text = await (await fetch(`${url}/metrics`)).text()
       return Number(/^expressplay_upstream_retries_total\{environment="test"\} (\d+)$/m.exec(text)?.[1] ?? 0)
@@ -70,6 +72,16 @@ t.test('a certificate that is wrong in any way: nothing is sent, and the operato
   for (const [name, reason] of faults) t.match(log, `"failure":"not reached","reason":"${reason}"`, name)
 })
 
+t.test('certificates are verified even where Node is told not to', async t => {
+  const upstream = await startHostile(t, issues, certificate('self-signed'))
+  const gateway = await startTrusting(t, upstream.url, { NODE_TLS_REJECT_UNAUTHORIZED: '0' })
+  t.equal((await gateway.ask('self-signed')).status, 502)
+  t.equal(await gateway.askLicence(), 502)
+  t.equal(upstream.arrivals.length, 0)
+  upstream.certify(certificate('good'))
+  t.equal((await gateway.ask('good')).status, 200)
+})
+
 t.test('a request that nobody waits for any more is not sent when its connection comes at last', async t => {
   const upstream = await startHostile(t, issues, certificate('good'))
   const wire = await startWire(t, upstream.url)
@@ -79,6 +91,31 @@ t.test('a request that nobody waits for any more is not sent when its connection
   t.equal(late.status, 504)
   t.match(late.body, { errorMessage: /the upstream was not reached in time$/ })
   wire.release()
+  t.equal((await gateway.ask('next')).status, 200)
+  t.equal(upstream.connections, 1, 'the connection that came late is used')
+  t.same(
+    upstream.arrivals.map(({ form }) => form.get('cookie')),
+    ['next'],
+  )
+})
+
+t.test('nothing is sent in the last tenth of its time, not even for the first time', async t => {
+  const upstream = await startHostile(t, issues, certificate('good'))
+  const wire = await startWire(t, upstream.url)
+  const TIMEOUT = 2000
+  const settings = { UPSTREAM_CONNECTIONS: '1', UPSTREAM_TIMEOUT: String(TIMEOUT) }
+  const gateway = await startTrusting(t, wire.url, settings)
+  wire.hang()
+  const connected = new Promise<void>(resolve => {
+    upstream.onHandshake = () => resolve()
+  })
+  const late = gateway.ask('late')
+  await connected // its time has begun
+  await setTimeout(TIMEOUT * 0.9)
+  wire.release()
+  const { status, body } = await late
+  t.equal(status, 504)
+  t.match(body, { errorMessage: /the upstream was not reached in time$/ })
   t.equal((await gateway.ask('next')).status, 200)
   t.equal(upstream.connections, 1, 'the connection that came late is used')
   t.same(

@@ -1,12 +1,12 @@
 import type { QueryConfig } from 'pg'
-import { type Entry, REFUSED } from '../engine.js'
+import { type Entry, MOST_DAYS_AHEAD, REFUSED } from '../engine.js'
 
 /**
  * A group in one statement, which is a transaction by itself. The services are locked in the order of their numbers,
  * so that instances wait for each other but never in a circle; nobody touches a pending token without the lock of its
  * service. What is given back is so first. Then an entry is covered while those up to it, itself among them, are within
- * balance and quota; the day of the quota is the newest that the service has seen, those of the group among them. What
- * is not covered goes in as refused. Without its service an event has no number, and then the whole statement fails.
+ * balance and quota; the day of the quota is the newest that the service has seen, those of the group among them, unless
+ * that was too far ahead. What is not covered goes in as refused. Without its service an event has no number, and then the whole statement fails.
  */
 export function statementFor(entries: readonly Entry[]): QueryConfig {
   const { columns, ...statement } = entries.some(({ pending_id }) => pending_id !== null) ? withPending : plain
@@ -48,23 +48,31 @@ days AS (
   FROM services WHERE id IN (SELECT id FROM days) ORDER BY id FOR UPDATE
 )`
 
-/** By their ids and not by a join, which would walk through the whole table, and past all that was in it. */
+/**
+ * By their ids and not by a join, which would walk through the whole table, and past all that was in it. Where several
+ * entries settle a token, the first does.
+ */
 const RELEASED = `
-released AS (
+deleted AS (
   DELETE FROM pending_tokens USING locked
   WHERE pending_tokens.id = ANY ($${PENDING_COLUMNS.length}::text[]) AND service_id = locked.id
   RETURNING pending_tokens.id AS pending_id, pending_tokens.quota_day AS released_day
+), released AS (
+  SELECT DISTINCT ON (pending_id) place, service_id, step, released_day
+  FROM deleted JOIN given USING (pending_id) ORDER BY pending_id, place
 ), refunded AS (
   SELECT service_id AS id, count(*) AS back, count(*) FILTER (WHERE released_day = quota_day) AS back_today
-  FROM released JOIN given USING (pending_id) JOIN locked ON id = service_id
+  FROM released JOIN locked ON id = service_id
   WHERE step = 'refund' GROUP BY service_id
 )`
 
 const room = (given: { readonly back: string; readonly backToday: string; readonly from: string }) => `
 room AS (
-  SELECT id, balance + ${given.back} AS balance, last_event, tokens_per_day, greatest(quota_day, day) AS newest_day,
-    CASE WHEN day > quota_day THEN 0 ELSE tokens_today - ${given.backToday} END AS today
+  SELECT id, balance + ${given.back} AS balance, last_event, tokens_per_day,
+    CASE WHEN is_new_day THEN day ELSE quota_day END AS newest_day,
+    CASE WHEN is_new_day THEN 0 ELSE tokens_today - ${given.backToday} END AS today
   FROM locked JOIN days USING (id) ${given.from}
+    CROSS JOIN LATERAL (SELECT day > quota_day OR quota_day > day + ${MOST_DAYS_AHEAD} AS is_new_day) AS compared
 ), counted AS (
   SELECT given.*, room.*, count(*) FILTER (WHERE takes)
     OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS taken
@@ -78,12 +86,13 @@ booked AS (
   SELECT *, true AS has_event, row_number() OVER (PARTITION BY service_id ORDER BY place) AS number FROM settled
 )`
 
-/** A reservation has its event when it is settled, and one that is gone has had it. */
+/** A reservation has its event when it is settled, and never a second one. */
 const SETTLED_EVENTS = `
 found AS (
   SELECT settled.*,
-    CASE step WHEN 'reserve' THEN NOT covered WHEN 'sweep' THEN released_day IS NOT NULL ELSE true END AS has_event
-  FROM settled LEFT JOIN released USING (pending_id)
+    CASE WHEN step IN ('keep', 'refund') THEN released_day IS NOT NULL
+      ELSE step <> 'reserve' OR NOT covered END AS has_event
+  FROM settled LEFT JOIN (SELECT place, released_day FROM released) AS releasing USING (place)
 ), booked AS (
   SELECT *, count(*) FILTER (WHERE has_event)
     OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS number

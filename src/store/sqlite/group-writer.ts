@@ -1,5 +1,5 @@
 import type Database from 'libsql'
-import { dayOf, type Entry, REFUSED, type Uncovered, type UsedUp } from '../engine.js'
+import { dayOf, type Entry, MOST_DAYS_AHEAD, REFUSED, type Uncovered, type UsedUp } from '../engine.js'
 import { type GroupStatements, groupStatements, pendingValues, type Service, valuesOf } from './group-statements.js'
 
 /** Writes a group of events in one transaction; of each service that it touches, balance and counts are written once. */
@@ -61,8 +61,8 @@ class Group {
 
   #settle(service: Service, entry: Entry): void {
     const day = this.#release(entry)
-    if (entry.step === 'sweep' && day === undefined) return
-    if (entry.step === 'refund' && day !== undefined) giveBack(service, day)
+    if (day === undefined) return
+    if (entry.step === 'refund') giveBack(service, day)
     this.#append(service, entry)
   }
 
@@ -93,7 +93,7 @@ class Group {
 /** Takes one token, unless there is none left: tells why. */
 function charge(service: Service, day: number): UsedUp | undefined {
   if (service.balance < 1) return 'balance used up'
-  const isNewDay = day > service.quota_day
+  const isNewDay = day > service.quota_day || service.quota_day > day + MOST_DAYS_AHEAD
   const tokensToday = isNewDay ? 0 : service.tokens_today
   if (service.tokens_per_day !== null && tokensToday >= service.tokens_per_day) return 'quota used up'
   service.balance -= 1

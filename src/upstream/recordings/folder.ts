@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { link, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { ConfigError } from '../../config.js'
 import { type Recording, type RecordingText, recording } from './recording.js'
@@ -13,7 +14,7 @@ export class RecordingFolder {
   constructor(path: string) {
     this.#path = path
     try {
-      mkdirSync(path, { recursive: true })
+      makeFolder(resolve(path))
       this.#last = Math.max(0, ...recordingsIn(path).map(name => Number.parseInt(name, 10) || 0))
     } catch (error) {
       throw new ConfigError([`RECORD_DIR cannot be used: ${codeOf(error)}`])
@@ -22,7 +23,8 @@ export class RecordingFolder {
 
   /** The file is there whole or not at all, and takes the place of none. */
   async add(content: RecordingText): Promise<void> {
-    const temporary = join(this.#path, `.${process.pid}.tmp`)
+    // No process id: in containers all have the same one.
+    const temporary = join(this.#path, `.${randomUUID()}.tmp`)
     try {
       await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`)
       await this.#linkAsNext(temporary, nameOf(content))
@@ -40,6 +42,18 @@ export class RecordingFolder {
       if (codeOf(error) === 'EEXIST') return this.#linkAsNext(temporary, name)
       throw error
     }
+  }
+}
+
+/** Node's own `recursive` never ends where nothing can be made in a folder that is there, as in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another process makes it, too.
+    if (codeOf(error) !== 'EEXIST') throw error
   }
 }
 

@@ -2,9 +2,10 @@ import type { Logger } from 'pino'
 import { pooledRandomness, type Randomness } from '../../randomness.js'
 import type { UpstreamAnswer, UpstreamRequest } from '../exchange.js'
 import type { FailureKind } from '../failure.js'
+import { AnswerRedaction } from './answer-redaction.js'
 import { RecordingFolder } from './folder.js'
 import { type RecordingText, recordedAnswer } from './recording.js'
-import { textWithoutSecrets, withoutSecretValues } from './redaction.js'
+import { withoutSecretValues } from './redaction.js'
 
 /** An exchange that took place. */
 export interface Heard {
@@ -77,6 +78,6 @@ function recordingOf({ request, time, tries, outcome }: Heard, random: Randomnes
     },
     ...(typeof outcome === 'string'
       ? { failure: outcome }
-      : { answer: recordedAnswer(outcome.status, textWithoutSecrets(outcome.body, request, random)) }),
+      : { answer: new AnswerRedaction(request, random).answer(recordedAnswer(outcome.status, outcome.body)) }),
   }
 }

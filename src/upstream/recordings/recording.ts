@@ -20,7 +20,8 @@ export const recording = z
     }),
     answer: z
       .strictObject({
-        status: z.int().min(100).max(599),
+        /** As HTTP can say it, though nobody should. */
+        status: z.int().min(100).max(999),
         /** The body where it is a JSON object, and else its text. */
         json: z.record(z.string(), z.unknown()).optional(),
         text: z.string().optional(),

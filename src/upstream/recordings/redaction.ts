@@ -1,61 +1,49 @@
-import { type Randomness, randomBytes } from '../../randomness.js'
+import { tokenRequestParameters } from '../../../schemas/token-request.js'
 import type { UpstreamRequest } from '../exchange.js'
-import { isSecret, withoutSecrets } from '../secrets.js'
+import { isSecret } from '../secrets.js'
 
-/** The parameters that are no secret, and the names of those that are; both in the order of their names. */
-export function withoutSecretValues(parameters: UpstreamRequest['parameters']) {
+type Parameters = UpstreamRequest['parameters']
+
+/** The parameters that a recording shows, and the names of those that it hides; both in the order of their names. */
+export function withoutSecretValues(parameters: Parameters) {
   const named = Object.entries(parameters)
-    .filter(([name]) => !LIKE_A_KEY.test(name))
+    .filter(([name]) => isTellable(name))
     .sort(([one], [other]) => (one < other ? -1 : 1))
-  const isHidden = ([name, value]: [string, string]) => isSecretParameter(name, value)
   return {
-    parameters: Object.fromEntries(named.filter(entry => !isHidden(entry))),
-    secrets: named.filter(isHidden).map(([name]) => name),
+    parameters: Object.fromEntries(named.filter(([name, value]) => isShown(name, value))),
+    secrets: named.filter(([name, value]) => !isShown(name, value)).map(([name]) => name),
   }
 }
 
-/** The text of an answer, with stand-ins for its tokens and without what it repeats of the request's secrets. */
-export function textWithoutSecrets(text: string, request: UpstreamRequest, random: Randomness): string {
-  const standIns = new Map<string, string>()
-  const standInOf = (token: string) => {
-    const known = standIns.get(token) ?? standIn(token.replaceAll('\\/', '/'), random)
-    standIns.set(token, known)
-    return known
-  }
-  const hidden = Object.entries(request.parameters).filter(([name, value]) => isSecretByName(name) && value.length > 3)
-  return hidden.reduce(
-    (cleaned, [, value]) => cleaned.replaceAll(value, '…'),
-    withoutSecrets(text.replace(TOKEN, standInOf), request),
-  )
+/** What a recording does not show, keys among it. */
+export function hiddenValues(parameters: Parameters): string[] {
+  return Object.entries(parameters).flatMap(([name, value]) => (isShown(name, value) ? [] : [value]))
 }
-
-/** A recording is shared with a team, so an unknown parameter that is called a secret is one, whatever it looks like. */
-function isSecretParameter(name: string, value: string): boolean {
-  return isSecret(name, value) || isSecretByName(name)
-}
-
-const SECRET_BY_NAME = /key|secret|passw|auth|credential|signature/i
-const LIKE_A_KEY = /[0-9a-f]{32,}/i
-
-function isSecretByName(name: string): boolean {
-  return SECRET_BY_NAME.test(name)
-}
-
-/** Also in an answer that ends in its middle, and where no token is expected. */
-const TOKEN = /(?<="token"\s{0,9}:\s{0,9}")[^"]+|[\w-]{64,}={0,2}/g
-const OUTER_CHARACTERS = 16
-const SHORTEST_TOKEN = 64
 
 /**
- * As long as the token and with its outer bytes (version, customer, length), so that what checks those works; the
- * sealed part is random and has nothing of the token's.
+ * Whether a name can be written down: where a value is missing, the secret is the name. What reads JSON leaves out
+ * `__proto__`.
  */
-function standIn(token: string, random: Randomness): string {
-  const [text] = token.split('=', 1)
-  const length = text?.length ?? 0
-  const outer = length < SHORTEST_TOKEN ? '' : token.slice(0, OUTER_CHARACTERS)
-  const sealed = length - outer.length
-  const alphabet = /[+/]/.test(token) ? 'base64' : 'base64url'
-  const bytes = randomBytes(random, Math.floor((sealed * 3) / 4)).toString(alphabet)
-  return outer + bytes.slice(0, sealed).padEnd(sealed, 'A') + token.slice(length)
+export function isTellable(name: string): boolean {
+  return isDocumented(name) || (/^(?!__proto__$)[\w.-]{1,40}$/.test(name) && !/[0-9a-f]{32}/i.test(name))
+}
+
+/**
+ * A recording is shared with a team, and nobody knows what a parameter is that is not documented: `sig`, `pin`. As the
+ * real service ignores it, no answer depends on it.
+ */
+function isShown(name: string, value: string): boolean {
+  return !isSecret(name, value) && (isDocumented(name) || SENT_BY_CLIENTS.has(name) || SAYS_NOTHING.test(value))
+}
+
+/** Of public clients (spec: playready-token.md, unknown parameters). */
+const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType'])
+const SAYS_NOTHING = /^(?:true|false|\d?)$/
+
+const { keys, policy, restrictions } = tokenRequestParameters(() => 0)
+const PER_KEY: ReadonlySet<string> = new Set([...Object.keys(keys), ...Object.keys(policy)])
+const PER_TOKEN: ReadonlySet<string> = new Set(['errorFormat', ...Object.keys(restrictions)])
+
+function isDocumented(name: string): boolean {
+  return PER_TOKEN.has(name) || PER_KEY.has(name.replace(/\.\d{1,9}$/, ''))
 }

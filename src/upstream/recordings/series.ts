@@ -1,5 +1,6 @@
 import type { NamedRecording } from './folder.js'
 import { type Compared, distance, fingerprint, withStoredKeys } from './matching.js'
+import { isTellable, withoutSecretValues } from './redaction.js'
 
 /** Recordings of one request that was sent several times, in their order. */
 class Series {
@@ -37,9 +38,11 @@ class Series {
   }
 }
 
+/** Whoever wrote it by hand may show more than we do. */
 export function comparedOf({ request, recordedAt }: NamedRecording): Compared {
-  const { environment, parameters, secrets } = request
-  return { environment, parameters, secrets, time: recordedAt }
+  const { parameters, secrets } = withoutSecretValues(request.parameters)
+  const hidden = new Set([...secrets, ...request.secrets.filter(isTellable)])
+  return { environment: request.environment, parameters, secrets: [...hidden], time: recordedAt }
 }
 
 /** All series, to be found by a request. */

@@ -1,0 +1,72 @@
+import type { Randomness } from '../../randomness.js'
+import type { UpstreamRequest } from '../exchange.js'
+import { blotted, secretsOf } from '../secrets.js'
+import type { RecordedAnswer } from './recording.js'
+import { hiddenValues } from './redaction.js'
+import { OUTER_CHARACTERS, standIn } from './stand-in.js'
+
+/** A run of these is a token, wherever it is. */
+const TOKEN = /[\w-]{64,}={0,2}/g
+/** Also in an answer that ends in its middle. */
+const TOKEN_IN_TEXT = /((?<="token"\s{0,9}:\s{0,9}")[^"]+)|[\w-]{64,}={0,2}/g
+
+/** Makes an answer one that may be shared: stand-ins for its tokens, and nothing that it repeats of what is hidden. */
+export class AnswerRedaction {
+  readonly #keys: readonly string[]
+  readonly #hidden: readonly string[]
+  readonly #random: Randomness
+  readonly #standIns = new Map<string, string>()
+
+  constructor(request: UpstreamRequest, random: Randomness) {
+    this.#keys = secretsOf(request)
+    this.#hidden = [...this.#keys, ...hiddenValues(request.parameters)]
+    this.#random = random
+  }
+
+  answer({ status, json, text = '' }: RecordedAnswer): RecordedAnswer {
+    if (json === undefined) return { status, text: this.#text(text) }
+    // First, so that it is known where another member repeats it.
+    if (typeof json.token === 'string') this.#token(json.token)
+    return { status, json: this.#object(json) }
+  }
+
+  #text(text: string): string {
+    return blotted(text, this.#hidden).replace(TOKEN_IN_TEXT, (run: string, member: string | undefined) =>
+      member === undefined ? this.#standIn(run, 0) : this.#token(member.replaceAll('\\/', '/')),
+    )
+  }
+
+  /** A key is nowhere else by chance. What else is hidden may be any word, and member names are the service's own. */
+  #object(content: object): Record<string, unknown> {
+    const members = Object.entries(content).map(([name, value]: [string, unknown]) => {
+      const isToken = name === 'token' && typeof value === 'string'
+      return [blotted(name, this.#keys), isToken ? this.#token(value) : this.#value(value)]
+    })
+    return Object.fromEntries(members)
+  }
+
+  #value(value: unknown): unknown {
+    if (typeof value === 'string') return this.#string(value)
+    if (Array.isArray(value)) return value.map(one => this.#value(one))
+    return typeof value === 'object' && value !== null ? this.#object(value) : value
+  }
+
+  /** A host and a path are the service's own as well. */
+  #string(text: string): string {
+    const [place = ''] = /^https?:\/\/[^\s?#]*/i.exec(text) ?? []
+    const cleaned = blotted(place, this.#keys) + blotted(text.slice(place.length), this.#hidden)
+    return cleaned.replace(TOKEN, run => this.#standIn(run, 0))
+  }
+
+  /** Where it is no token but what the request hides, its beginning is hidden, too. */
+  #token(token: string): string {
+    const long = this.#hidden.filter(({ length }) => length >= OUTER_CHARACTERS)
+    return this.#standIn(token, blotted(token, long) === token ? OUTER_CHARACTERS : 0)
+  }
+
+  #standIn(token: string, kept: number): string {
+    const known = this.#standIns.get(token) ?? standIn(token, kept, this.#random)
+    this.#standIns.set(token, known)
+    return known
+  }
+}

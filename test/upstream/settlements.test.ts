@@ -1,0 +1,103 @@
+import t, { type Test } from 'tap'
+import { NOON } from '../harness.js'
+import { eventually } from '../ledger/load.js'
+import { startWire } from '../ledger/wire.js'
+import { startPostgres } from '../postgres.js'
+import { type Gateway, startGateway } from './gateway.js'
+import { answerOf, type Behaviour, issuedBody, startHostile, tokenNumber } from './hostile.js'
+
+const MINUTE = 60_000
+const TOKEN = tokenNumber(7)
+/** What PostgreSQL says when it has committed a group. */
+const COMMITTED = 'SELECT 0'
+
+const issues: Behaviour = ({ socket }) => void socket.write(answerOf(issuedBody(TOKEN)))
+const refuses: Behaviour = ({ socket }) =>
+  void socket.write(answerOf('{"errorCode":-2005,"errorMessage":"No"}', { status: '400 No' }))
+
+const server = await startPostgres(t)
+
+for (const [where, at] of [
+  ['before it is asked', undefined],
+  ['before it has answered', COMMITTED],
+] as const)
+  t.test(`what the upstream answered is recorded once, though the database is lost ${where}`, async t => {
+    const { gateway, answersAndLosesAt } = await startTrial(t)
+    const issuing = answersAndLosesAt(issues, at ?? 'viewer-1')
+    t.match(await gateway.ask('viewer-1'), { status: 200, body: { token: TOKEN } }, 'the caller does not wait for it')
+    await issuing
+    await caughtUp(gateway, 1)
+    t.match(await gateway.eventsOf('viewer-1'), [{ event: 'token_issued', token_id: TOKEN.slice(16, 32) }])
+    t.equal(await gateway.paid(), 1)
+
+    const refusing = answersAndLosesAt(refuses, at ?? 'viewer-2')
+    t.match(await gateway.ask('viewer-2'), { status: 400, body: { errorCode: -2005 } })
+    await refusing
+    await caughtUp(gateway, 2)
+    const events = await gateway.eventsOf('viewer-2')
+    t.match(events, [{ event: 'token_refused', error_code: -2005 }])
+    t.equal(events.length, 1)
+    t.equal(await gateway.paid(), 1, 'given back, once')
+    t.equal(linesOf(gateway, 'is tried again').length, 2, 'one line for each time that it fails')
+  })
+
+t.test('at its end a gateway tries once more', async t => {
+  const { gateway, answersAndLosesAt, startAgain } = await startTrial(t)
+  const losing = answersAndLosesAt(refuses, 'viewer-1')
+  t.equal((await gateway.ask('viewer-1')).status, 400)
+  await losing
+  await gateway.close()
+  t.equal(linesOf(gateway, 'is recorded now').length, 1)
+  const next = await startAgain()
+  t.match(await next.eventsOf('viewer-1'), [{ event: 'token_refused', error_code: -2005 }])
+  t.equal(await next.paid(), 0)
+})
+
+t.test('what is too old is not tried for ever', async t => {
+  const clock = { now: NOON }
+  const { gateway, answersAndLosesAt, losesAt } = await startTrial(t, clock)
+  const losing = answersAndLosesAt(refuses, 'viewer-1')
+  t.equal((await gateway.ask('viewer-1')).status, 400)
+  await losing
+  const again = losesAt('viewer-1')
+  clock.now += 5 * MINUTE + 1
+  await again
+  await eventually(() => linesOf(gateway, 'was not recorded').length === 1, 'it is given up')
+  t.match(linesOf(gateway, 'was not recorded'), [/"tokens":1/])
+  t.same(await gateway.eventsOf('viewer-1'), [])
+  t.equal(await gateway.paid(), 1)
+})
+
+/** A gateway whose connections to PostgreSQL can break at a word. */
+async function startTrial(t: Test, clock = { now: NOON }) {
+  const database = await server.newDatabase()
+  const wire = await startWire(t, database)
+  const upstream = await startHostile(t, issues)
+  const start = (url: string) => startGateway(t, upstream.url, { DATABASE_URL: url }, () => clock.now)
+  /** Resolves when they are broken. The bytes with the text do not arrive. */
+  const losesAt = async (text: string) => {
+    await wire.hangAt(text)
+    wire.break()
+  }
+  return {
+    gateway: await start(wire.url),
+    startAgain: () => start(database),
+    losesAt,
+    /** The same, from the moment at which the upstream is asked. */
+    answersAndLosesAt: (behave: Behaviour, text: string) =>
+      new Promise<void>((resolve, reject) => {
+        upstream.behave = arrival => {
+          losesAt(text).then(resolve, reject)
+          behave(arrival)
+        }
+      }),
+  }
+}
+
+function caughtUp(gateway: Gateway, times: number): Promise<void> {
+  return eventually(() => linesOf(gateway, 'is recorded now').length === times, 'it is recorded')
+}
+
+function linesOf(gateway: Gateway, text: string): string[] {
+  return gateway.log.filter(line => line.includes(text))
+}
