@@ -87,7 +87,7 @@ t.test('lists are read with or without spaces', async t => {
 })
 
 t.test('.env.example names every setting with its default', async t => {
-  const lines = readFileSync(new URL('../.env.example', import.meta.url), 'utf8').split('\n')
+  const lines = readFileSync('.env.example', 'utf8').split('\n')
   const example = Object.fromEntries(
     lines.flatMap(line => (/^[A-Z_]+=/.test(line) ? [line.split(/=(.*)/s).slice(0, 2)] : [])),
   )

@@ -1,11 +1,13 @@
-// Runs the suite and ends with one plain line of counts, from the runner's own total. Arguments go to tap.
+// Runs the built suite, or the test files that are named, and ends with one plain line of counts, from the runner's own
+// total. Further arguments go to tap.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 
 const report = '.tap/report.tap'
 mkdirSync('.tap', { recursive: true })
 rmSync(report, { force: true })
-const args = ['--reporter=terse', `--output-file=${report}`, ...process.argv.slice(2)]
+const built = process.argv.slice(2).map(argument => argument.replace(/^(test\/.*)\.ts$/, 'dist/$1.js'))
+const args = ['--reporter=terse', `--output-file=${report}`, ...built]
 const { status } = spawnSync('tap', args, { stdio: 'inherit', shell: process.platform === 'win32' })
 
 const totals = /^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(readFileSync(report, 'utf8'))

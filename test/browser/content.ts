@@ -3,12 +3,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-const CLIP = fileURLToPath(new URL('clip.mp4', import.meta.url))
+const CLIP = 'test/browser/clip.mp4'
 const PLATFORMS: Readonly<Record<string, string>> = { darwin: 'osx', win32: 'win' }
 const PACKAGER = join(
   dirname(createRequire(import.meta.url).resolve('shaka-packager/package.json')),

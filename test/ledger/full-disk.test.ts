@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { program } from '../process.js'
 import { checkBook } from './book.js'
 import { checkRefusals, Load } from './load.js'
 import { demoCustomer as customer } from './service.js'
@@ -58,8 +58,7 @@ t.test('the process is killed while the disk is full', async t => {
 
 /** As `startService`, where the disk is to be seen. */
 async function startServiceOn(t: Test, { within: [command, ...args] }: SmallDisk) {
-  const cli = fileURLToPath(new URL('../../dist/src/cli.js', import.meta.url))
-  const child = spawn(command, [...args, process.execPath, cli, 'serve'], {
+  const child = spawn(command, [...args, ...program, 'serve'], {
     env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: t.testdirName },
     stdio: ['ignore', 'pipe', 'inherit'],
   })

@@ -21,9 +21,7 @@ interface Packaged {
   readonly common?: string
 }
 
-const { checksums, header, common, packager } = JSON.parse(
-  readFileSync(new URL('../vectors/pssh.json', import.meta.url), 'utf8'),
-) as {
+const { checksums, header, common, packager } = JSON.parse(readFileSync('test/vectors/pssh.json', 'utf8')) as {
   checksums: { vectors: Checksum[] }
   header: { licenceUrl: string; xml: string }
   common: { kids: string[]; hex: string }

@@ -67,7 +67,9 @@ t.test('the docs page and what it loads come from the server itself', async t =>
   t.ok(loaded.length > 3)
   for (const one of loaded) {
     t.equal(one.origin, url)
-    t.equal((await fetch(one)).status, 200, one.pathname)
+    const answer = await fetch(one)
+    t.equal(answer.status, 200, one.pathname)
+    t.ok((await answer.arrayBuffer()).byteLength > 0)
   }
 })
 

@@ -23,7 +23,7 @@ interface Vector {
   readonly wrapped: string
 }
 
-const { vectors } = JSON.parse(readFileSync(new URL('../vectors/key-wrap.json', import.meta.url), 'utf8')) as {
+const { vectors } = JSON.parse(readFileSync('test/vectors/key-wrap.json', 'utf8')) as {
   vectors: Vector[]
 } // ours
 

@@ -10,7 +10,7 @@ const REQUESTS_OF_EACH = 25_000
 const LONGEST_BLOCKED_MS = 50
 const BODY_LIMIT = 65_536
 
-const { challenges } = JSON.parse(readFileSync(new URL('../vectors/challenges.json', import.meta.url), 'utf8')) as {
+const { challenges } = JSON.parse(readFileSync('test/vectors/challenges.json', 'utf8')) as {
   challenges: { body: string }[]
 } // the file says what is in it
 

@@ -15,7 +15,7 @@ interface Vector {
   readonly body: string
 }
 
-const { challenges } = JSON.parse(readFileSync(new URL('../vectors/challenges.json', import.meta.url), 'utf8')) as {
+const { challenges } = JSON.parse(readFileSync('test/vectors/challenges.json', 'utf8')) as {
   challenges: Vector[]
 } // the file says what is in it
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { form } from '../harness.js'
 import { startService, stop } from '../ledger/service.js'
@@ -8,10 +8,10 @@ import { startWire } from '../ledger/wire.js'
 import { account, LOCAL } from './gateway.js'
 import { answerOf, ends, issuedBody, issues, startHostile } from './hostile.js'
 
-const folder = new URL('certificates/', import.meta.url)
+const folder = 'test/upstream/certificates'
 
 function certificate(name: string) {
-  return { cert: readFileSync(new URL(`${name}.pem`, folder)), key: readFileSync(new URL(`${name}.key.pem`, folder)) }
+  return { cert: readFileSync(`${folder}/${name}.pem`), key: readFileSync(`${folder}/${name}.key.pem`) }
 }
 
 /** A gateway that trusts the authority of the tests, which takes a process of its own. */
@@ -22,7 +22,7 @@ async function startTrusting(t: Test, upstreamUrl: string, settings: Record<stri
     DATA_DIR: '',
     ACCOUNTS_FILE: 'accounts.json',
     UPSTREAM_TEST_URL: upstreamUrl,
-    NODE_EXTRA_CA_CERTS: fileURLToPath(new URL('authority.pem', folder)),
+    NODE_EXTRA_CA_CERTS: resolve(folder, 'authority.pem'),
     ...settings,
   })
   const { url } = service

@@ -1,4 +1,3 @@
-import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Entry, Uncovered } from '../engine.js'
 import { type Outcome, SqliteDatabase, type Value } from './database.js'
@@ -34,8 +33,7 @@ export interface Answer {
 
 /** In a thread of its own, so that nobody waits for the disk but those who asked. */
 export async function threadConnection(path: string): Promise<Connection> {
-  // The extension of this very file: sources run as they are in the tests.
-  const script = new URL(`./thread${extname(import.meta.url)}`, import.meta.url)
+  const script = new URL('./thread.js', import.meta.url)
   const worker = new Worker(script, { workerData: { path }, resourceLimits: { maxYoungGenerationSizeMb: 8 } })
   const asked: { resolve(value: unknown): void; reject(error: Error): void }[] = []
   let end: Error | undefined
