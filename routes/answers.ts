@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorAnswer } from '../schemas/answers.js'
 import type { ErrorFormat } from '../schemas/credentials.js'
+import { type EntitlementAnswer, echoOf } from '../schemas/entitlement.js'
 import { errorFormatOf } from '../schemas/token-request.js'
 import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../src/licences/soap.js'
 import { errorPage } from './error-page.js'
@@ -10,7 +11,7 @@ declare module 'fastify' {
     /** The error that this request was answered with: the log and the metrics tell it. */
     refusal: Refusal | undefined
     /** The form of errors where the endpoint has only one, whatever the request asks for. */
-    errorFormat: ErrorFormat | 'soap' | undefined
+    errorFormat: ErrorFormat | 'soap' | 'entitlement' | undefined
   }
 }
 
@@ -45,12 +46,17 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
   }
   const form = reply.errorFormat ?? errorFormatOf(request.query, request.body)
   if (form === 'soap') return sendAs(reply.code(FAULT_STATUS), SOAP_TYPE, faultOf(answer))
+  if (form === 'entitlement') return sendJson(reply, refusedEntitlement(request, refusal))
   if (form === 'json') return sendJson(reply, answer)
   return sendAs(
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),
     'text/html; charset=utf-8',
     errorPage(answer),
   )
+}
+
+function refusedEntitlement({ body }: FastifyRequest, { code, message }: Refusal): EntitlementAnswer {
+  return { ...echoOf(body), isAllowed: false, epTokenURL: '', error: code, errorText: message }
 }
 
 function asItIs(text: unknown): string {

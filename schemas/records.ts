@@ -116,7 +116,14 @@ export const recordedEvent = z
   .object({
     event_id: z.int().meta({ description: 'Counts up from 1 without a gap, for each customer and environment.' }),
     time: z.iso.datetime().meta({ description: 'RFC 3339 with milliseconds.' }),
-    event: z.enum(['token_issued', 'token_refused', 'token_unknown', 'token_redeemed', 'redemption_refused']),
+    event: z.enum([
+      'token_issued',
+      'token_refused',
+      'token_unknown',
+      'token_redeemed',
+      'redemption_refused',
+      'entitlement_refused',
+    ]),
     drm: z.enum(['playready', 'widevine', 'fairplay', 'clearkey']),
     token_id: z.string().nullable(),
     kid: z.array(z.string()),

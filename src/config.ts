@@ -2,15 +2,18 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { LONGEST_OVERLAP } from '../schemas/admin.js'
+import { type AskedEntitlement, type EntitlementSettings, entitlementSettings } from './entitlement/settings.js'
 import { ENVIRONMENTS } from './environment.js'
 import {
-  asAdminToken,
+  asClientNames,
   asDatabaseUrl,
   asHttpUrl,
   asNetworks,
   asOrigins,
   asReadableFile,
+  asSecret,
   asTokenKeys,
+  asWholeNumber,
   oneOf,
   optional,
   truth,
@@ -34,7 +37,7 @@ const settings = z.object({
   DATABASE_URL: optional(asDatabaseUrl),
   LOG_RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
   ACCOUNTS_FILE: optional(asReadableFile),
-  ADMIN_TOKEN: optional(asAdminToken),
+  ADMIN_TOKEN: optional(asSecret),
   AUTHENTICATOR_OVERLAP: wholeNumber(0, LONGEST_OVERLAP).default(86_400),
   TOKEN_KEYS: optional(asTokenKeys),
   BODY_LIMIT: wholeNumber(1024, 16 * 1024 * 1024).default(65_536),
@@ -57,10 +60,40 @@ const settings = z.object({
   UPSTREAM_BREAKER_PAUSE: wholeNumber(1, 600_000).default(5000),
   HIDE_UPSTREAM: truth.default(false),
   RECORD_DIR: optional(text => text),
+  ENTITLEMENT_PORT: optional(asWholeNumber(0, 65535)),
+  ENTITLEMENT_TLS_CERT: optional(asReadableFile),
+  ENTITLEMENT_TLS_KEY: optional(asReadableFile),
+  ENTITLEMENT_CLIENT_CA: optional(asReadableFile),
+  ENTITLEMENT_CLIENTS: optional(asClientNames),
+  ENTITLEMENT_PROXIES: optional(asNetworks),
+  ENTITLEMENT_PROXY_HEADER: z
+    .string()
+    .regex(/^[A-Za-z][\w-]{0,63}$/, 'must be the name of a header')
+    .default('Client-Cert'),
+  ENTITLEMENT_ACCOUNT: optional(asWholeNumber(1, 0xffffffff)),
+  CATALOGUE_FILE: optional(asReadableFile),
+  ENTITLEMENT_WEBHOOK_URL: optional(asHttpUrl),
+  ENTITLEMENT_WEBHOOK_SECRET: optional(asSecret),
+  ENTITLEMENT_WEBHOOK_TIMEOUT: wholeNumber(1, 60_000).default(2000),
+  ENTITLEMENT_WEBHOOK_CACHE: wholeNumber(0, 86_400).default(0),
+  ENTITLEMENT_WEBHOOK_CA: optional(asReadableFile),
+  ENTITLEMENT_URL: optional(asHttpUrl),
+  ENTITLEMENT_URL_CERT: optional(asReadableFile),
+  ENTITLEMENT_URL_KEY: optional(asReadableFile),
+  ENTITLEMENT_URL_CA: optional(asReadableFile),
+  ENTITLEMENT_URL_TIMEOUT: wholeNumber(1, 60_000).default(2000),
+  ENTITLEMENT_URL_WHEN: oneOf(['always', 'without-token']).default('always'),
 })
 
 type Read = z.output<typeof settings>
-type Common = Omit<Read, 'MODE' | 'DATABASE_URL' | `UPSTREAM_${string}`> & { DATABASE_URL: string }
+type Common = Omit<
+  Read,
+  'MODE' | 'DATABASE_URL' | 'CATALOGUE_FILE' | `UPSTREAM_${string}` | `ENTITLEMENT_${string}`
+> & {
+  readonly DATABASE_URL: string
+  readonly entitlement?: EntitlementSettings | undefined
+  readonly askedEntitlement?: AskedEntitlement | undefined
+}
 /** What each mode has to have. */
 type Emulating = { readonly MODE: 'emulate' }
 type Gateway = { readonly MODE: 'gateway'; readonly upstream: UpstreamSettings }
@@ -88,7 +121,10 @@ export function readConfig(given: Settings): Config {
 }
 
 function configOf(read: Read): Config {
-  const common = { ...read, DATABASE_URL: read.DATABASE_URL ?? databaseIn(read.DATA_DIR) }
+  const { entitlement, askedEntitlement, faults } = entitlementSettings(read)
+  if (faults.length > 0) throw new ConfigError(faults)
+  const databaseUrl = read.DATABASE_URL ?? databaseIn(read.DATA_DIR)
+  const common = { ...read, DATABASE_URL: databaseUrl, entitlement, askedEntitlement }
   switch (read.MODE) {
     case 'emulate':
       return { ...common, MODE: 'emulate' }

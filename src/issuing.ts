@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import type { Config } from './config.js'
+import type { Devices } from './entitlement/devices.js'
 import type { Environment } from './environment.js'
 import type { Ledger } from './ledger/ledger.js'
 import { clearKeyUrl } from './licence-urls.js'
@@ -36,6 +37,8 @@ export interface Issuing {
   readonly upstream?: Upstream
   /** Brings key requests to it, where licences are its matter. */
   readonly licences?: LicenceForwarding
+  /** The devices of a cookie, where it is not our log that knows them. */
+  readonly devices?: Devices
   /** Where Clear Key clients reach whoever has this URL for PlayReady clients, if anybody knows Clear Key there. */
   clearKeyUrl(licenceUrl: string, environment: Environment): string | undefined
   /** Waits for what is under way there. */

@@ -1,10 +1,14 @@
+import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
 import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accounts/seeds.js'
 import { buildApp } from './app.js'
 import { type Config, ConfigError } from './config.js'
+import type { EntitlementSettings } from './entitlement/settings.js'
+import { buildEntitlementApp } from './entitlement-app.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
+import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
 import { keptTokenKeys } from './tokens/token-keys.js'
@@ -14,6 +18,8 @@ import { missingCredentials } from './upstream/credentials.js'
 export interface Server {
   /** Where it listens: `http://127.0.0.1:49152`. */
   readonly url: string
+  /** Where the entitlement service listens, if it does. */
+  readonly entitlementUrl?: string | undefined
   /** No accounts were given, and the public demo account works. */
   readonly isDemo: boolean
   /** What a token says that this server issued; `undefined` for every other text. */
@@ -39,10 +45,12 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
   if (config.MODE === 'gateway') requireCredentials(given)
   const store = await openStore(config.DATABASE_URL)
-  let app: Application | undefined
+  let app: FastifyInstance | undefined
+  let entitlement: FastifyInstance | undefined
   let closing: Promise<void> | undefined
   const close = () => {
     closing ??= (async () => {
+      await entitlement?.close()
       await app?.close()
       await store.close()
     })()
@@ -53,7 +61,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
       throw new ConfigError([DEMO_IN_GATEWAY])
     // Its authenticators are public, so it comes into no database that somebody uses.
     const isDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.isEmpty())
-    app = await buildApp({
+    const services = await buildServices({
       config,
       store,
       accounts: given ?? readAccounts({ accounts: isDemo ? [demoAccount] : [] }, 'the demo account'),
@@ -63,8 +71,14 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
       uptime: parts.uptime,
       random,
     })
+    app = await buildApp(services)
+    const url = await app.listen({ host: config.HOST, port: config.PORT })
+    const entitlementUrl = await listenForEntitlements(services, url, given, started => {
+      entitlement = started
+    })
     return {
-      url: await app.listen({ host: config.HOST, port: config.PORT }),
+      url,
+      entitlementUrl,
       isDemo: given === undefined && (await isDemoOpen(store.accounts, random)),
       openToken: token => openToken(vault, token),
       close,
@@ -74,6 +88,25 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     await close()
     throw error
   }
+}
+
+/** The entitlement service, where there is one: when the licence endpoints are there, whose URLs it gives out. */
+async function listenForEntitlements(
+  services: Services,
+  url: string,
+  accounts: readonly AccountSeed[] | undefined,
+  started: (app: FastifyInstance) => void,
+): Promise<string | undefined> {
+  const { config } = services
+  if (config.entitlement === undefined) return undefined
+  const app = await buildEntitlementApp({
+    services,
+    settings: config.entitlement,
+    customerId: customerOf(config.entitlement, accounts),
+    licencePort: Number(new URL(url).port),
+  })
+  started(app)
+  return app.listen({ host: config.HOST, port: config.entitlement.port })
 }
 
 /** An emulator was at work in this database, and now everybody who has read the docs could spend real tokens. */
@@ -91,4 +124,11 @@ function requireCredentials(accounts: readonly AccountSeed[] | undefined): void 
   if (missing.length > 0) throw new ConfigError(missing.map(fault => `ACCOUNTS_FILE: ${fault}`))
 }
 
-type Application = Awaited<ReturnType<typeof buildApp>>
+/** Whose tokens the entitlement service gives out. */
+function customerOf({ customerId }: EntitlementSettings, accounts: readonly AccountSeed[] | undefined): number {
+  if (customerId !== undefined) return customerId
+  if (accounts === undefined) return demoAccount.id
+  const [only, ...others] = accounts
+  if (only !== undefined && others.length === 0) return only.id
+  throw new ConfigError(['ENTITLEMENT_ACCOUNT must be given: it is one of several accounts whose tokens are given out'])
+}

@@ -13,6 +13,17 @@ export function wholeNumber(least: number, most: number) {
     .refine(number => number >= least && number <= most, allowed)
 }
 
+/** The same where there is no default. */
+export function asWholeNumber(least: number, most: number) {
+  const rule = wholeNumber(least, most)
+  return (text: string, context: z.RefinementCtx): number => {
+    const read = rule.safeParse(text)
+    if (read.success) return read.data
+    context.addIssue({ code: 'custom', message: read.error.issues[0]?.message ?? 'is wrong' })
+    return z.NEVER
+  }
+}
+
 export function oneOf<const T extends readonly string[]>(values: T) {
   return z.enum(values, `must be ${values.length === 1 ? values[0] : `one of ${values.join(', ')}`}`)
 }
@@ -57,7 +68,7 @@ export function asReadableFile(path: string, context: z.RefinementCtx): string {
 }
 
 /** It is sent in a header, so it has characters that a header may have. */
-export function asAdminToken(text: string, context: z.RefinementCtx): string {
+export function asSecret(text: string, context: z.RefinementCtx): string {
   if (/^[\x21-\x7e]{16,}$/.test(text)) return text
   context.addIssue({ code: 'custom', message: 'must have at least 16 characters: ASCII, no spaces' })
   return z.NEVER
@@ -89,6 +100,18 @@ export function asNetworks(text: string, context: z.RefinementCtx): string[] {
   context.addIssue({
     code: 'custom',
     message: 'must be addresses or networks such as 10.0.0.0/8, separated by commas',
+  })
+  return z.NEVER
+}
+
+/** Separated by semicolons, because a subject has commas. */
+export function asClientNames(text: string, context: z.RefinementCtx): string[] {
+  const names = text.split(';').map(name => name.trim())
+  if (names.every(name => /^(?:DNS|URI|IP|email):\S+$|^[A-Za-z.\d]+=.+$/.test(name))) return names
+  context.addIssue({
+    code: 'custom',
+    message:
+      'must be subjects (CN=player,O=Example) or alternative names (DNS:…, URI:…, IP:…, email:…), separated by ;',
   })
   return z.NEVER
 }

@@ -9,6 +9,8 @@ export type EventKind =
   | 'token_unknown'
   | 'token_redeemed'
   | 'redemption_refused'
+  /** The entitlement service did not give out a token; what it gives out is `token_issued`. */
+  | 'entitlement_refused'
 
 /** What a licence is for: Clear Key has no tokens of its own, but redeems those of the others. */
 export type LicenceDrm = Drm | 'clearkey'

@@ -33,6 +33,21 @@ export class EventRepository {
     return this.#of(service).where('event_id', 'in', numbers).orderBy('event_id', 'desc').execute()
   }
 
+  /** The devices that redeemed a token with this cookie, in the order in which they first did. */
+  async devicesWithCookie(service: number, cookie: string): Promise<{ device_id: string; last: number }[]> {
+    const devices = await this.#db
+      .selectFrom('events')
+      .select(({ fn }) => ['device_id', fn.min('event_id').as('first'), fn.max('event_id').as('last')])
+      .where('service_id', '=', service)
+      .where('cookie', '=', cookie)
+      .where('event', '=', 'token_redeemed')
+      .where('device_id', 'is not', null)
+      .groupBy('device_id')
+      .orderBy('first')
+      .execute()
+    return devices.map(({ device_id, last }) => ({ device_id: device_id ?? '', last: Number(last) }))
+  }
+
   async withId(service: number, eventId: number): Promise<EventRow[]> {
     return this.#of(service).where('event_id', '=', eventId).execute()
   }

@@ -1,5 +1,6 @@
 import { Kysely, sql } from 'kysely'
 import { AccountRepository } from './accounts.js'
+import { ContentRepository } from './contents.js'
 import type { Engine } from './engine.js'
 import { EventRepository } from './events.js'
 import { IdempotencyRepository } from './idempotency.js'
@@ -13,6 +14,7 @@ import type { Tables } from './tables.js'
 /** The database: a repository for each subject. */
 export interface Store {
   readonly accounts: AccountRepository
+  readonly contents: ContentRepository
   readonly events: EventRepository
   readonly idempotency: IdempotencyRepository
   readonly keys: KeyRepository
@@ -33,6 +35,7 @@ export async function openStore(url: string): Promise<Store> {
     const applied = await migrated(engine)
     return {
       accounts: new AccountRepository(db),
+      contents: new ContentRepository(db),
       events: new EventRepository(db, engine),
       idempotency: new IdempotencyRepository(db, engine),
       keys: new KeyRepository(db),

@@ -6,11 +6,12 @@ import t, { type Test } from 'tap'
 import { TokenRequestSchema } from '../../schemas/token-request.js'
 import { saltOf } from '../../src/accounts/authenticators.js'
 import { readAccounts } from '../../src/accounts/seeds.js'
-import { type AppParts, buildApp } from '../../src/app.js'
+import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { Fingerprints } from '../../src/idempotency/fingerprints.js'
 import { type Outcome, sealOutcome } from '../../src/idempotency/outcome.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { buildServices, type ServiceParts } from '../../src/services.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { serviceId } from '../../src/store/tables.js'
 import { TokenVault } from '../../src/tokens/vault.js'
@@ -125,16 +126,18 @@ async function storeFor(t: Test, url: string): Promise<Store> {
   return store
 }
 
-async function instance(t: Test, parts: Pick<AppParts, 'store'> & Partial<AppParts>) {
-  const app = await buildApp({
-    config: readConfig({}),
-    accounts: readAccounts({ accounts }, 'the test'),
-    vault,
-    logger: pino({ level: 'silent' }),
-    now: () => NOON,
-    random,
-    ...parts,
-  })
+async function instance(t: Test, parts: Pick<ServiceParts, 'store'> & Partial<ServiceParts>) {
+  const app = await buildApp(
+    await buildServices({
+      config: readConfig({}),
+      accounts: readAccounts({ accounts }, 'the test'),
+      vault,
+      logger: pino({ level: 'silent' }),
+      now: () => NOON,
+      random,
+      ...parts,
+    }),
+  )
   t.teardown(() => app.close())
   return {
     ask: (key: string, change = {}) =>

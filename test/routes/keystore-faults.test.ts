@@ -8,6 +8,7 @@ import { readAccounts } from '../../src/accounts/seeds.js'
 import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { buildServices } from '../../src/services.js'
 import { KeyRepository } from '../../src/store/keys.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { type KeyRow, serviceId } from '../../src/store/tables.js'
@@ -59,15 +60,17 @@ async function appWith(t: Test, parts: Partial<Store> = {}) {
   const log: string[] = []
   const random = pooledRandomness()
   const store = await openStore('memory:')
-  const app = await buildApp({
-    config: readConfig({}),
-    store: { ...store, ...parts },
-    accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([randomBytes(random, 32)], random),
-    logger: pino({}, { write: line => void log.push(line) }),
-    now: () => NOON,
-    random,
-  })
+  const app = await buildApp(
+    await buildServices({
+      config: readConfig({}),
+      store: { ...store, ...parts },
+      accounts: readAccounts({ accounts }, 'the test'),
+      vault: new TokenVault([randomBytes(random, 32)], random),
+      logger: pino({}, { write: line => void log.push(line) }),
+      now: () => NOON,
+      random,
+    }),
+  )
   t.teardown(async () => {
     await app.close()
     await store.close()

@@ -1,9 +1,10 @@
 import { pino } from 'pino'
 import t from 'tap'
 import { readAccounts } from '../../src/accounts/seeds.js'
-import { type AppParts, buildApp } from '../../src/app.js'
+import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { buildServices, type ServiceParts } from '../../src/services.js'
 import { openStore } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, form, NOON } from '../harness.js'
@@ -11,18 +12,20 @@ import { accounts, form, NOON } from '../harness.js'
 const random = pooledRandomness()
 const secret = 'a secret in the text of an error'
 
-async function appWith(parts: Partial<AppParts>) {
+async function appWith(parts: Partial<ServiceParts>) {
   const log: string[] = []
-  const app = await buildApp({
-    config: readConfig({}),
-    store: await openStore('memory:'),
-    accounts: readAccounts({ accounts }, 'the test'),
-    vault: new TokenVault([randomBytes(random, 32)], random),
-    logger: pino({}, { write: line => void log.push(line) }),
-    now: () => NOON,
-    random,
-    ...parts,
-  })
+  const app = await buildApp(
+    await buildServices({
+      config: readConfig({}),
+      store: await openStore('memory:'),
+      accounts: readAccounts({ accounts }, 'the test'),
+      vault: new TokenVault([randomBytes(random, 32)], random),
+      logger: pino({}, { write: line => void log.push(line) }),
+      now: () => NOON,
+      random,
+      ...parts,
+    }),
+  )
   t.teardown(() => app.close())
   return { log, ask: (change = {}) => app.inject(`/hms/pr/token?${form(change)}`) }
 }

@@ -4,6 +4,7 @@ import { readAccounts } from '../../src/accounts/seeds.js'
 import { buildApp } from '../../src/app.js'
 import { readConfig } from '../../src/config.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { buildServices } from '../../src/services.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 import { accounts, form, NOON } from '../harness.js'
@@ -17,15 +18,17 @@ const KID = '334b5d3d44f54f56a410e07caaa7160e'
 async function redeemedWithout(lose: (store: Store) => void, maxRedemptions: number | null = null) {
   const log: string[] = []
   const store = await openStore('memory:')
-  const app = await buildApp({
-    config: readConfig({}),
-    store,
-    accounts: readAccounts({ accounts: accounts.map(account => ({ ...account, maxRedemptions })) }, 'the test'),
-    vault: new TokenVault([randomBytes(random, 32)], random),
-    logger: pino({}, { write: line => void log.push(line) }),
-    now: () => NOON,
-    random,
-  })
+  const app = await buildApp(
+    await buildServices({
+      config: readConfig({}),
+      store,
+      accounts: readAccounts({ accounts: accounts.map(account => ({ ...account, maxRedemptions })) }, 'the test'),
+      vault: new TokenVault([randomBytes(random, 32)], random),
+      logger: pino({}, { write: line => void log.push(line) }),
+      now: () => NOON,
+      random,
+    }),
+  )
   t.teardown(() => app.close())
   const issued = await app.inject(`/hms/pr/token?${form({ kid: KID })}`)
   const { token } = issued.json() as { token: string } // a wrong answer would fail below

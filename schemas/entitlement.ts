@@ -1,0 +1,77 @@
+import { z } from 'zod'
+import { jsonFaults } from './json-faults.js'
+
+/** The version of the protocol that is spoken here (spec: sees.md). */
+export const VERSION = 1
+
+export const REQUEST_TYPES = { timeBased: 1, deviceRegistration: 2, deviceBound: 3 } as const
+export type RequestType = (typeof REQUEST_TYPES)[keyof typeof REQUEST_TYPES]
+
+const GUID = /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/
+
+export const guid = z.string().regex(GUID, 'must be a GUID, such as 3f2504e0-4f89-11d3-9a0c-0305e82c3301')
+
+/** A viewer, as the customer names one: the same rule as for the `cookie` of a token. */
+export const customerCookie = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,32}$/u, 'must have 1 to 32 characters')
+
+export const entitlementRequest = z
+  .object({
+    messageID: guid.meta({ description: 'Repeated in the answer.' }),
+    version: z.int().meta({ description: `The version of the protocol: ${VERSION}.` }),
+    requestType: z
+      .union([z.literal(1), z.literal(2), z.literal(3)], 'must be 1, 2 or 3')
+      .default(1)
+      .meta({ description: '1 time-based, 2 device registration, 3 device-bound; without it, 1.' }),
+    contentID: guid.meta({ description: 'The id that the content got when it was packaged.' }),
+    customerCookie: customerCookie
+      .optional()
+      .meta({ description: 'The viewer, up to 32 characters. Required for request types 2 and 3.' }),
+  })
+  .meta({ description: 'Asks whether a viewer may have a key.' })
+
+export const entitlementAnswer = z
+  .strictObject({
+    messageID: z.string().meta({ description: 'That of the request; empty where it could not be read.' }),
+    version: z.int().meta({ description: "Not above the request's." }),
+    isAllowed: z.boolean(),
+    epTokenURL: z
+      .string()
+      .meta({ description: 'The licence URL with the token in its query; empty when not allowed.' }),
+    error: z.int().meta({ description: '0 when there is none.' }),
+    errorText: z.string(),
+  })
+  .meta({ description: 'The decision.' })
+
+export type EntitlementRequest = z.output<typeof entitlementRequest>
+export type EntitlementAnswer = z.output<typeof entitlementAnswer>
+
+/** What is wrong with a request, and in which field. */
+export interface WrongEntitlementRequest {
+  readonly field: string
+  readonly message: string
+}
+
+const compiledRequest = z.compile(entitlementRequest)
+
+/** Of several faults the first, in the order of the schema. */
+export function readEntitlementRequest(body: unknown): EntitlementRequest | WrongEntitlementRequest {
+  const parsed = compiledRequest.safeParse(body)
+  if (parsed.success) return parsed.data
+  const [fault] = jsonFaults(parsed.error)
+  return { field: fault?.field ?? '', message: `${fault?.field || 'the body'} ${fault?.message ?? 'is wrong'}` }
+}
+
+/** What of a request is repeated in the answer, even where the rest of it is wrong. */
+export function echoOf(body: unknown): Pick<EntitlementAnswer, 'messageID' | 'version'> {
+  const { messageID, version } = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  return {
+    messageID: typeof messageID === 'string' ? messageID.slice(0, LONGEST_ECHO) : '',
+    version: typeof version === 'number' && Number.isFinite(version) ? notAbove(version) : VERSION,
+  }
+}
+
+const LONGEST_ECHO = 64
+
+function notAbove(version: number): number {
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(VERSION, Math.floor(version)))
+}

@@ -1,0 +1,69 @@
+import type { ServerOptions } from 'node:https'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { answering } from '../routes/answering.js'
+import { draining } from '../routes/draining.js'
+import { entitlementRoutes } from '../routes/entitlement.js'
+import { CatalogueFile } from './entitlement/catalogue-file.js'
+import { type Contents, firstOf } from './entitlement/content.js'
+import { Entitlements } from './entitlement/entitlements.js'
+import { LedgerDevices } from './entitlement/ledger-devices.js'
+import type { EntitlementSettings } from './entitlement/settings.js'
+import { Webhook } from './entitlement/webhook.js'
+import { httpServer } from './http-server.js'
+import type { Services } from './services.js'
+
+export interface EntitlementAppParts {
+  readonly services: Services
+  readonly settings: EntitlementSettings
+  /** Whose tokens are given out. */
+  readonly customerId: number
+  /** The port of the licence endpoints. */
+  readonly licencePort: number
+  readonly tls?: ServerOptions | undefined
+}
+
+/** The entitlement service: an application of its own, because it has a port and a way to authenticate of its own. */
+export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<FastifyInstance> {
+  const { services, settings, customerId, licencePort, tls } = parts
+  const { config, store, logger, metrics, now, uptime, random } = services
+  const file =
+    settings.catalogueFile === undefined
+      ? undefined
+      : await CatalogueFile.open({ path: settings.catalogueFile, now, logger })
+  const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
+  const { webhook } = settings
+  const judge = webhook && new Webhook({ settings: webhook, now, uptime, logger })
+  const entitlements = new Entitlements({
+    ...services,
+    issuer: services.issuing.issuer,
+    customerId,
+    environment: config.ENVIRONMENT,
+    usesHttps: config.PUBLIC_URL?.protocol === 'https:',
+    contents: firstOf(sources),
+    judge,
+    devices: services.issuing.devices ?? new LedgerDevices(store.events),
+  })
+
+  const app = httpServer({ config, random, logger, tls })
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.errorFormat = 'entitlement'
+    next()
+  })
+  await app.register(answering, { logger, metrics })
+  await app.register(draining)
+  app.decorateReply('standing', undefined)
+  await app.register(entitlementRoutes, {
+    entitlements,
+    licenceHost: request => `${hostnameOf(request)}:${licencePort}`,
+  })
+  app.addHook('onClose', async () => {
+    file?.close()
+    await judge?.close()
+  })
+  return app
+}
+
+/** Who reaches us under a name reaches our other port under it. */
+function hostnameOf({ host }: FastifyRequest): string {
+  return host.replace(/:\d+$/, '')
+}

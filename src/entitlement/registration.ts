@@ -1,0 +1,40 @@
+import { type Randomness, randomBytes } from '../randomness.js'
+import type { Content } from './content.js'
+
+/** The key id of the dummy content: the SHA-1 of `expressplay-device-registration`, as of every `^` name. */
+export const REGISTRATION_KID = '0757fb538db8eea3c27f344f316a5f52'
+
+/** Long enough for a player to come up, short enough that nobody registers later what was meant for now. */
+const SECONDS = 600
+
+const policy = {
+  rightsType: 'BuyToOwn',
+  generalFlags: '00000000',
+  analogVideoOPL: 0,
+  compressedDigitalAudioOPL: 0,
+  compressedDigitalVideoOPL: 0,
+  uncompressedDigitalAudioOPL: 0,
+  uncompressedDigitalVideoOPL: 0,
+} as const
+
+const parameters = Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, String(value)]))
+
+/** The content of a registration: nothing is encrypted with its key, which nobody needs to know twice. */
+export function registrationContent(random: Randomness): Content {
+  return {
+    contentID: '',
+    drm: 'playready',
+    keys: [
+      {
+        kid: REGISTRATION_KID,
+        contentKey: randomBytes(random, 16).toString('hex'),
+        kek: undefined,
+        ek: undefined,
+        algId: 'aesctr',
+      },
+    ],
+    policy: { parameters, policy },
+    duration: SECONDS,
+    viewers: 'everyone',
+  }
+}

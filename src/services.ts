@@ -1,0 +1,118 @@
+import type { Logger } from 'pino'
+import type { AccountSeed } from '../schemas/accounts-file.js'
+import type { Now } from '../schemas/rules.js'
+import { TokenRequestSchema } from '../schemas/token-request.js'
+import { AccountAdministration } from './accounts/administration.js'
+import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
+import { AccountDirectory } from './accounts/directory.js'
+import { applySeeds } from './accounts/seeds.js'
+import type { Config } from './config.js'
+import { StoredContents } from './entitlement/stored-contents.js'
+import { ClaimedKeys } from './idempotency/claimed-keys.js'
+import { Fingerprints } from './idempotency/fingerprints.js'
+import { Idempotency } from './idempotency/idempotency.js'
+import { issuing } from './issuing.js'
+import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
+import { AbandonedTokens } from './ledger/abandoned-tokens.js'
+import { GroupLedger } from './ledger/group-ledger.js'
+import type { Ledger } from './ledger/ledger.js'
+import { LookUp } from './ledger/look-up.js'
+import { RecordedRedemptions } from './ledger/redemptions.js'
+import { Retention } from './ledger/retention.js'
+import { AccountLimit, AddressLimit } from './limits/rate-limits.js'
+import { Metrics } from './metrics.js'
+import type { Randomness } from './randomness.js'
+import type { Store } from './store/store.js'
+import { TokenRedemption } from './tokens/redeem.js'
+import { TokenRequests } from './tokens/request.js'
+import type { TokenVault } from './tokens/vault.js'
+
+export interface ServiceParts {
+  readonly config: Config
+  readonly store: Store
+  /** Accounts that are added where there are none with their ids. */
+  readonly accounts: readonly AccountSeed[]
+  readonly vault: TokenVault
+  readonly logger: Logger
+  readonly now: Now
+  readonly random: Randomness
+  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  readonly uptime?: (() => number) | undefined
+  /** Instead of the store's. */
+  readonly ledger?: Ledger | undefined
+  /** Instead of the store's. */
+  readonly keyStorage?: KeyStorage | undefined
+}
+
+export type Services = Awaited<ReturnType<typeof buildServices>>
+
+/** What the routes call, built from a configuration; whoever listens starts and stops it. */
+export async function buildServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts) {
+  const salt = await saltOf(store.accounts, random)
+  const hash = authenticatorHasher(salt)
+  const uptime = parts.uptime ?? (() => performance.now())
+  const accounts = new AccountDirectory({ repository: store.accounts, hash, now, uptime })
+  const administration = new AccountAdministration({
+    repository: store.accounts,
+    hash,
+    now,
+    random,
+    overlapSeconds: config.AUTHENTICATOR_OVERLAP,
+    changed: () => accounts.forget(),
+  })
+  await applySeeds(parts.accounts, administration)
+
+  const keys = new StoredKeys({ repository: store.keys, now, random })
+  const keyStorage = parts.keyStorage ?? keys
+  const schema = new TokenRequestSchema(now)
+  const metrics = new Metrics()
+  const ledger = parts.ledger ?? new GroupLedger(store.events, random)
+  const issued = issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
+  const claimedKeys = new ClaimedKeys({
+    repository: store.idempotency,
+    fingerprints: new Fingerprints(salt),
+    seal: vault.texts,
+    seconds: config.IDEMPOTENCY_SECONDS,
+    logger,
+    now,
+    random,
+  })
+  const idempotency = new Idempotency(claimedKeys, uptime)
+  const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
+  const { issuer } = issued
+  const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
+  const redemptions = new RecordedRedemptions(ledger, store.redemptions)
+  const abandoned = new AbandonedTokens({ ...store, now, logger })
+  const retention = new Retention({ ...store, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
+
+  return {
+    config,
+    store,
+    accounts,
+    administration,
+    keys,
+    keyStorage,
+    contents: new StoredContents({ repository: store.contents, seal: vault.texts, now }),
+    schema,
+    metrics,
+    ledger,
+    issuing: issued,
+    limit,
+    addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
+    requests,
+    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
+    lookUp: new LookUp(store.events),
+    retention,
+    logger,
+    now,
+    uptime,
+    random,
+    /** Waits for what is under way, so that all of it is in the log. */
+    close: async () => {
+      await requests.close()
+      await issued.close?.()
+      await issued.licences?.close()
+      await retention.stop()
+    },
+  }
+}
