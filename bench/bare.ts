@@ -5,4 +5,4 @@ const answer = process.argv[2] ?? ''
 const app = fastify()
 app.get('/hms/pr/token', (_request, reply) => reply.header('content-type', 'text/uri-list').send(answer))
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
-process.send?.(Number(new URL(url).port))
+process.send?.(url)

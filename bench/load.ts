@@ -5,6 +5,9 @@ export interface Target {
   readonly url: string
   /** What is posted; without it the URL is got. */
   readonly body?: string
+  /** Posted in turn, as JSON. */
+  readonly bodies?: readonly string[]
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
 }
 
 export interface Measured {
@@ -30,18 +33,24 @@ export interface LoadPlan {
 }
 
 export async function load(
-  { url, body }: Omit<Target, 'name'>,
+  { url, body, bodies, tls }: Omit<Target, 'name'>,
   { connections, seconds, amount }: { connections: number; seconds?: number; amount?: number },
 ): Promise<Measured> {
   const result = await autocannon({
     url,
     connections,
     ...(body === undefined ? {} : { method: 'POST' as const, body }),
+    ...(bodies && { requests: bodies.map(jsonRequest) }),
+    ...(tls && { tlsOptions: tls }),
     ...(amount === undefined ? { duration: seconds ?? 1 } : { amount }),
   })
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${result.non2xx} answers were refusals and ${result.errors} requests failed`)
   return { perSecond: result.requests.average, p50: result.latency.p50, p99: result.latency.p99 }
+}
+
+function jsonRequest(body: string) {
+  return { method: 'POST' as const, headers: { 'content-type': 'application/json' }, body }
 }
 
 function medianOf(measured: readonly Measured[]): Measured {

@@ -1,17 +1,19 @@
 import { Databases } from './databases.js'
+import { benchEntitlements } from './entitlements.js'
 import { benchGateway } from './gateway.js'
 import { benchKeystore } from './keystore.js'
 import { benchLookUps } from './look-ups.js'
 import { benchRedemptions } from './redemptions.js'
 import { benchTokens } from './tokens.js'
 
-/** `npm run bench -- [--quick] [tokens] [redemptions] [look-ups] [keystore] [gateway]`: what is named, or all. */
+/** `npm run bench -- [--quick] [tokens] [redemptions] [look-ups] [keystore] [gateway] [entitlements]`: what is named, or all. */
 const benches = {
   tokens: benchTokens,
   redemptions: benchRedemptions,
   'look-ups': benchLookUps,
   keystore: benchKeystore,
   gateway: benchGateway,
+  entitlements: benchEntitlements,
 }
 
 const isQuick = process.argv.includes('--quick')

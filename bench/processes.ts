@@ -24,13 +24,13 @@ export interface ServiceOptions {
   readonly accounts?: readonly AccountInput[]
 }
 
-/** A server in a process of its own, which tells its port when it listens. What it logs goes to /dev/null. */
+/** A server in a process of its own, which tells its URL when it listens. What it logs goes to /dev/null. */
 export async function startProcess(script: string, ...args: string[]): Promise<RunningServer> {
   const path = fileURLToPath(new URL(script, import.meta.url))
   const child = fork(path, args, { stdio: ['ignore', openSync('/dev/null', 'w'), 'inherit', 'ipc'] })
-  const [port] = (await once(child, 'message')) as [number] // both servers send nothing else
+  const [url] = (await once(child, 'message')) as [string] // they send nothing else
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     residentMegabytes: () => residentMegabytes(child),
     stop: async () => {
       child.kill('SIGTERM')

@@ -5,4 +5,4 @@ import fastify from 'fastify'
 const app = fastify()
 await app.register(httpProxy, { upstream: process.argv[2] ?? '', undici: { connections: 64, pipelining: 1 } })
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
-process.send?.(Number(new URL(url).port))
+process.send?.(url)

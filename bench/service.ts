@@ -4,7 +4,7 @@ import { processLog } from '../src/logging.js'
 import { serve } from '../src/server.js'
 import type { ServiceOptions } from './processes.js'
 
-/** The service as it runs in a process of its own, with given settings: the same log as in production. */
+/** The service as it runs in a process of its own, with given settings: the same log as in production. It tells the URL that is loaded. */
 const { settings, accounts } = JSON.parse(process.argv[2] ?? '{}') as ServiceOptions // what startService passes
 const config = readConfig({ PORT: 0, DATA_DIR: '', ...settings })
 const server = await serve({
@@ -13,5 +13,5 @@ const server = await serve({
   logger: processLog(config.LOG_LEVEL).logger,
 })
 process.on('SIGTERM', () => void server.close())
-process.send?.(Number(new URL(server.url).port))
+process.send?.(server.entitlementUrl ?? server.url)
 process.disconnect?.()

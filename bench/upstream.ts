@@ -8,7 +8,10 @@ const server = createServer((request, response) => {
   request.resume().on('end', () => response.writeHead(200, headers).end(answer))
 })
 server.keepAliveTimeout = 60_000
-server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port)) // it listens on TCP
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo // it listens on TCP
+  process.send?.(`http://127.0.0.1:${port}`)
+})
 process.on('SIGTERM', () => {
   server.close()
   server.closeAllConnections()

@@ -1,18 +1,25 @@
 import { writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import { catalogueJsonSchema } from '../schemas/catalogue.js'
 import { allParameters, isRequired, parameterSchema } from '../schemas/openapi.js'
 import { metaOf } from '../schemas/rules.js'
+import { documentedRefusals } from '../src/entitlement/refusals.js'
 import { documentedErrors } from '../src/errors.js'
 
-/** The pages of the reference by their file names, made from the schemas and the catalogue that the service runs on. */
+/** The pages of the reference by their file names, made from the schemas and the tables of errors that the service runs on. */
 export function referencePages(): Record<string, string> {
-  return { 'errors.md': errorsPage(), 'parameters.md': parametersPage() }
+  return {
+    'errors.md': errorsPage(),
+    'parameters.md': parametersPage(),
+    'catalogue.schema.json': `${JSON.stringify(catalogueJsonSchema(), null, 2)}\n`,
+  }
 }
 
 function errorsPage(): string {
   const rows = [...documentedErrors.values()].map(
     ({ code, status, message }) => `| \`${code}\` | ${status} | ${message.replace(/[<>]/g, '\\$&')} |`,
   )
+  const refusals = documentedRefusals.map(({ number, status, text }) => `| \`${number}\` | ${status} | ${text} |`)
   return `${generated}
 # Errors
 
@@ -23,6 +30,14 @@ From a [gateway](gateway.md#bad-days) \`-2030\` also comes with 502 and 504, and
 | code | status | message |
 | --- | --- | --- |
 ${rows.join('\n')}
+
+## The entitlement service
+
+The field \`error\` of an [entitlement's answer](entitlement.md) has one of the numbers above where no token can be issued, the HTTP status where HTTP itself refuses, or:
+
+| error | status | errorText |
+| --- | --- | --- |
+${refusals.join('\n')}
 `
 }
 

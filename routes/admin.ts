@@ -3,18 +3,23 @@ import { accountChange, accountPath, balanceChange, newAccount, pageQuery, read,
 import type { Administration } from '../src/accounts/administration.js'
 import { AdministrationRefused } from '../src/accounts/refused.js'
 import type { AdminAccess } from '../src/admin-access.js'
+import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
+import { contentRoutes } from './admin-contents.js'
 import { sendJson, sendRefusal } from './answers.js'
 import { refuseUnknown } from './methods.js'
 
 export interface AdminRoutesOptions {
   readonly administration: Administration
+  readonly contents: ContentAdministration
   readonly access: AdminAccess
 }
 
-/** `/admin/api`: customers, their balances and authenticators, in JSON alone. */
-export async function adminRoutes(app: FastifyInstance, { administration, access }: AdminRoutesOptions): Promise<void> {
+/** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
+export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
+  const { administration, contents, access } = options
   guard(app, access)
   speakJson(app)
+  contentRoutes(app, contents)
 
   app.get('/accounts', async (request, reply) =>
     sendJson(reply, await administration.list(read(pageQuery, request.query))),
@@ -67,8 +72,9 @@ function guard(app: FastifyInstance, access: AdminAccess): void {
 /** No other content type: a page of another site could send a form without asking first, but no JSON. */
 function speakJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, text: string) =>
-    parsed(text),
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (request: FastifyRequest, text: string) =>
+    // Some clients say on every request that its body is JSON, also where there is none.
+    request.method === 'DELETE' && text === '' ? undefined : parsed(text),
   )
   app.setErrorHandler<FastifyError | AdministrationRefused>((error, request, reply) => {
     if (error instanceof AdministrationRefused) {
@@ -84,7 +90,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The text of a JSON error quotes the body, and the body may hold an authenticator.
+    // The text of a JSON error quotes the body, and the body may hold an authenticator or a key.
     throw new AdministrationRefused(400, 'The body is not JSON')
   }
 }

@@ -17,6 +17,7 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   app.setNotFoundHandler(refuseUnknown(app))
   app.decorateReply('refusal', undefined)
   app.decorateReply('errorFormat', undefined)
+  app.decorateReply('asked', undefined)
 
   app.addHook('onRequest', (request, reply, next) => {
     addStandardHeaders(request, reply)
@@ -35,6 +36,7 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 1000) / 1000,
         errorCode: reply.refusal?.code,
+        asked: reply.asked,
       },
       'answered',
     )
@@ -52,8 +54,9 @@ function addStandardHeaders(request: FastifyRequest, reply: FastifyReply): void 
 }
 
 /** For what the router refuses before any hook runs: a path that is no URL. */
-export function refuseBadUrl(logger: Logger) {
+export function refuseBadUrl(logger: Logger, errorFormat?: 'entitlement') {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.errorFormat = errorFormat
     const status = error.statusCode ?? 400
     request.query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')))
     addStandardHeaders(request, reply)

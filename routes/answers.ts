@@ -10,6 +10,8 @@ declare module 'fastify' {
   interface FastifyReply {
     /** The error that this request was answered with: the log and the metrics tell it. */
     refusal: Refusal | undefined
+    /** What the log tells of a request beside its route: nothing secret. */
+    asked: Readonly<Record<string, string | number>> | undefined
     /** The form of errors where the endpoint has only one, whatever the request asks for. */
     errorFormat: ErrorFormat | 'soap' | 'entitlement' | undefined
   }
@@ -46,7 +48,7 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
   }
   const form = reply.errorFormat ?? errorFormatOf(request.query, request.body)
   if (form === 'soap') return sendAs(reply.code(FAULT_STATUS), SOAP_TYPE, faultOf(answer))
-  if (form === 'entitlement') return sendJson(reply, refusedEntitlement(request, refusal))
+  if (form === 'entitlement') return sendJson(reply, refusedEntitlement(request.body, refusal))
   if (form === 'json') return sendJson(reply, answer)
   return sendAs(
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),
@@ -55,8 +57,18 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
   )
 }
 
-function refusedEntitlement({ body }: FastifyRequest, { code, message }: Refusal): EntitlementAnswer {
-  return { ...echoOf(body), isAllowed: false, epTokenURL: '', error: code, errorText: message }
+/** The entitlement service has one form for everything (spec: sees.md). */
+export function refusedEntitlement(body: unknown, { code, message }: Pick<Refusal, 'code' | 'message'>) {
+  const { messageID, version } = echoOf(body)
+  const answer: EntitlementAnswer = {
+    messageID,
+    version,
+    isAllowed: false,
+    epTokenURL: '',
+    error: code,
+    errorText: message,
+  }
+  return answer
 }
 
 function asItIs(text: unknown): string {

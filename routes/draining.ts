@@ -8,18 +8,22 @@ import { sendRefusal } from './answers.js'
  * that carry none are let go of, be they kept alive, opened in advance, or silent after half a request's head.
  */
 export const draining = fp(async (app: FastifyInstance) => {
-  const connections = new Set<Socket>()
+  /** By their peers: on a TLS server the socket that carries requests is another than the one that was accepted. */
+  const connections = new Map<string, Socket>()
   /** How many requests each connection still waits for: a client may send the next before it has the answer. */
   const busy = new Map<Socket, number>()
   let isDraining = false
 
-  app.server.on('connection', socket => {
-    connections.add(socket)
+  const keep = (socket: Socket) => {
+    const peer = peerOf(socket)
+    connections.set(peer, socket)
     socket.once('close', () => {
-      connections.delete(socket)
+      if (connections.get(peer) === socket) connections.delete(peer)
       busy.delete(socket)
     })
-  })
+  }
+  app.server.on('connection', keep)
+  app.server.on('secureConnection', keep)
 
   app.addHook('onRequest', (request, _reply, next) => {
     const { socket } = request.raw
@@ -45,6 +49,10 @@ export const draining = fp(async (app: FastifyInstance) => {
 
   app.addHook('preClose', async () => {
     isDraining = true
-    for (const socket of connections) if (!busy.has(socket)) socket.destroy()
+    for (const socket of connections.values()) if (!busy.has(socket)) socket.destroy()
   })
 })
+
+function peerOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
+}

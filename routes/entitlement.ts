@@ -1,5 +1,12 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { type EntitlementAnswer, echoOf, readEntitlementRequest } from '../schemas/entitlement.js'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import {
+  type EntitlementAnswer,
+  type EntitlementRequest,
+  echoOf,
+  readEntitlementRequest,
+  type UnknownVersion,
+} from '../schemas/entitlement.js'
 import type { Entitlements } from '../src/entitlement/entitlements.js'
 import { EntitlementRefusal } from '../src/entitlement/refusals.js'
 import { sendJson } from './answers.js'
@@ -11,33 +18,46 @@ export interface EntitlementRoutesOptions {
   readonly licenceHost: (request: FastifyRequest) => string
 }
 
-/** `POST /entitlement` (spec: sees.md). */
-export async function entitlementRoutes(app: FastifyInstance, options: EntitlementRoutesOptions): Promise<void> {
+/** `POST /entitlement` (spec: sees.md), in an application where there is nothing else. */
+export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
   const { entitlements, licenceHost } = options
   readJson(app)
   app.post('/entitlement', async (request, reply) => {
+    if (request.body === undefined) throw new EntitlementRefusal('notJson')
     const asked = readEntitlementRequest(request.body)
-    if ('field' in asked) throw new EntitlementRefusal('field', { status: 400, details: asked.message })
+    if ('field' in asked) throw new EntitlementRefusal('field', { details: asked.message })
+    reply.asked = askedOf(asked)
     const epTokenURL = await entitlements.decide(asked, {
       requestId: request.id,
       host: licenceHost(request),
       tell: tellingOf(reply),
     })
-    const answer: EntitlementAnswer = {
-      ...echoOf(request.body),
-      isAllowed: true,
-      epTokenURL,
-      error: 0,
-      errorText: '',
-    }
+    const { messageID, version } = echoOf(request.body)
+    const answer: EntitlementAnswer = { messageID, version, isAllowed: true, epTokenURL, error: 0, errorText: '' }
     return sendJson(reply, answer)
   })
+})
+
+/** What tells one decision from another, and is no secret. */
+function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['asked'] {
+  if ('unknownVersion' in asked) return undefined
+  const { messageID, requestType, contentID } = asked
+  return { messageID, requestType, contentID }
 }
 
-/** Whatever its content type says: who asks here speaks nothing else. */
+const JSON_TYPE = 'application/json'
+
+/**
+ * Whatever the content type says: who asks here speaks nothing else. What is no JSON stays undefined, so that a wrong
+ * path or method is told first.
+ */
 function readJson(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'string' }, async (_request: FastifyRequest, text: string) => parsed(text))
+  app.addHook('onRequest', (request, _reply, next) => {
+    // One that is not even a content type would be refused before anybody reads the body.
+    request.raw.headers['content-type'] = JSON_TYPE
+    next()
+  })
+  app.addContentTypeParser<string>(JSON_TYPE, { parseAs: 'string' }, (_request, text, done) => done(null, parsed(text)))
 }
 
 function parsed(text: string): unknown {
@@ -45,6 +65,6 @@ function parsed(text: string): unknown {
     return JSON.parse(text)
   } catch {
     // The text of a JSON error quotes the body.
-    throw new EntitlementRefusal('notJson', { status: 400 })
+    return undefined
   }
 }

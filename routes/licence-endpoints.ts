@@ -1,6 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawParameters } from '../schemas/sorting.js'
+import { EntitlementDenied } from '../src/entitlement/asked-service.js'
 import { PublicError } from '../src/errors.js'
 import { clearKey } from '../src/licences/clear-key.js'
 import type { LicenceFamily } from '../src/licences/family.js'
@@ -63,9 +64,14 @@ async function licenceEndpoint(
       },
       handler,
       onError: async (_request, _reply, error: Error) => {
-        if (error instanceof PublicError) metrics.redemptionRefused(family.drm, error.code)
+        if (error instanceof PublicError) metrics.redemptionRefused(family.drm, countedAs(error))
       },
     })
+}
+
+/** A number that somebody else has chosen is no label. */
+function countedAs(error: PublicError): number {
+  return error instanceof EntitlementDenied && error.isOfService ? error.status : error.code
 }
 
 /** Refusals among the answers: without these headers a player can't see why it was refused. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { DEVICE_HEADER, readDeviceId, TOKEN_NAME } from '../schemas/licences.js'
+import { DEVICE_HEADER, readDeviceId, readViewerClaim, TOKEN_NAME } from '../schemas/licences.js'
 import type { LicenceFamily } from '../src/licences/family.js'
 import type { TokenRedemption } from '../src/tokens/redeem.js'
 import { sendAs } from './answers.js'
@@ -30,6 +30,7 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
       drm: family.drm,
       tokens: tokensOf(request, challenge.tokens ?? []),
       asked: challenge.asked,
+      claim: readViewerClaim(request.query),
       address: request.ip,
       deviceId: stated ?? challenge.deviceId,
       requestId: request.id,

@@ -9,7 +9,8 @@ export type RequestType = (typeof REQUEST_TYPES)[keyof typeof REQUEST_TYPES]
 
 const GUID = /^[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$/
 
-export const guid = z.string().regex(GUID, 'must be a GUID, such as 3f2504e0-4f89-11d3-9a0c-0305e82c3301')
+const GUID_RULE = 'must be a GUID, such as 3f2504e0-4f89-11d3-9a0c-0305e82c3301'
+export const guid = z.string(GUID_RULE).regex(GUID, GUID_RULE)
 
 /** A viewer, as the customer names one: the same rule as for the `cookie` of a token. */
 export const customerCookie = z.string().regex(/^[^\p{Cc}\p{Cs}]{1,32}$/u, 'must have 1 to 32 characters')
@@ -23,9 +24,12 @@ export const entitlementRequest = z
       .default(1)
       .meta({ description: '1 time-based, 2 device registration, 3 device-bound; without it, 1.' }),
     contentID: guid.meta({ description: 'The id that the content got when it was packaged.' }),
-    customerCookie: customerCookie
+    customerCookie: z
+      .string()
+      .regex(/^[^\p{Cc}\p{Cs}]{0,32}$/u, 'must have at most 32 characters')
+      .transform(cookie => (cookie === '' ? undefined : cookie))
       .optional()
-      .meta({ description: 'The viewer, up to 32 characters. Required for request types 2 and 3.' }),
+      .meta({ description: 'The viewer, up to 32 characters; empty is none. Required for request types 2 and 3.' }),
   })
   .meta({ description: 'Asks whether a viewer may have a key.' })
 
@@ -45,6 +49,13 @@ export const entitlementAnswer = z
 export type EntitlementRequest = z.output<typeof entitlementRequest>
 export type EntitlementAnswer = z.output<typeof entitlementAnswer>
 
+/** A request of which we can't know what it says, because its version is none that is spoken here. */
+export interface UnknownVersion {
+  readonly unknownVersion: number
+  /** The viewer, if that field is still what it was. */
+  readonly customerCookie?: string | undefined
+}
+
 /** What is wrong with a request, and in which field. */
 export interface WrongEntitlementRequest {
   readonly field: string
@@ -54,7 +65,10 @@ export interface WrongEntitlementRequest {
 const compiledRequest = z.compile(entitlementRequest)
 
 /** Of several faults the first, in the order of the schema. */
-export function readEntitlementRequest(body: unknown): EntitlementRequest | WrongEntitlementRequest {
+export function readEntitlementRequest(body: unknown): EntitlementRequest | UnknownVersion | WrongEntitlementRequest {
+  const { version, customerCookie: cookie } = fieldsOf(body)
+  if (typeof version === 'number' && Number.isSafeInteger(version) && version !== VERSION)
+    return { unknownVersion: version, customerCookie: customerCookie.safeParse(cookie).data }
   const parsed = compiledRequest.safeParse(body)
   if (parsed.success) return parsed.data
   const [fault] = jsonFaults(parsed.error)
@@ -63,15 +77,20 @@ export function readEntitlementRequest(body: unknown): EntitlementRequest | Wron
 
 /** What of a request is repeated in the answer, even where the rest of it is wrong. */
 export function echoOf(body: unknown): Pick<EntitlementAnswer, 'messageID' | 'version'> {
-  const { messageID, version } = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+  const { messageID, version } = fieldsOf(body)
   return {
     messageID: typeof messageID === 'string' ? messageID.slice(0, LONGEST_ECHO) : '',
-    version: typeof version === 'number' && Number.isFinite(version) ? notAbove(version) : VERSION,
+    version: typeof version === 'number' ? notAbove(version) : VERSION,
   }
+}
+
+function fieldsOf(body: unknown): { readonly [name in keyof EntitlementRequest]?: unknown } {
+  return typeof body === 'object' && body !== null ? body : {}
 }
 
 const LONGEST_ECHO = 64
 
+/** As far as an integer can be. */
 function notAbove(version: number): number {
   return Math.max(Number.MIN_SAFE_INTEGER, Math.min(VERSION, Math.floor(version)))
 }

@@ -14,15 +14,20 @@ export function jsonFaults(error: z.ZodError): JsonFault[] {
     const place = placeOf(issue.path)
     if (issue.code !== 'unrecognized_keys') return { place, message: issue.message, field: place }
     const message = `has unknown fields: ${issue.keys.map(plainName).join(', ')}`
-    return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1)]) }
+    return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1).map(plainName)]) }
   })
 }
 
 function placeOf(path: readonly PropertyKey[]): string {
   return path
-    .map(step => (typeof step === 'number' ? `[${step}]` : `.${plainName(String(step))}`))
+    .map(step => (typeof step === 'number' ? `[${step}]` : `.${shortName(String(step))}`))
     .join('')
     .replace(/^\./, '')
+}
+
+/** Names of ours, and those that an administrator gave: too short to be a key. */
+function shortName(name: string): string {
+  return /^[A-Za-z][\w.-]{0,29}$/.test(name) ? name : '…'
 }
 
 /** A name that is none of ours may be a value in the wrong place. */

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { type Fault, firstFault } from '../src/errors.js'
+import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'
 import { faultsOf, rule } from './rules.js'
+import type { RawParameters } from './sorting.js'
 
 /** The name under which a token travels, in a query and as a header (spec: licence.md). */
 export const TOKEN_NAME = 'ExpressPlayToken'
@@ -67,6 +69,59 @@ export const standInLicence = z
 export type ClearKeyRequest = z.output<typeof clearKeyRequest>
 export type ClearKeyLicence = z.output<typeof clearKeyLicence>
 export type StandInLicence = z.output<typeof standInLicence>
+
+/** What a key request may say of its viewer, where an entitlement service is asked before a licence is granted. */
+export const viewerParameters = {
+  contentID: guid.meta({
+    description:
+      'The content that the entitlement service is asked about, a GUID. Where no such service is asked, nothing.',
+    example: '3f2504e0-4f89-11d3-9a0c-0305e82c3301',
+  }),
+  customerCookie: customerCookie.meta({
+    description: 'The viewer, up to 32 characters, where the request has no token: that has a cookie of its own.',
+    example: 'viewer-4711',
+  }),
+  requestType: z.enum(['1', '3'], 'must be 1 or 3').meta({
+    description: '1 time-based, 3 device-bound; without it, 1.',
+    example: '3',
+  }),
+}
+
+const viewerClaim = z.compile(z.object(viewerParameters).partial())
+
+export interface ViewerClaim {
+  readonly contentID: string | undefined
+  readonly customerCookie: string | undefined
+  readonly requestType: RequestType
+}
+
+export interface WrongViewerClaim {
+  readonly parameter: string
+  readonly message: string
+}
+
+const NO_CLAIM: ViewerClaim = { contentID: undefined, customerCookie: undefined, requestType: REQUEST_TYPES.timeBased }
+
+/** An empty value is none. */
+export function readViewerClaim(query: RawParameters): ViewerClaim | WrongViewerClaim {
+  const given = Object.keys(viewerParameters).flatMap(name => (query[name] ? [[name, query[name]]] : []))
+  if (given.length === 0) return NO_CLAIM
+  const parsed = viewerClaim.safeParse(Object.fromEntries(given))
+  if (parsed.success) {
+    const { contentID, customerCookie, requestType } = parsed.data
+    return {
+      contentID,
+      customerCookie,
+      requestType: requestType === '3' ? REQUEST_TYPES.deviceBound : REQUEST_TYPES.timeBased,
+    }
+  }
+  const [issue] = parsed.error.issues
+  const name = String(issue?.path[0])
+  return {
+    parameter: name,
+    message: Array.isArray(query[name]) ? `${name} is given twice` : `${name} ${issue?.message}`,
+  }
+}
 
 /** The request in a body, or the documented fault that keeps it from being read. */
 export function readClearKeyRequest(body: string): ClearKeyRequest | Fault {

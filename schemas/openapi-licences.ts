@@ -1,5 +1,12 @@
 import { jsonSchema } from './json-schema.js'
-import { clearKeyLicence, clearKeyRequest, DEVICE_HEADER, standInLicence, TOKEN_NAME } from './licences.js'
+import {
+  clearKeyLicence,
+  clearKeyRequest,
+  DEVICE_HEADER,
+  standInLicence,
+  TOKEN_NAME,
+  viewerParameters,
+} from './licences.js'
 import { errorResponse, listed } from './openapi-errors.js'
 import { tooManyRequests } from './openapi-limits.js'
 
@@ -16,6 +23,11 @@ export const licenceSchemas = {
   ClearKeyLicence: jsonSchema(clearKeyLicence),
   StandInLicence: jsonSchema(standInLicence),
 }
+
+const UNREADABLE =
+  'The token is good, the challenge is not. With `400`: what the query says of the viewer cannot be read.'
+const NOT_GRANTED =
+  'The token is not good for this. Where an entitlement service is asked: its denial, with its own number and text.'
 
 /** Redeeming a token (spec: licence.md). All but PlayReady's path are also, and mostly, written with a final slash. */
 export const licencePaths: Json = {
@@ -63,6 +75,7 @@ function licenceOperation(operationId: string, summary: string, { body, licence,
       parameter(TOKEN_NAME, 'query', 'The token. Also as a header, and in the CustomData of a PlayReady challenge.'),
       parameter(TOKEN_NAME, 'header', 'The token, where it is not in the query.'),
       parameter(DEVICE_HEADER, 'header', 'The device that asks: 32 hex digits. In emulation only.'),
+      ...Object.entries(viewerParameters).map(([name, schema]) => viewerParameter(name, jsonSchema(schema))),
     ],
     requestBody: { required: true, description: 'The challenge; its content type does not matter.', content: body },
     responses: { 200: { description: 'The redemption is in the transaction log.', content: licence }, ...refusals },
@@ -81,11 +94,15 @@ function parameter(name: string, place: 'query' | 'header', description: string)
   return { name, in: place, required: false, description, schema: { type: 'string' } }
 }
 
+function viewerParameter(name: string, { description, example, ...schema }: Json): Json {
+  return { name, in: 'query', required: false, description, example, schema }
+}
+
 function jsonRefusals(): Json {
   return {
-    400: jsonOnly(errorResponse('The token is good, the challenge is not.', listed(-4018, -4022))),
+    400: jsonOnly(errorResponse(UNREADABLE, listed(-4018, -4022))),
     401: jsonOnly(errorResponse('The customer may not.', listed(-2031))),
-    403: jsonOnly(errorResponse('The token is not good for this.', listed(-2003, -4001, -4010))),
+    403: jsonOnly(errorResponse(NOT_GRANTED, listed(-2003, -4001, -4010))),
     405: jsonOnly(errorResponse('The method is not POST.', [])),
     413: jsonOnly(errorResponse('The challenge is too large.', [])),
     429: tooManyRequests(jsonOnly(errorResponse('', [])).content, 'Too many requests a minute from this address.'),

@@ -3,7 +3,10 @@ import { errorAnswer, tokenAnswer } from './answers.js'
 import { errorFormat } from './credentials.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from './idempotency.js'
 import { jsonSchema } from './json-schema.js'
-import { adminPaths, adminSchemas, adminSecurity, adminTag } from './openapi-admin.js'
+import { adminPaths, adminSchemas } from './openapi-admin.js'
+import { adminSecurity, adminTag } from './openapi-admin-operation.js'
+import { contentPaths, contentSchemas } from './openapi-contents.js'
+import { entitlementPaths, entitlementSchemas, entitlementSecurity, entitlementTag } from './openapi-entitlement.js'
 import { documentedWith, errorResponse, listed } from './openapi-errors.js'
 import { keystorePaths, keystoreSchemas, keystoreTag } from './openapi-keystore.js'
 import { licencePaths, licenceSchemas, licenceTag } from './openapi-licences.js'
@@ -34,6 +37,7 @@ export function openApiDocument(version: string): Json {
       recordTag,
       keystoreTag,
       toolTag,
+      entitlementTag,
       adminTag,
       { name: 'operations', description: 'Health and metrics.' },
     ],
@@ -60,7 +64,9 @@ export function openApiDocument(version: string): Json {
       ...recordPaths,
       ...keystorePaths,
       ...toolPaths,
+      ...entitlementPaths,
       ...adminPaths,
+      ...contentPaths,
       '/healthz': { get: statusOperation('isUp', 'Whether the process is up.') },
       '/readyz': { get: statusOperation('isReady', 'Whether requests may be sent here.') },
       '/metrics': {
@@ -83,10 +89,12 @@ export function openApiDocument(version: string): Json {
         ...recordSchemas,
         ...keystoreSchemas,
         ...toolSchemas,
+        ...entitlementSchemas,
         ...adminSchemas,
+        ...contentSchemas,
       },
       headers: limitComponents,
-      securitySchemes: adminSecurity,
+      securitySchemes: { ...adminSecurity, ...entitlementSecurity },
     },
   }
 }

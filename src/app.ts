@@ -40,11 +40,15 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     await app.register(licenceRoutes, { ...players, redemption: services.redemption, believesDeviceHeader: true })
   else await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway')
-  if (access !== undefined) await app.register(adminRoutes, { prefix: '/admin/api', administration, access })
+  if (access !== undefined)
+    await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
   await app.register(docsRoutes, { version: packageVersion() })
-  app.addHook('onReady', async () => services.retention.start())
+  app.addHook('onReady', async () => {
+    services.retention.start()
+    void services.resealing.start()
+  })
   app.addHook('onClose', () => services.close())
   return app
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { defineAccounts } from './commands/accounts.js'
+import type { CertsOptions } from './commands/certs.js'
 import type { PsshOptions } from './commands/pssh.js'
 import type { VerifyOptions } from './commands/verify.js'
 import { packageVersion } from './version.js'
@@ -159,6 +160,71 @@ Examples:
   })
 
 program
+  .command('certs')
+  .description('make a development authority and certificates by it, to try mutual TLS with the entitlement service')
+  .option('-d, --dir <folder>', 'where they are written', 'certs')
+  .option('--host <name>', 'a name or address of the server; repeatable (default: localhost, 127.0.0.1, ::1)', collect)
+  .option('--client <name>', 'a client, and its files; repeatable (default: player, in client.pem)', collect)
+  .option('--days <number>', 'how long they are valid; the authority 10 years at least', '365')
+  .option('--force', 'replace the files of the server or the clients that are asked for')
+  .addHelpText(
+    'after',
+    `
+Writes ca.pem, server.pem and client.pem, and the private key of each: ca.key.pem and so on, for their owner alone.
+An authority in the folder is used again and never replaced; with one, --host makes only a server's certificate and
+--client only a client's. Nothing is replaced without --force.
+
+Examples:
+  $ expressplay-token-backend certs
+  $ expressplay-token-backend certs --client licence-server
+  $ expressplay-token-backend certs --host sees.example.com --host 192.0.2.7 --force
+  $ ENTITLEMENT_PORT=8443 ENTITLEMENT_CLIENT_CA=certs/ca.pem ENTITLEMENT_TLS_CERT=certs/server.pem \\
+      ENTITLEMENT_TLS_KEY=certs/server.key.pem CATALOGUE_FILE=catalogue.json expressplay-token-backend serve
+  $ curl --cacert certs/ca.pem --cert certs/client.pem --key certs/client.key.pem https://localhost:8443/entitlement \\
+      -H 'Content-Type: application/json' -d '{"messageID":"b9ed7ba1-1d94-4f6b-a0a4-6a7c1d3e2f10","version":1,
+      "contentID":"3f2504e0-4f89-11d3-9a0c-0305e82c3301"}'
+
+Exit code 0 when they were made, 1 when an option is wrong or a file is in the way.`,
+  )
+  .action(async (options: CertsOptions) => {
+    const { makeCerts } = await import('./commands/certs.js')
+    process.exitCode = await makeCerts(options)
+  })
+
+const catalogue = program.command('catalogue').description('check a catalogue file, and print the schema of one')
+
+catalogue
+  .command('check')
+  .description('say what a catalogue holds, or every fault of it with its line')
+  .argument('<file>', 'the file that CATALOGUE_FILE shall name')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ expressplay-token-backend catalogue check catalogue.json
+
+Exit code 0 when it is in order, 1 when it is broken. No value of the file is printed: it may be a key.`,
+  )
+  .action(async (file: string) => {
+    const { checkCatalogue } = await import('./commands/catalogue.js')
+    process.exitCode = await checkCatalogue(file)
+  })
+
+catalogue
+  .command('schema')
+  .description('print the JSON schema of a catalogue, for editors')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ expressplay-token-backend catalogue schema > catalogue.schema.json`,
+  )
+  .action(async () => {
+    const { printCatalogueSchema } = await import('./commands/catalogue.js')
+    printCatalogueSchema()
+  })
+
+program
   .command('health')
   .description('exit with 0 if the server on this machine is ready: for container health checks')
   .action(async () => {
@@ -183,6 +249,6 @@ Examples:
 
 await program.parseAsync()
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
 }

@@ -52,6 +52,8 @@ const settings = z.object({
   UPSTREAM_PRODUCTION_URL: optional(asHttpUrl),
   UPSTREAM_TEST_LICENCE_URL: optional(asHttpUrl),
   UPSTREAM_PRODUCTION_LICENCE_URL: optional(asHttpUrl),
+  UPSTREAM_TEST_API_URL: optional(asHttpUrl),
+  UPSTREAM_PRODUCTION_API_URL: optional(asHttpUrl),
   UPSTREAM_UNKNOWN_PARAMETERS: oneOf(['pass', 'drop']).default('pass'),
   UPSTREAM_CONNECT_TIMEOUT: wholeNumber(1, 60_000).default(2000),
   UPSTREAM_TIMEOUT: wholeNumber(1, 120_000).default(10_000),

@@ -1,14 +1,16 @@
-import type { ServerOptions } from 'node:https'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { answering } from '../routes/answering.js'
 import { draining } from '../routes/draining.js'
 import { entitlementRoutes } from '../routes/entitlement.js'
-import { CatalogueFile } from './entitlement/catalogue-file.js'
+import { plainHost } from '../routes/plain-host.js'
+import { ConfigError } from './config.js'
+import { CatalogueFile } from './entitlement/catalogue/file.js'
 import { type Contents, firstOf } from './entitlement/content.js'
+import { openDoor } from './entitlement/door/door.js'
 import { Entitlements } from './entitlement/entitlements.js'
 import { LedgerDevices } from './entitlement/ledger-devices.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
-import { Webhook } from './entitlement/webhook.js'
+import { Webhook } from './entitlement/webhook/webhook.js'
 import { httpServer } from './http-server.js'
 import type { Services } from './services.js'
 
@@ -19,20 +21,21 @@ export interface EntitlementAppParts {
   readonly customerId: number
   /** The port of the licence endpoints. */
   readonly licencePort: number
-  readonly tls?: ServerOptions | undefined
 }
 
 /** The entitlement service: an application of its own, because it has a port and a way to authenticate of its own. */
 export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<FastifyInstance> {
-  const { services, settings, customerId, licencePort, tls } = parts
+  const { services, settings, customerId, licencePort } = parts
   const { config, store, logger, metrics, now, uptime, random } = services
+  if ((await services.accounts.find(customerId)) === undefined)
+    throw new ConfigError([`ENTITLEMENT_ACCOUNT must be an account that there is, and ${customerId} is none`])
   const file =
     settings.catalogueFile === undefined
       ? undefined
-      : await CatalogueFile.open({ path: settings.catalogueFile, now, logger })
+      : await CatalogueFile.open({ path: settings.catalogueFile, logger })
   const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
   const { webhook } = settings
-  const judge = webhook && new Webhook({ settings: webhook, now, uptime, logger })
+  const judge = webhook && new Webhook({ settings: webhook, now, uptime, random, logger })
   const entitlements = new Entitlements({
     ...services,
     issuer: services.issuing.issuer,
@@ -44,12 +47,21 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
 
-  const app = httpServer({ config, random, logger, tls })
+  const door = openDoor({ settings, now, logger, metrics })
+  const app = httpServer({
+    config,
+    random,
+    logger,
+    createServer: door.createServer?.bind(door),
+    proxies: settings.door.kind === 'proxy' ? settings.door.proxies : undefined,
+    errorFormat: 'entitlement',
+  })
   app.addHook('onRequest', (_request, reply, next) => {
     reply.errorFormat = 'entitlement'
     next()
   })
   await app.register(answering, { logger, metrics })
+  door.guard(app)
   await app.register(draining)
   app.decorateReply('standing', undefined)
   await app.register(entitlementRoutes, {
@@ -57,6 +69,8 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     licenceHost: request => `${hostnameOf(request)}:${licencePort}`,
   })
   app.addHook('onClose', async () => {
+    door.close()
+    await entitlements.close()
     file?.close()
     await judge?.close()
   })
@@ -64,6 +78,6 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
 }
 
 /** Who reaches us under a name reaches our other port under it. */
-function hostnameOf({ host }: FastifyRequest): string {
-  return host.replace(/:\d+$/, '')
+function hostnameOf(request: FastifyRequest): string {
+  return plainHost(request).replace(/:\d+$/, '')
 }

@@ -17,6 +17,7 @@ import { asTold, hidden, hiddenInReplay } from './upstream/licence-url.js'
 import { realUpstream } from './upstream/real-upstream.js'
 import { ReplayedExchange } from './upstream/replayed-exchange.js'
 import { Settlements } from './upstream/settlements.js'
+import { noDevices, UpstreamDevices } from './upstream/upstream-devices.js'
 import { type Upstream, UpstreamIssuer } from './upstream/upstream-issuer.js'
 
 export interface IssuingParts {
@@ -77,6 +78,7 @@ export function issuing(parts: IssuingParts): Issuing {
         issuer,
         upstream,
         licences: new LicenceForwarding(settings, metrics),
+        devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
         clearKeyUrl: (url, environment) =>
           licences[environment].clearkey === undefined ? undefined : clearKeyUrl(url),
         close: closing(issuer),
@@ -98,7 +100,7 @@ export function issuing(parts: IssuingParts): Issuing {
         now,
       })
       // The recorded tokens are of no use here or anywhere.
-      return { issuer, upstream, clearKeyUrl: () => undefined, close: closing(issuer) }
+      return { issuer, upstream, devices: noDevices, clearKeyUrl: () => undefined, close: closing(issuer) }
     }
   }
 }

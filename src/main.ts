@@ -7,7 +7,7 @@ import { type Server, serve } from './server.js'
 
 /** The process: reads the configuration, listens, and drains when it is told to stop. */
 export async function main(settings: () => Settings): Promise<void> {
-  let config: Config
+  let config: Config | undefined
   let server: Server
   let log: ProcessLog
   try {
@@ -15,12 +15,13 @@ export async function main(settings: () => Settings): Promise<void> {
     log = processLog(config.LOG_LEVEL)
     server = await serve({ config, logger: log.logger })
   } catch (error) {
-    process.stderr.write(startFailure(error))
+    process.stderr.write(startFailure(error, config))
     process.exitCode = 1
     return
   }
   if (server.isDemo) process.stdout.write(banner(server.url))
-  log.logger.info({ url: server.url, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
+  const { url, entitlementUrl } = server
+  log.logger.info({ url, entitlementUrl, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
   drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
 }
 
@@ -34,10 +35,15 @@ function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: n
   })
 }
 
-function startFailure(error: unknown): string {
+function startFailure(error: unknown, config: Config | undefined): string {
   if (error instanceof ConfigError)
     return `The configuration is wrong:\n${error.faults.map(fault => `  ${fault}`).join('\n')}\n`
-  const { message, syscall = '' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
-  const variables = ['listen', 'getaddrinfo'].includes(syscall) ? 'with this HOST and PORT: ' : ''
-  return `Could not start: ${variables}${message}\n`
+  const { message, syscall = '', port }: ListenError = error instanceof Error ? error : new Error(String(error))
+  const isEntitlement = port !== undefined && port === config?.entitlement?.port && port !== config.PORT
+  const variables = `with this HOST and ${isEntitlement ? 'ENTITLEMENT_PORT' : 'PORT'}: `
+  return `Could not start: ${['listen', 'getaddrinfo'].includes(syscall) ? variables : ''}${message}\n`
+}
+
+interface ListenError extends NodeJS.ErrnoException {
+  readonly port?: number
 }

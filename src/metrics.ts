@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import type { ClientRefusal } from './entitlement/door/handshakes.js'
 import type { Environment } from './environment.js'
 import type { LicenceDrm } from './ledger/ledger.js'
 import type { Drm } from './tokens/content.js'
@@ -35,10 +36,24 @@ export class Metrics {
     registers: [this.registry],
   })
 
+  readonly #entitlements = new Counter({
+    name: 'expressplay_entitlements_total',
+    help: 'Decisions of the entitlement service, by request type and error number; 0 is a grant.',
+    labelNames: ['type', 'error'] as const,
+    registers: [this.registry],
+  })
+
   readonly #rateLimited = new Counter({
     name: 'expressplay_rate_limited_total',
     help: 'Requests refused because there were too many, by what is limited.',
     labelNames: ['limit'] as const,
+    registers: [this.registry],
+  })
+
+  readonly #clientsRefused = new Counter({
+    name: 'expressplay_entitlement_handshakes_refused_total',
+    help: 'Clients that the entitlement service did not let in, by reason.',
+    labelNames: ['reason'] as const,
     registers: [this.registry],
   })
 
@@ -57,6 +72,7 @@ export class Metrics {
   // Looking a label set up costs more than counting, and there are few of them.
   readonly #issuedBy = new Map<string, Counter.Internal>()
   readonly #redeemedBy = new Map<string, Counter.Internal>()
+  readonly #entitlementsBy = new Map<string, Counter.Internal>()
   readonly #durations = new Map<string, Histogram.Internal<'route' | 'status'>>()
 
   tokenIssued(drm: Drm, environment: Environment): void {
@@ -75,8 +91,18 @@ export class Metrics {
     this.#redemptionsRefused.inc({ drm, code })
   }
 
+  entitlementDecided(type: 1 | 2 | 3 | 'unknown', error: number): void {
+    remembered(this.#entitlementsBy, `${error} ${type}`, () =>
+      this.#entitlements.labels(String(type), String(error)),
+    ).inc()
+  }
+
   rateLimited(limit: 'address' | 'account'): void {
     this.#rateLimited.inc({ limit })
+  }
+
+  clientRefused(reason: ClientRefusal): void {
+    this.#clientsRefused.inc({ reason })
   }
 
   answered(route: string, status: number, milliseconds: number): void {

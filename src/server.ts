@@ -50,8 +50,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
   let closing: Promise<void> | undefined
   const close = () => {
     closing ??= (async () => {
-      await entitlement?.close()
-      await app?.close()
+      await Promise.all([entitlement?.close(), app?.close()])
       await store.close()
     })()
     return closing
@@ -72,6 +71,8 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
       random,
     })
     app = await buildApp(services)
+    // What is asked of it while it closes needs the services, which end with the application.
+    app.addHook('onClose', () => entitlement?.close())
     const url = await app.listen({ host: config.HOST, port: config.PORT })
     const entitlementUrl = await listenForEntitlements(services, url, given, started => {
       entitlement = started

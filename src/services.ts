@@ -7,7 +7,9 @@ import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
 import type { Config } from './config.js'
-import { StoredContents } from './entitlement/stored-contents.js'
+import { AskedService } from './entitlement/asked-service.js'
+import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
+import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import { ClaimedKeys } from './idempotency/claimed-keys.js'
 import { Fingerprints } from './idempotency/fingerprints.js'
 import { Idempotency } from './idempotency/idempotency.js'
@@ -48,6 +50,8 @@ export type Services = Awaited<ReturnType<typeof buildServices>>
 
 /** What the routes call, built from a configuration; whoever listens starts and stops it. */
 export async function buildServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts) {
+  const { askedEntitlement: asked } = config
+  const askedService = asked && new AskedService({ settings: asked, random, logger })
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
   const uptime = parts.uptime ?? (() => performance.now())
@@ -83,6 +87,7 @@ export async function buildServices({ config, store, vault, logger, now, random,
   const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
   const redemptions = new RecordedRedemptions(ledger, store.redemptions)
   const abandoned = new AbandonedTokens({ ...store, now, logger })
+  const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
   const retention = new Retention({ ...store, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
 
   return {
@@ -92,7 +97,7 @@ export async function buildServices({ config, store, vault, logger, now, random,
     administration,
     keys,
     keyStorage,
-    contents: new StoredContents({ repository: store.contents, seal: vault.texts, now }),
+    contents: new StoredContents({ repository: store.contents, seal: vault.texts, now, logger }),
     schema,
     metrics,
     ledger,
@@ -100,9 +105,10 @@ export async function buildServices({ config, store, vault, logger, now, random,
     limit,
     addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
     requests,
-    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, now }),
+    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, askedService, now }),
     lookUp: new LookUp(store.events),
     retention,
+    resealing,
     logger,
     now,
     uptime,
@@ -112,7 +118,10 @@ export async function buildServices({ config, store, vault, logger, now, random,
       await requests.close()
       await issued.close?.()
       await issued.licences?.close()
+      await issued.devices?.close?.()
+      await askedService?.close()
       await retention.stop()
+      await resealing.stop()
     },
   }
 }

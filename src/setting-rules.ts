@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
+import { readClientName } from './entitlement/door/client-names.js'
 
 // How the text of a setting becomes its value, and what is said of a wrong one: never the value, it may be a secret.
 
@@ -107,7 +108,7 @@ export function asNetworks(text: string, context: z.RefinementCtx): string[] {
 /** Separated by semicolons, because a subject has commas. */
 export function asClientNames(text: string, context: z.RefinementCtx): string[] {
   const names = text.split(';').map(name => name.trim())
-  if (names.every(name => /^(?:DNS|URI|IP|email):\S+$|^[A-Za-z.\d]+=.+$/.test(name))) return names
+  if (names.every(name => readClientName(name) !== undefined)) return names
   context.addIssue({
     code: 'custom',
     message:

@@ -1,48 +1,74 @@
+import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 
-const EVERY_MS = 1000
+const EVERY_MS = 250
 
 export interface WatchedFiles {
   close(): void
 }
 
 /**
- * Calls `changed` when one of the files is another than before. They are looked at once a second: a mounted secret
- * changes behind a link, of which the system tells nobody. What `changed` answers with `'again'`, because the files
- * don't fit together yet, is tried again although they stay as they are.
+ * Calls `changed` when one of the files is another than at this call. They are looked at four times a second: a mounted
+ * secret changes behind a link, of which the system tells nobody. Of files that are being written it is not told
+ * before they have stayed as they are for one look. What `changed` answers with `'again'`, because the files don't
+ * fit together yet, is tried again at every look.
  */
 export function watchFiles(
   paths: readonly string[],
   changed: () => Promise<'done' | 'again'>,
   everyMs = EVERY_MS,
 ): WatchedFiles {
-  let known: string | undefined
+  let known: string | undefined = paths.map(stateNow).join(' ')
+  let last = known
   let isLooking = false
+  let isClosed = false
   const look = async () => {
     const state = (await Promise.all(paths.map(stateOf))).join(' ')
-    const isFirst = known === undefined
-    if (state === known) return
-    known = state
-    if (!isFirst && (await changed()) === 'again') known = 'unread'
+    const isSettled = state === last
+    last = state
+    if (!isSettled || state === known || isClosed) return
+    known = (await changed()) === 'again' ? undefined : state
   }
   const timer = setInterval(() => {
     if (isLooking) return
     isLooking = true
-    void look().finally(() => {
-      isLooking = false
-    })
+    look()
+      .catch(() => {
+        // Whoever is told has said so; the files are tried again.
+        known = undefined
+      })
+      .finally(() => {
+        isLooking = false
+      })
   }, everyMs)
   timer.unref()
-  void look()
-  return { close: () => clearInterval(timer) }
+  return {
+    close: () => {
+      isClosed = true
+      clearInterval(timer)
+    },
+  }
 }
 
-/** What is missing for a moment is being replaced. */
+function stateNow(path: string): string {
+  try {
+    return stateIn(statSync(path))
+  } catch {
+    return MISSING
+  }
+}
+
 async function stateOf(path: string): Promise<string> {
   try {
-    const { ino, mtimeMs, size } = await stat(path)
-    return `${ino} ${mtimeMs} ${size}`
+    return stateIn(await stat(path))
   } catch {
-    return 'missing'
+    return MISSING
   }
+}
+
+/** For a moment: it is being replaced. */
+const MISSING = 'missing'
+
+function stateIn({ ino, mtimeMs, ctimeMs, size }: Stats): string {
+  return `${ino} ${mtimeMs} ${ctimeMs} ${size}`
 }

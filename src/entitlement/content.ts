@@ -33,16 +33,16 @@ export interface Contents {
   find(contentID: string): Content | undefined | Promise<Content | undefined>
 }
 
-/** The first that knows a content. */
+/** The first that knows a content. A promise only where one of them needs it: most contents are in memory. */
 export function firstOf(sources: readonly Contents[]): Contents {
-  return {
-    find: async contentID => {
-      for (const source of sources) {
-        const found = source.find(contentID)
-        const content = found instanceof Promise ? await found : found
-        if (content !== undefined) return content
-      }
-      return undefined
-    },
+  const findFrom = (start: number, contentID: string): Content | undefined | Promise<Content | undefined> => {
+    for (const [index, source] of sources.entries()) {
+      if (index < start) continue
+      const found = source.find(contentID)
+      if (found instanceof Promise) return found.then(content => content ?? findFrom(index + 1, contentID))
+      if (found !== undefined) return found
+    }
+    return undefined
   }
+  return { find: contentID => findFrom(0, contentID) }
 }

@@ -2,12 +2,21 @@ import type { KeyOwner } from '../keys/key-storage.js'
 
 /** The devices that have redeemed a token under a cookie. */
 export interface Devices {
-  of(owner: KeyOwner, cookie: string): Promise<RegisteredDevices>
+  /** Throws the documented error where nobody can say. */
+  of(owner: KeyOwner, question: DeviceQuestion): Promise<RegisteredDevices>
+  close?(): Promise<void>
+}
+
+export interface DeviceQuestion {
+  readonly cookie: string
+  /** How many of the first devices are of interest; none without it. */
+  readonly first?: number | undefined
+  readonly requestId: string
 }
 
 export interface RegisteredDevices {
-  /** That of the newest redemption. */
+  /** That of the newest redemption by a device that said which it is. */
   readonly newest: string | undefined
-  /** In the order in which they came. */
-  readonly inOrder: readonly string[]
+  /** Those that came first, in the order in which they came. */
+  readonly first: readonly string[]
 }

@@ -1,7 +1,8 @@
+import { orUnavailable } from '../errors.js'
 import type { KeyOwner } from '../keys/key-storage.js'
 import type { EventRepository } from '../store/events.js'
 import { serviceId } from '../store/tables.js'
-import type { Devices, RegisteredDevices } from './devices.js'
+import type { DeviceQuestion, Devices, RegisteredDevices } from './devices.js'
 
 /** From our own log, where tokens are redeemed here. */
 export class LedgerDevices implements Devices {
@@ -11,12 +12,13 @@ export class LedgerDevices implements Devices {
     this.#events = events
   }
 
-  async of({ customerId, environment }: KeyOwner, cookie: string): Promise<RegisteredDevices> {
-    const devices = await this.#events.devicesWithCookie(serviceId(customerId, environment), cookie)
-    const newest = devices.reduce<(typeof devices)[number] | undefined>(
-      (best, device) => (best === undefined || device.last > best.last ? device : best),
-      undefined,
-    )
-    return { newest: newest?.device_id, inOrder: devices.map(({ device_id }) => device_id) }
+  of({ customerId, environment }: KeyOwner, question: DeviceQuestion): Promise<RegisteredDevices> {
+    return orUnavailable(this.#find(serviceId(customerId, environment), question))
+  }
+
+  async #find(service: number, { cookie, first }: DeviceQuestion): Promise<RegisteredDevices> {
+    const newest = await this.#events.newestDevice(service, cookie)
+    if (newest === undefined || first === undefined) return { newest, first: [] }
+    return { newest, first: await this.#events.firstDevices(service, cookie, first) }
   }
 }

@@ -19,8 +19,12 @@ const policy = {
 
 const parameters = Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, String(value)]))
 
-/** The content of a registration: nothing is encrypted with its key, which nobody needs to know twice. */
-export function registrationContent(random: Randomness): Content {
+/**
+ * The dummy content of a registration: nothing is encrypted with its key, which nobody needs to know twice. Its token
+ * is redeemed where that of the wanted content will be.
+ */
+export function registrationContent(wanted: Content, random: Randomness): Content {
+  const { useHttps } = wanted.policy
   return {
     contentID: '',
     drm: 'playready',
@@ -33,7 +37,11 @@ export function registrationContent(random: Randomness): Content {
         algId: 'aesctr',
       },
     ],
-    policy: { parameters, policy },
+    policy: {
+      policy,
+      useHttps,
+      parameters: useHttps === undefined ? parameters : { ...parameters, useHttps: String(useHttps) },
+    },
     duration: SECONDS,
     viewers: 'everyone',
   }

@@ -8,12 +8,9 @@ export function requireListed({ viewers }: Content, cookie: string | undefined):
   if (cookie === undefined || !viewers.has(cookie)) throw new EntitlementRefusal('notListed')
 }
 
-export function requireAvailable({ until }: Content, now: number): void {
-  if (until !== undefined && until <= now) throw new EntitlementRefusal('over')
-}
-
 /** The devices that came first may have it, so that a new one does not shut out an old one. */
-export function requireFewDevices({ devicesPerCookie }: Content, { newest, inOrder }: RegisteredDevices): void {
-  if (devicesPerCookie === undefined || newest === undefined) return
-  if (inOrder.indexOf(newest) >= devicesPerCookie) throw new EntitlementRefusal('tooManyDevices')
+export function requireDevice({ devicesPerCookie }: Content, { newest, first }: RegisteredDevices): string {
+  if (newest === undefined) throw new EntitlementRefusal('noDevice')
+  if (devicesPerCookie !== undefined && !first.includes(newest)) throw new EntitlementRefusal('tooManyDevices')
+  return newest
 }

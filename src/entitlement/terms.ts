@@ -3,6 +3,15 @@ import type { TokenPolicy } from '../tokens/content.js'
 import type { Content } from './content.js'
 import { EntitlementRefusal } from './refusals.js'
 
+/** How many seconds a token that is made now can be redeemed: never longer than the content is there. */
+export function lifeOf({ duration, until }: Content, now: number): number {
+  if (until === undefined) return duration
+  // Whole seconds, because the real service is asked in such.
+  const left = Math.floor((until - now) / 1000)
+  if (left < 1) throw new EntitlementRefusal('over')
+  return Math.min(duration, left)
+}
+
 /** The policy of a licence that is granted now. */
 export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: number): TokenPolicy {
   if (rentalSeconds !== undefined) return { ...policy, 'rental.periodEndTime': now + rentalSeconds * 1000 }
@@ -11,26 +20,34 @@ export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: nu
   return policy
 }
 
+/** What a grant adds to what the catalogue says. */
+export interface Grant {
+  /** Seconds. */
+  readonly life: number
+  readonly cookie: string | undefined
+  readonly deviceId: string | undefined
+}
+
 /** A grant in the words of a token request, for the real service. */
 export function contentParameters(
-  { keys, policy: { parameters }, duration }: Content,
-  { cookie, deviceId }: { readonly cookie: string | undefined; readonly deviceId: string | undefined },
+  { keys, policy: { parameters } }: Content,
+  { life, cookie, deviceId }: Grant,
 ): SortedParameters {
   return {
     whole: {
-      expirationTime: `+${duration}`,
+      expirationTime: `+${life}`,
       ...(cookie !== undefined && { cookie }),
       ...(deviceId !== undefined && { deviceId }),
     },
     keys: keys.map(({ kid, contentKey, kek, ek, algId }, index) => ({
       suffix: keys.length === 1 ? '' : `.${index}`,
       values: {
+        ...parameters,
         kid,
         ...(contentKey !== undefined && { contentKey }),
         ...(kek !== undefined && { kek: kek.toString('hex') }),
         ...(ek !== undefined && { ek: ek.toString('hex') }),
         algId,
-        ...parameters,
       },
     })),
     ignored: new Map(),

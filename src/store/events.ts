@@ -33,19 +33,19 @@ export class EventRepository {
     return this.#of(service).where('event_id', 'in', numbers).orderBy('event_id', 'desc').execute()
   }
 
+  /** The device of the newest redemption with this cookie; those of devices that did not say which they are don't count. */
+  async newestDevice(service: number, cookie: string): Promise<string | undefined> {
+    const recent = await this.newestWithCookie(service, cookie, RECENT)
+    const redeemed = recent.find(({ event, device_id }) => event === 'token_redeemed' && device_id !== null)
+    if (redeemed !== undefined || recent.length < RECENT) return redeemed?.device_id ?? undefined
+    const [device] = await this.#devices(service, cookie).orderBy('newest', 'desc').limit(1).execute()
+    return device?.device_id ?? undefined
+  }
+
   /** The devices that redeemed a token with this cookie, in the order in which they first did. */
-  async devicesWithCookie(service: number, cookie: string): Promise<{ device_id: string; last: number }[]> {
-    const devices = await this.#db
-      .selectFrom('events')
-      .select(({ fn }) => ['device_id', fn.min('event_id').as('first'), fn.max('event_id').as('last')])
-      .where('service_id', '=', service)
-      .where('cookie', '=', cookie)
-      .where('event', '=', 'token_redeemed')
-      .where('device_id', 'is not', null)
-      .groupBy('device_id')
-      .orderBy('first')
-      .execute()
-    return devices.map(({ device_id, last }) => ({ device_id: device_id ?? '', last: Number(last) }))
+  async firstDevices(service: number, cookie: string, most: number): Promise<string[]> {
+    const devices = await this.#devices(service, cookie).orderBy('oldest').limit(most).execute()
+    return devices.flatMap(({ device_id }) => device_id ?? [])
   }
 
   async withId(service: number, eventId: number): Promise<EventRow[]> {
@@ -110,6 +110,18 @@ export class EventRepository {
     return removable.length
   }
 
+  /** Grouped, so that no engine walks through the whole log in the order of its numbers. */
+  #devices(service: number, cookie: string) {
+    return this.#db
+      .selectFrom('events')
+      .select(({ fn }) => ['device_id', fn.min('event_id').as('oldest'), fn.max('event_id').as('newest')])
+      .where('service_id', '=', service)
+      .where('cookie', '=', cookie)
+      .where('event', '=', 'token_redeemed')
+      .where('device_id', 'is not', null)
+      .groupBy('device_id')
+  }
+
   #of(service: number) {
     return this.#db.selectFrom('events').selectAll().where('service_id', '=', service)
   }
@@ -119,6 +131,9 @@ export class EventRepository {
     return oldest?.event_id
   }
 }
+
+/** Among so many of a cookie's events its newest redemption nearly always is. */
+const RECENT = 32
 
 export interface TimeRange {
   readonly from: number

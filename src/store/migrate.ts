@@ -4,6 +4,7 @@ import { redemptions } from './migrations/0002-redemptions.js'
 import { pendingTokens } from './migrations/0003-pending-tokens.js'
 import { idempotencyKeys } from './migrations/0004-idempotency-keys.js'
 import { requestLimits } from './migrations/0005-request-limits.js'
+import { contents } from './migrations/0006-contents.js'
 import type { Tables } from './tables.js'
 
 /** It was changed by migrations that this version does not have. */
@@ -25,6 +26,7 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
     '0003-pending-tokens': { up: (db: Kysely<unknown>) => pendingTokens(db, clustered) },
     '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
     '0005-request-limits': { up: requestLimits },
+    '0006-contents': { up: contents },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

@@ -14,6 +14,7 @@ export interface Tables {
   readonly pending_tokens: PendingTokenRow
   readonly redemptions: RedemptionRow
   readonly idempotency_keys: IdempotencyRow
+  readonly contents: ContentRow
   readonly settings: SettingRow
 }
 
@@ -116,6 +117,15 @@ export interface IdempotencyRow {
   /** Sealed. `null` while it is under way, and for ever where the process has ended before. */
   readonly outcome: string | null
   readonly expires_at: number
+}
+
+/** A content of the catalogue. */
+export interface ContentRow {
+  /** A GUID in lower case. */
+  readonly content_id: string
+  /** All that is known of it, sealed: its keys are in it. */
+  readonly sealed: string
+  readonly updated_at: number
 }
 
 /** What all instances on one database share. */

@@ -1,7 +1,9 @@
+import type { ViewerClaim, WrongViewerClaim } from '../../schemas/licences.js'
 import type { Now } from '../../schemas/rules.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import { requireEnabled } from '../accounts/authentication.js'
-import { orUnavailable, TokenError } from '../errors.js'
+import type { AskedService } from '../entitlement/asked-service.js'
+import { orUnavailable, PublicError, TokenError } from '../errors.js'
 import type { Ledger, LedgerEvent, LicenceDrm } from '../ledger/ledger.js'
 import type { Redemptions } from '../ledger/redemptions.js'
 import { canonicalAddress } from './address.js'
@@ -27,6 +29,8 @@ export interface RedemptionRequest {
   /** From every place where the request has one. */
   readonly tokens: readonly string[]
   readonly asked: Asked
+  /** What it says of its viewer, for the entitlement service. */
+  readonly claim: ViewerClaim | WrongViewerClaim
   /** Where it comes from. */
   readonly address: string
   readonly deviceId: string | undefined
@@ -48,7 +52,7 @@ export class TokenRedemption {
   }
 
   async redeem(request: RedemptionRequest): Promise<Redemption> {
-    const token = authentic(this.#parts.vault, theToken(request.tokens))
+    const token = authentic(this.#parts.vault, theToken(await this.#tokensOf(request)))
     const account = await this.#accountOf(token)
     try {
       return await this.#grant(request, token, account)
@@ -67,8 +71,20 @@ export class TokenRedemption {
     requireDevice(token, request.deviceId)
     const keys = requireKeys(token, request.asked)
     requireRunningRental(keys, now)
+    await this.#requireEntitlement(request, { token, keys })
     await this.#record(request, { token, keys }, account)
     return { token, keys }
+  }
+
+  /** A key request may do without a token where an entitlement service is asked for one. */
+  async #tokensOf({ tokens, claim, requestId }: RedemptionRequest): Promise<readonly string[]> {
+    if (bringsToken(tokens)) return tokens
+    return (await this.#parts.askedService?.tokensFor(claim, requestId)) ?? []
+  }
+
+  /** The token that the entitlement service has given just now is its answer. */
+  async #requireEntitlement({ tokens, claim, requestId }: RedemptionRequest, redemption: Redemption): Promise<void> {
+    if (bringsToken(tokens)) await this.#parts.askedService?.requireAllowed({ ...redemption, claim, requestId })
   }
 
   /** A customer who is no longer in the database is as good as disabled. */
@@ -92,7 +108,7 @@ export class TokenRedemption {
       throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
   }
 
-  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: TokenError): Promise<void> {
+  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: PublicError): Promise<void> {
     const event = this.#event(request, token, {
       event: 'redemption_refused',
       kids: askedKids(request.asked, token),
@@ -123,10 +139,16 @@ export interface TokenRedemptionParts {
   readonly accounts: Accounts
   readonly ledger: Ledger
   readonly redemptions: Redemptions
+  /** Who is asked before a licence is granted, if anybody is. */
+  readonly askedService: AskedService | undefined
   readonly now: Now
 }
 
 type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode'>
+
+function bringsToken(tokens: readonly string[]): boolean {
+  return tokens.length > 0
+}
 
 /** More than this no token has; a challenge may ask for more, but need not fill the log. */
 const MOST_LOGGED = 16
@@ -137,6 +159,6 @@ function askedKids(asked: Asked, token: ReadToken): readonly string[] {
 }
 
 /** A failure of ours is none. */
-function isRefusal(error: unknown): error is TokenError {
-  return error instanceof TokenError && error.status < 500
+function isRefusal(error: unknown): error is PublicError {
+  return error instanceof PublicError && error.status < 500
 }

@@ -13,11 +13,17 @@ import type { NumberedKey } from './vault.js'
  * The place that a text belongs to is authenticated beside it: moved to another place it does not open, nor as a token.
  */
 export class TextSeal {
+  /** What it seals begins so, and what another key has sealed does not. */
+  readonly mark: string
   readonly #keys: readonly [NumberedKey, ...NumberedKey[]]
   readonly #random: Randomness
 
   /** The first key seals, all of them open. */
   constructor(keys: readonly [NumberedKey, ...NumberedKey[]], random: Randomness) {
+    const number = Buffer.alloc(NUMBER)
+    number.writeUIntBE(keys[0].number, 0, NUMBER)
+    // Three bytes fill four characters.
+    this.mark = number.toString('base64url')
     this.#keys = keys
     this.#random = random
   }

@@ -7,6 +7,8 @@ export interface UpstreamSettings {
   readonly tokens: Readonly<Record<Environment, URL>>
   /** The only places that licence requests are forwarded to. */
   readonly licences: Readonly<Record<Environment, LicenceServers>>
+  /** Where the transaction log is looked up. */
+  readonly records: Readonly<Record<Environment, URL>>
   readonly unknownParameters: 'pass' | 'drop'
   readonly connectTimeout: number
   /** From the arrival of a request to its answer: waiting, connecting and trying again among it. */
@@ -28,6 +30,8 @@ interface Given {
   readonly UPSTREAM_PRODUCTION_URL?: URL | undefined
   readonly UPSTREAM_TEST_LICENCE_URL?: URL | undefined
   readonly UPSTREAM_PRODUCTION_LICENCE_URL?: URL | undefined
+  readonly UPSTREAM_TEST_API_URL?: URL | undefined
+  readonly UPSTREAM_PRODUCTION_API_URL?: URL | undefined
   readonly UPSTREAM_UNKNOWN_PARAMETERS: 'pass' | 'drop'
   readonly UPSTREAM_CONNECT_TIMEOUT: number
   readonly UPSTREAM_TIMEOUT: number
@@ -40,13 +44,17 @@ export function upstreamSettings(given: Given): UpstreamSettings {
   const region = given.UPSTREAM_REGION
   const tokens = { test: given.UPSTREAM_TEST_URL, production: given.UPSTREAM_PRODUCTION_URL }
   const licences = { test: given.UPSTREAM_TEST_LICENCE_URL, production: given.UPSTREAM_PRODUCTION_LICENCE_URL }
+  const apis = { test: given.UPSTREAM_TEST_API_URL, production: given.UPSTREAM_PRODUCTION_API_URL }
   return {
     tokens: perEnvironment(environment => tokens[environment] ?? upstreamHost('pr-gen', environment, region)),
-    // A service that is not the real one is expected to be whole: tokens and licences on one host.
+    // A service that is not the real one is expected to be whole: tokens, licences and log on one host.
     licences: perEnvironment(environment => {
       const one = licences[environment] ?? tokens[environment]
       return one === undefined ? realLicenceServers(environment, region) : everyDrmOn(one)
     }),
+    records: perEnvironment(
+      environment => apis[environment] ?? tokens[environment] ?? upstreamHost('api', environment, region),
+    ),
     unknownParameters: given.UPSTREAM_UNKNOWN_PARAMETERS,
     connectTimeout: given.UPSTREAM_CONNECT_TIMEOUT,
     timeout: given.UPSTREAM_TIMEOUT,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { referencePages } from '../../docs/reference.js'
+import { readCatalogue } from '../../src/entitlement/catalogue/reading.js'
 import { documentedErrors } from '../../src/errors.js'
 
 const read = (path: string) => readFileSync(path, 'utf8')
@@ -19,8 +20,26 @@ t.test('the catalogue is the documented one, in its order', async t => {
   t.equal(errors.length, documentedErrors.size)
 })
 
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/differences.md',
+  'docs/architecture.md',
+  'docs/catalogue.md',
+]
+
 t.test('links between the pages lead somewhere', async t => {
-  for (const page of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/differences.md', 'docs/architecture.md'])
+  for (const page of pages)
     for (const [, link = ''] of read(page).matchAll(/\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g))
       t.ok(read(new URL(link, `file:///${page}`).pathname.slice(1)).length > 0, `${page}: ${link}`)
+})
+
+t.test('the catalogue in the docs is in order, and named where its schema is published', async t => {
+  const [, text = ''] = /```json\n(.*?)```/s.exec(read('docs/catalogue.md')) ?? []
+  const { contents, policies } = await readCatalogue(text)
+  t.match({ contents: contents.size, policies }, { contents: 2, policies: 1 })
+  const { $schema } = JSON.parse(text) as { $schema: string } // it has just been read
+  const [, path = ''] = /^\.\/node_modules\/expressplay-token-backend\/(.+)$/.exec($schema) ?? []
+  t.ok(JSON.parse(read(path)))
 })

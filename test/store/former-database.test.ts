@@ -1,22 +1,34 @@
 import { Kysely, Migrator, sql } from 'kysely'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { rotatedAuthenticator, shownAccount } from '../../schemas/admin.js'
+import { shownContent } from '../../schemas/contents.js'
 import { accountsEventsKeys } from '../../src/store/migrations/0001-accounts-events-keys.js'
 import { redemptions } from '../../src/store/migrations/0002-redemptions.js'
+import { pendingTokens } from '../../src/store/migrations/0003-pending-tokens.js'
+import { idempotencyKeys } from '../../src/store/migrations/0004-idempotency-keys.js'
+import { requestLimits } from '../../src/store/migrations/0005-request-limits.js'
 import { postgresEngine } from '../../src/store/postgres/engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
-import { startTestServer } from '../harness.js'
+import { CONTENT_KEY, startTestServer } from '../harness.js'
 
-/** A database as the version before the gateway left it, with an account and an event. */
-async function makeFormer(url: string): Promise<void> {
+/** How many migrations there were then. */
+const VERSIONS = { 'before the gateway': 2, 'before the entitlement service': 5 }
+
+/** A database as a former version left it, with an account and an event. */
+async function makeFormer(url: string, version: number): Promise<void> {
   const engine = await (url.startsWith('sqlite:') ? sqliteEngine(url.slice(7)) : postgresEngine(url))
   const db = new Kysely<unknown>({ dialect: engine.dialect })
-  const migrations = {
-    '0001-accounts-events-keys': { up: (db: Kysely<unknown>) => accountsEventsKeys(db, engine.clustered) },
-    '0002-redemptions': { up: (db: Kysely<unknown>) => redemptions(db, engine.clustered) },
+  const { clustered } = engine
+  const all = {
+    '0001-accounts-events-keys': { up: (db: Kysely<unknown>) => accountsEventsKeys(db, clustered) },
+    '0002-redemptions': { up: (db: Kysely<unknown>) => redemptions(db, clustered) },
+    '0003-pending-tokens': { up: (db: Kysely<unknown>) => pendingTokens(db, clustered) },
+    '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
+    '0005-request-limits': { up: requestLimits },
   }
+  const migrations = Object.fromEntries(Object.entries(all).slice(0, version))
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
   if (error !== undefined) throw error
   await sql`insert into accounts (id, name, enabled, playready, max_redemptions) values (77, 'Kino', 1, 1, 3)`.execute(
@@ -29,9 +41,16 @@ async function makeFormer(url: string): Promise<void> {
   await engine.close()
 }
 
-onBothEngines(t, 'a database of the former version goes on', async (t, database) => {
-  const DATABASE_URL = await database()
-  await makeFormer(DATABASE_URL)
+onBothEngines(t, 'a database of a former version goes on', async (t, database) => {
+  for (const [title, version] of Object.entries(VERSIONS))
+    await t.test(title, async t => {
+      const url = await database()
+      await makeFormer(url, version)
+      await goesOn(t, url)
+    })
+})
+
+async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
   const server = await startTestServer(t, { settings: { DATABASE_URL } })
   const admin = administratorOf(server)
   t.match(await bodyOf(shownAccount, admin.get('/accounts/77')), {
@@ -62,4 +81,22 @@ onBothEngines(t, 'a database of the former version goes on', async (t, database)
     ],
   )
   t.match(await bodyOf(shownAccount, admin.get('/accounts/77')), { services: { test: { balance: 3 } } })
-})
+
+  const content = {
+    keys: [{ kid: '00000000000000000000000000000001', contentKey: CONTENT_KEY }],
+    policy: {
+      rightsType: 'BuyToOwn',
+      analogVideoOPL: 100,
+      compressedDigitalAudioOPL: 100,
+      compressedDigitalVideoOPL: 100,
+      uncompressedDigitalAudioOPL: 100,
+      uncompressedDigitalVideoOPL: 100,
+    },
+    duration: 60,
+    viewers: 'everyone',
+  }
+  server.keepSecret(CONTENT_KEY)
+  const path = '/contents/3f2504e0-4f89-11d3-9a0c-0305e82c3301'
+  t.equal((await admin.ask('PUT', path, content)).status, 201)
+  t.match(await bodyOf(shownContent, admin.get(path)), { readable: true, duration: 60 })
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod'
+import { type Fault, firstFault, TokenError } from '../src/errors.js'
+import type { ParameterGroup } from './group.js'
+import { jsonSchema } from './json-schema.js'
+import { metaOf } from './rules.js'
+
+type Texts = Readonly<Record<string, string>>
+type Shape = Readonly<Record<string, z.ZodType>>
+
+/** What is said of a parameter here that the token request does not say. */
+export interface WrittenParameter {
+  readonly description?: string
+  /** `false` where the default of the token request is not the one here. */
+  readonly hasDefault?: boolean
+  /** The least and the greatest, of a parameter that may be written as a number. */
+  readonly number?: readonly [number, number]
+}
+
+export interface JsonParametersOptions<S extends Shape, T> {
+  readonly shape: S
+  readonly group: ParameterGroup<S>
+  readonly description: string
+  readonly written?: Readonly<Record<string, WrittenParameter>>
+  /** Relations that an editor can show, as keywords of JSON Schema. */
+  readonly relations?: Readonly<Record<string, unknown>>
+  readonly read: (values: z.output<z.ZodObject<S>>, texts: Texts) => T
+}
+
+/**
+ * Parameters of a token request as an object in JSON: the same names and the same rules, which are those of their
+ * group. What can be a number or a truth may be written as one. A fault has the words of its documented error.
+ */
+export function jsonParameters<S extends Shape, T>(options: JsonParametersOptions<S, T>) {
+  const { shape, group, description, written = {}, relations, read } = options
+  const fields = Object.entries(shape).map(([name, schema]) => [name, field(schema, written[name])] as const)
+  const required = Object.keys(shape).filter(name => shape[name]?.safeParse(undefined).success === false)
+  return z
+    .strictObject(Object.fromEntries(fields), objectError)
+    .meta({ description, required, ...relations })
+    .transform((given, context): T => {
+      const texts: Record<string, string> = {}
+      for (const name in given) texts[name] = String(given[name])
+      const faults: Fault[] = []
+      const values = group.read(texts, faults)
+      if (values !== undefined) return read(values, texts)
+      for (const [name, message] of inWords(faults)) context.addIssue({ code: 'custom', path: [name], message })
+      return z.NEVER
+    })
+}
+
+/** What is said where no object is, and leaves what else is wrong with one to zod. */
+export const objectError = {
+  error: ({ code, input }: { code?: string | undefined; input?: unknown }) => {
+    if (code === 'invalid_type') return input === undefined ? 'must be given' : 'must be an object'
+    return undefined
+  },
+}
+
+/** Of each parameter the first fault, in the catalogue's order. */
+function inWords(faults: readonly Fault[]): [string, string][] {
+  const names = new Set(faults.map(({ parameter = '' }) => parameter))
+  return [...names].map(name => {
+    const fault = firstFault(faults.filter(({ parameter = '' }) => parameter === name))
+    return [name, fault === undefined ? 'is wrong' : new TokenError(fault).message]
+  })
+}
+
+/** Whether one must be there is the group's rule, so none must be here. */
+function field(schema: z.ZodType, { number, description, hasDefault = true }: WrittenParameter = {}) {
+  const { description: rule, example } = metaOf(schema)
+  const { description: _, example: __, 'x-error-code': ___, default: preset, ...text } = jsonSchema(schema)
+  const said = { description: description ?? rule, ...(hasDefault && preset !== undefined && { default: preset }) }
+  const others = Array.isArray(text.enum) ? text.enum.flatMap(plainForm) : []
+  const mixed = z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number, true or false').optional()
+  if (number !== undefined) {
+    const [minimum, maximum] = number
+    return mixed.meta({ ...said, anyOf: [{ type: 'integer', minimum, maximum }, text], examples: [Number(example)] })
+  }
+  if (others.length > 0) return mixed.meta({ ...said, anyOf: [{ enum: others }, text], examples: [others[0]] })
+  return z
+    .string('must be a text')
+    .optional()
+    .meta({ ...text, ...said, examples: [example] })
+}
+
+/** `150` and `true`, but not `00000001`: the number or the truth that has this text. */
+function plainForm(text: unknown): unknown[] {
+  try {
+    const value: unknown = JSON.parse(String(text))
+    return String(value) === text ? [value] : []
+  } catch {
+    return []
+  }
+}

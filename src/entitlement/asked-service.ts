@@ -1,0 +1,134 @@
+import { readFileSync } from 'node:fs'
+import type { Logger } from 'pino'
+import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
+import { TOKEN_NAME, type ViewerClaim, type WrongViewerClaim } from '../../schemas/licences.js'
+import { ConfigError } from '../config.js'
+import { PublicError } from '../errors.js'
+import { uuidOf } from '../pssh/kid-forms.js'
+import { type Randomness, randomBytes } from '../randomness.js'
+import type { TokenKey } from '../tokens/content.js'
+import type { ReadToken } from '../tokens/open.js'
+import { EntitlementClient } from './client/client.js'
+import type { Denied } from './client/denials.js'
+import { REGISTRATION_KID } from './registration.js'
+import type { AskedEntitlement } from './settings.js'
+
+/** Somebody else's denial of a licence, with the number and the text that the player is to see. */
+export class EntitlementDenied extends PublicError {
+  /** Whether the number is the service's own, and may be any. */
+  readonly isOfService: boolean
+
+  constructor({ error, errorText, failure }: Denied) {
+    super(errorText, { code: error, status: 403 })
+    this.isOfService = failure === undefined
+  }
+}
+
+export interface AskedServiceParts {
+  readonly settings: AskedEntitlement
+  readonly random: Randomness
+  readonly logger: Logger
+}
+
+/** The entitlement service that our licence endpoints ask before they grant (spec: sees.md). */
+export class AskedService {
+  readonly #client: EntitlementClient
+  readonly #when: AskedEntitlement['when']
+  readonly #random: Randomness
+  readonly #logger: Logger
+
+  /** Throws a ConfigError where certificates or keys can't be used. */
+  constructor({ settings, random, logger }: AskedServiceParts) {
+    this.#client = clientOf(settings)
+    this.#random = random
+    this.#when = settings.when
+    this.#logger = logger
+  }
+
+  /** The tokens of a viewer who brings none: none where no content is named. */
+  async tokensFor(claim: ViewerClaim | WrongViewerClaim, requestId: string): Promise<readonly string[]> {
+    const { contentID, requestType, customerCookie } = requireReadable(claim)
+    if (contentID === undefined) return []
+    const url = await this.#ask({ contentID, requestType, customerCookie }, requestId)
+    return new URL(url).searchParams.getAll(TOKEN_NAME)
+  }
+
+  /** Also where a token is there already, for these keys of it. */
+  async requireAllowed({ token, keys, claim, requestId }: Presented): Promise<void> {
+    if (this.#when !== 'always' || isRegistration(token)) return
+    const { contentID, requestType } = requireReadable(claim)
+    const [first] = keys
+    const asked = contentID ?? uuidOf(first?.kid ?? '')
+    await this.#ask({ contentID: asked, requestType, customerCookie: cookieOf(token) }, requestId)
+  }
+
+  async #ask(viewer: Viewer, requestId: string): Promise<string> {
+    requireCookie(viewer)
+    const messageID = newGuid(this.#random)
+    const entitlement = await this.#client.ask({ ...viewer, messageID })
+    if (entitlement.isAllowed) return entitlement.epTokenURL
+    const { error, failure } = entitlement
+    const what = { requestId, messageID, contentID: viewer.contentID, error, ...failure }
+    if (failure === undefined) this.#logger.info(what, 'the entitlement service denied a licence')
+    else this.#logger.warn(what, 'the entitlement service gave no answer that allows a licence')
+    throw new EntitlementDenied(entitlement)
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close()
+  }
+}
+
+/** A token that is good so far. */
+export interface Presented {
+  readonly token: ReadToken
+  readonly keys: readonly TokenKey[]
+  readonly claim: ViewerClaim | WrongViewerClaim
+  readonly requestId: string
+}
+
+type Viewer = ViewerClaim & { readonly contentID: string }
+
+function requireReadable(claim: ViewerClaim | WrongViewerClaim): ViewerClaim {
+  if ('message' in claim) throw refused(claim)
+  return claim
+}
+
+function requireCookie({ requestType, customerCookie }: Viewer): void {
+  if (requestType !== REQUEST_TYPES.timeBased && customerCookie === undefined)
+    throw refused({ parameter: 'customerCookie', message: `requestType ${requestType} needs a cookie` })
+}
+
+/** No documented code fits. */
+function refused({ parameter, message }: WrongViewerClaim): PublicError {
+  return new PublicError(message, { code: 400, status: 400, parameter })
+}
+
+/** The dummy content of a device's registration: nobody has to be allowed to have it. */
+function isRegistration({ keys }: ReadToken): boolean {
+  return keys.every(({ kid }) => kid === REGISTRATION_KID)
+}
+
+/** An empty one is none. */
+function cookieOf({ cookie }: ReadToken): string | undefined {
+  return customerCookie.safeParse(cookie).data
+}
+
+function clientOf(settings: AskedEntitlement): EntitlementClient {
+  const { url, certFile, keyFile, caFile, timeout } = settings
+  const [cert, key, ca] = [certFile, keyFile, caFile].map(path => path && readFileSync(path, 'utf8'))
+  try {
+    return new EntitlementClient({ url, cert, key, ca, timeout })
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    throw new ConfigError([`ENTITLEMENT_URL_CERT, ENTITLEMENT_URL_KEY, ENTITLEMENT_URL_CA: ${error.message}`])
+  }
+}
+
+/** A random one, of version 4. */
+function newGuid(random: Randomness): string {
+  const bytes = randomBytes(random, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return uuidOf(bytes.toString('hex'))
+}

@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { framesOf } from '../../errors.js'
+import type { ContentRepository } from '../../store/contents.js'
+import type { TextSeal } from '../../tokens/text-seal.js'
+import { placeOf } from './stored-contents.js'
+
+/** So many are looked at at once, with a pause after them: nobody who asks for a token shall notice. */
+const STEP = 500
+const PAUSE_MS = 20
+
+/**
+ * Seals anew what a former key of TOKEN_KEYS has sealed, once after each start. Tokens expire and contents do not: without
+ * it they would be lost with the key.
+ */
+export class ContentsResealing {
+  readonly #parts: ContentsResealingParts
+  readonly #stopping = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: ContentsResealingParts) {
+    this.#parts = parts
+  }
+
+  /** Resolves at its end, which it always comes to. */
+  start(): Promise<void> {
+    this.#running = this.#run().catch((error: Error) =>
+      this.#parts.logger.error(
+        { error: error.name, stack: framesOf(error) },
+        'contents could not be sealed with the first of TOKEN_KEYS; the next start tries again',
+      ),
+    )
+    return this.#running
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { repository, seal, logger } = this.#parts
+    let count = 0
+    let after = ''
+    while (!this.#isStopping) {
+      const step = await repository.beginnings(after, STEP, seal.mark.length)
+      for (const { content_id, beginning } of step)
+        if (beginning !== seal.mark && !this.#isStopping && (await this.#reseal(content_id))) count += 1
+      const last = step.at(-1)
+      if (last === undefined || step.length < STEP) break
+      after = last.content_id
+      await pause(PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
+    }
+    if (count > 0) logger.info({ contents: count }, 'contents are sealed with the first of TOKEN_KEYS now')
+  }
+
+  async #reseal(contentID: string): Promise<boolean> {
+    const { repository, seal } = this.#parts
+    const row = await repository.find(contentID)
+    if (row === undefined) return false
+    const text = seal.open(placeOf(contentID), row.sealed)
+    return text !== undefined && repository.reseal(row, seal.seal(placeOf(contentID), text))
+  }
+
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted
+  }
+}
+
+export interface ContentsResealingParts {
+  readonly repository: ContentRepository
+  readonly seal: TextSeal
+  readonly logger: Logger
+}

@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises'
+import type { Logger } from 'pino'
+import { ConfigError } from '../../config.js'
+import { framesOf } from '../../errors.js'
+import { type WatchedFiles, watchFiles } from '../../watched-files.js'
+import type { Content, Contents } from '../content.js'
+import { BrokenCatalogue } from './faults.js'
+import { type Catalogue, readCatalogue } from './reading.js'
+
+export interface CatalogueFileParts {
+  readonly path: string
+  readonly logger: Logger
+}
+
+/** The contents of CATALOGUE_FILE, read again when it changes; what is wrong then leaves those that were there. */
+export class CatalogueFile implements Contents {
+  readonly #parts: CatalogueFileParts
+  readonly #watched: WatchedFiles
+  #reading: Promise<void>
+  #contents: ReadonlyMap<string, Content> = new Map()
+
+  private constructor(parts: CatalogueFileParts) {
+    this.#parts = parts
+    // What changes while it is read for the first time is read again.
+    this.#watched = watchFiles([parts.path], () => this.#readAgain())
+    this.#reading = this.#read()
+  }
+
+  /** Throws a ConfigError that names every fault with its line and field. */
+  static async open(parts: CatalogueFileParts): Promise<CatalogueFile> {
+    const file = new CatalogueFile(parts)
+    try {
+      await file.#reading
+      return file
+    } catch (error) {
+      file.close()
+      if (!(error instanceof BrokenCatalogue)) throw error
+      throw new ConfigError(error.faults.map(fault => `CATALOGUE_FILE: ${fault}`))
+    }
+  }
+
+  find(contentID: string): Content | undefined {
+    return this.#contents.get(contentID)
+  }
+
+  close(): void {
+    this.#watched.close()
+  }
+
+  async #read(): Promise<void> {
+    const { contents } = await readCatalogueFile(this.#parts.path)
+    this.#contents = contents
+    this.#parts.logger.info({ contents: contents.size }, 'catalogue read')
+  }
+
+  async #readAgain(): Promise<'done'> {
+    await this.#reading.catch(() => {})
+    const read = this.#read().catch(error => this.#tell(error))
+    this.#reading = read
+    await read
+    return 'done'
+  }
+
+  #tell(error: unknown): void {
+    const what = 'the catalogue is broken, and the contents are those of before'
+    if (error instanceof BrokenCatalogue) this.#parts.logger.error({ faults: error.faults }, what)
+    else this.#parts.logger.error({ stack: error instanceof Error ? framesOf(error) : [] }, what)
+  }
+}
+
+/** The catalogue in a file, or a BrokenCatalogue. */
+export async function readCatalogueFile(path: string): Promise<Catalogue> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    const { code = 'unknown error' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
+    throw new BrokenCatalogue([`cannot be read: ${code}`])
+  }
+  // Some editors write a mark in front.
+  return readCatalogue(text.startsWith('\ufeff') ? text.slice(1) : text)
+}

@@ -1,0 +1,62 @@
+import { setImmediate as pause } from 'node:timers/promises'
+import { z } from 'zod'
+import { catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
+import type { Content } from '../content.js'
+import { BrokenCatalogue, CatalogueFaults } from './faults.js'
+import { CataloguePolicies } from './policies.js'
+import { syntaxFault } from './syntax.js'
+
+export interface Catalogue {
+  /** By their contentIDs in lower case. */
+  readonly contents: ReadonlyMap<string, Content>
+  /** How many policies have names. */
+  readonly policies: number
+}
+
+/** So many contents are read at a time: others wait about a millisecond for them. */
+const AT_A_TIME = 200
+
+/** The catalogue in a text, or a BrokenCatalogue. It is read in slices, so that a server can go on meanwhile. */
+export async function readCatalogue(text: string): Promise<Catalogue> {
+  const faults = new CatalogueFaults()
+  const file = parsed(text)
+  const { error } = catalogueOutline.safeParse(file)
+  if (error !== undefined) faults.add([], error)
+  // An unknown field beside the contents does not hide what is wrong with them.
+  const outline = catalogueOutline.loose().safeParse(file)
+  if (!outline.success) throw await faults.asError(text)
+  const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
+  const entry = z.compile(entryWith(policies.schema))
+  const contents = new Map<string, Content>()
+  for (const [index, given] of outline.data.contents.entries()) {
+    if (index % AT_A_TIME === 0) await pause()
+    const read = entry.safeParse(given)
+    if (read.success) {
+      const { contentID } = read.data
+      if (contents.has(contentID)) faults.addRepeated(index, () => placeOf(contentID, outline.data.contents))
+      else contents.set(contentID, read.data)
+    } else faults.add(['contents', index], read.error)
+  }
+  if (!faults.areNone) throw await faults.asError(text)
+  return { contents, policies: policies.count }
+}
+
+/** Where a content stands that was read before. */
+function placeOf(contentID: string, given: readonly unknown[]): number {
+  return given.findIndex(
+    one => typeof one === 'object' && one !== null && 'contentID' in one && isSame(one.contentID, contentID),
+  )
+}
+
+function isSame(given: unknown, contentID: string): boolean {
+  return typeof given === 'string' && given.toLowerCase() === contentID
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The text of a JSON error quotes the file, and the file holds keys.
+    throw new BrokenCatalogue([syntaxFault(text)])
+  }
+}

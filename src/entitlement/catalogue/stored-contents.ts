@@ -1,0 +1,123 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { ContentEntry } from '../../../schemas/catalogue.js'
+import type {
+  ContentOrder,
+  ContentPage,
+  ContentPageQuery,
+  ListedContent,
+  ShownContent,
+} from '../../../schemas/contents.js'
+import type { Now } from '../../../schemas/rules.js'
+import { AdministrationRefused } from '../../accounts/refused.js'
+import type { ContentRepository } from '../../store/contents.js'
+import type { ContentRow } from '../../store/tables.js'
+import type { TextSeal } from '../../tokens/text-seal.js'
+import type { Content, Contents } from '../content.js'
+import { OpenedContents } from './opened-contents.js'
+import { contentOf } from './read-content.js'
+import { listed, shown } from './shown-content.js'
+
+/** So many contents that do not open are told of. */
+const MOST_TOLD = 10_000
+
+/** What an administrator does with contents. Ids are in lower case. */
+export interface ContentAdministration {
+  list(page: ContentPageQuery): Promise<ContentPage>
+  show(contentID: string): Promise<ShownContent>
+  put(order: ContentOrder): Promise<{ isNew: boolean; content: ShownContent }>
+  remove(contentID: string): Promise<void>
+}
+
+/** Contents that administrators keep in the database, each sealed: its keys are in it. */
+export class StoredContents implements Contents, ContentAdministration {
+  readonly #parts: StoredContentsParts
+  readonly #opened = new OpenedContents()
+  /** Those that did not open. */
+  readonly #told = new Set<string>()
+
+  constructor(parts: StoredContentsParts) {
+    this.#parts = parts
+  }
+
+  /** The database is asked each time, because another instance may have changed it; only to open it again is spared. */
+  async find(contentID: string): Promise<Content | undefined> {
+    const row = await this.#parts.repository.find(contentID)
+    if (row === undefined) {
+      this.#opened.forget(contentID)
+      return undefined
+    }
+    const remembered = this.#opened.find(row)
+    if (remembered !== undefined) return remembered
+    const content = this.#open(row)?.content
+    if (content !== undefined) this.#opened.keep(row, content)
+    return content
+  }
+
+  async list({ after = '', limit }: ContentPageQuery): Promise<ContentPage> {
+    // One more tells whether there is another page.
+    const found = await this.#parts.repository.page(after, limit + 1)
+    const contents: ListedContent[] = []
+    for (const row of found.slice(0, limit)) {
+      contents.push(listed(row, this.#open(row)))
+      // Some are long, and others wait for a token meanwhile.
+      await setImmediate()
+    }
+    return { contents, next: found.length > limit ? (contents.at(-1)?.contentID ?? null) : null }
+  }
+
+  async show(contentID: string): Promise<ShownContent> {
+    const row = await this.#parts.repository.find(contentID)
+    if (row === undefined) refuseUnknown()
+    return shown(row, this.#open(row))
+  }
+
+  async put(order: ContentOrder): Promise<{ isNew: boolean; content: ShownContent }> {
+    const { repository, seal, now } = this.#parts
+    const { contentID } = order.content
+    const sealed = seal.seal(placeOf(contentID), JSON.stringify(order.entry))
+    const row = { content_id: contentID, sealed, updated_at: now() }
+    const isNew = await repository.add(row)
+    if (!isNew) await repository.put(row)
+    return { isNew, content: shown(row, order) }
+  }
+
+  async remove(contentID: string): Promise<void> {
+    if (!(await this.#parts.repository.remove(contentID))) refuseUnknown()
+  }
+
+  #open(row: ContentRow): ContentOrder | undefined {
+    const text = this.#parts.seal.open(placeOf(row.content_id), row.sealed)
+    if (text === undefined) {
+      this.#tellOf(row, 'a stored content does not open: TOKEN_KEYS is without the key that it is sealed with')
+      return undefined
+    }
+    const entry: unknown = JSON.parse(text)
+    const content = contentOf(entry)
+    if (!Array.isArray(content)) return { entry: entry as ContentEntry, content } // the schema has just read it as one
+    this.#tellOf(row, 'a stored content is not one that this version can read')
+    return undefined
+  }
+
+  #tellOf({ content_id }: ContentRow, message: string): void {
+    if (this.#told.has(content_id) || this.#told.size >= MOST_TOLD) return
+    this.#told.add(content_id)
+    this.#parts.logger.warn({ contentID: content_id }, message)
+  }
+}
+
+export interface StoredContentsParts {
+  readonly repository: ContentRepository
+  readonly seal: TextSeal
+  readonly now: Now
+  readonly logger: Logger
+}
+
+/** What a content is sealed for: as another one it does not open. */
+export function placeOf(contentID: string): string {
+  return `content ${contentID}`
+}
+
+function refuseUnknown(): never {
+  throw new AdministrationRefused(404, 'There is no content with this id', 'contentID')
+}

@@ -1,0 +1,122 @@
+import { X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContext } from 'node:tls'
+import { errors, Pool } from 'undici'
+import type { ReceivedAnswer } from './decision.js'
+import { type Denied, denied } from './denials.js'
+
+/** An answer has a few hundred bytes; what is larger is none. */
+const LARGEST_ANSWER = 65_536
+const HEADERS = { accept: 'application/json', 'content-type': 'application/json' }
+
+export interface ConnectionsParts {
+  readonly url: URL
+  /** Who we are: certificate and key, PEM. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+  /** Who may have certified the service, PEM; without it the authorities that Node knows. */
+  readonly ca?: string | undefined
+  /** Milliseconds, for all of a question. */
+  readonly timeout: number
+  readonly connections: number
+}
+
+/** The connections to one service, which are kept. Each message is sent once. */
+export class Connections {
+  readonly #pool: Pool
+  readonly #path: string
+  readonly #timeout: number
+
+  constructor({ url, timeout, connections, ...identity }: ConnectionsParts) {
+    this.#path = url.pathname
+    this.#timeout = timeout
+    this.#pool = new Pool(url.origin, {
+      connections,
+      connectTimeout: timeout,
+      connect: {
+        secureContext: secureContextOf(identity),
+        // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+        rejectUnauthorized: true,
+      },
+      pipelining: 1,
+      allowH2: false,
+      maxResponseSize: LARGEST_ANSWER,
+      // A question has a time of its own, for all of it.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+  }
+
+  /** What came back, or why nothing did. */
+  async post(body: string): Promise<ReceivedAnswer | Denied> {
+    const giveUp = new AbortController()
+    const timer = setTimeout(() => giveUp.abort(), this.#timeout)
+    try {
+      return await Promise.race([this.#send(body, giveUp.signal), aborted(giveUp.signal)])
+    } catch (error) {
+      return giveUp.signal.aborted ? denied('late') : failureOf(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #send(body: string, signal: AbortSignal): Promise<ReceivedAnswer> {
+    const answer = await this.#pool.request({ method: 'POST', path: this.#path, headers: HEADERS, body, signal })
+    return { status: answer.statusCode, body: await answer.body.text() }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy()
+  }
+}
+
+/** A request that still waits for a connection does not notice its signal. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
+
+function failureOf(error: unknown): Denied {
+  if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) return denied('closed')
+  const word = wordOf(error)
+  if (/^UND_ERR_(?:RES_EXCEEDED_MAX_SIZE|HEADERS_OVERFLOW)$/.test(word)) return denied('tooLarge', word)
+  if (/TIMEOUT|^ETIMEDOUT$/.test(word)) return denied('late', word)
+  return denied(isAboutCertificate(word) ? 'untrusted' : 'unreachable', word)
+}
+
+/** A word, never the text. */
+function wordOf(error: unknown): string {
+  const { code, name }: NodeJS.ErrnoException = error instanceof Error ? error : new Error('not an error')
+  return code !== undefined && /^\w{1,64}$/.test(code) ? code : name
+}
+
+/** Of OpenSSL and Node; an alert is what the service says of ours. */
+function isAboutCertificate(word: string): boolean {
+  if (word.includes('ALERT')) return false
+  return /CERT|CRL|^UNABLE_TO_|^HOSTNAME_|^(?:INVALID_CA|PATH_LENGTH_EXCEEDED|INVALID_PURPOSE)$/.test(word)
+}
+
+/** Reads the texts at once, so that a wrong one is the mistake of who has given it. */
+function secureContextOf({ cert, key, ca }: Pick<ConnectionsParts, 'cert' | 'key' | 'ca'>): SecureContext {
+  if ((cert === undefined) !== (key === undefined)) throw new TypeError('cert and key must be given together')
+  // Node takes empty ones for none.
+  if (cert === '' || key === '') throw new TypeError(WRONG_IDENTITY)
+  // OpenSSL trusts nobody, without a word, when there is no certificate in it.
+  if (ca !== undefined) requireCertificate(ca)
+  try {
+    return createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2' })
+  } catch {
+    // The reason may quote a key.
+    throw new TypeError(WRONG_IDENTITY)
+  }
+}
+
+const WRONG_IDENTITY = 'cert and key must be a certificate and its private key in PEM'
+
+function requireCertificate(ca: string): void {
+  try {
+    new X509Certificate(ca)
+  } catch {
+    throw new TypeError('ca must be certificates in PEM')
+  }
+}

@@ -1,0 +1,118 @@
+import type { X509Certificate } from 'node:crypto'
+import type { Logger } from 'pino'
+import type { Now } from '../../../schemas/rules.js'
+import { ConfigError } from '../../config.js'
+import { type WatchedFiles, watchFiles } from '../../watched-files.js'
+import type { Door } from '../settings.js'
+import { subjectText } from './client-names.js'
+import { type DoorCertificates, doorFiles, readDoorFiles, UnusableFile } from './files.js'
+import { codeOf } from './secure-context.js'
+
+export interface CurrentCertificatesParts {
+  readonly door: Door
+  readonly now: Now
+  readonly logger: Logger
+  /** Told of every change. */
+  readonly renewed?: (certificates: DoorCertificates) => void
+}
+
+const DAY_MS = 86_400_000
+const SOON_MS = 14 * DAY_MS
+const MOST_SHOWN = 10
+
+/** The certificates of a door as its files last said them. Files that don't fit together leave those before in force. */
+export class CurrentCertificates {
+  readonly #parts: CurrentCertificatesParts
+  readonly #watched: WatchedFiles
+  readonly #daily: NodeJS.Timeout
+  #current: DoorCertificates
+  #authoritiesSince = 0
+  #toldFault: string | undefined
+
+  /** Throws a ConfigError when the files are of no use. */
+  constructor(parts: CurrentCertificatesParts) {
+    this.#parts = parts
+    // Watched before they are read: they may change meanwhile.
+    this.#watched = watchFiles(doorFiles(parts.door), async () => this.#readAgain())
+    this.#daily = setInterval(() => this.#warnOfEnds(), DAY_MS).unref()
+    try {
+      this.#current = readDoorFiles(parts.door)
+    } catch (error) {
+      this.close()
+      throw error instanceof UnusableFile ? new ConfigError([error.message]) : error
+    }
+    this.#warnOfEnds()
+  }
+
+  get current(): DoorCertificates {
+    return this.#current
+  }
+
+  /** Counts how often the authorities were others. */
+  get authoritiesSince(): number {
+    return this.#authoritiesSince
+  }
+
+  close(): void {
+    this.#watched.close()
+    clearInterval(this.#daily)
+  }
+
+  #readAgain(): 'done' | 'again' {
+    try {
+      this.#change(readDoorFiles(this.#parts.door))
+      this.#toldFault = undefined
+      return 'done'
+    } catch (error) {
+      this.#tellFault(error)
+      return 'again'
+    }
+  }
+
+  #change(read: DoorCertificates): void {
+    const { logger, renewed } = this.#parts
+    const before = this.#current
+    const isOwnNew = read.own?.chain !== before.own?.chain || read.own?.key !== before.own?.key
+    const areAuthoritiesNew = read.authorities.join('') !== before.authorities.join('')
+    if (!isOwnNew && !areAuthoritiesNew) return
+    renewed?.(read)
+    this.#current = read
+    if (isOwnNew && read.own !== undefined) logger.info(shown(read.own.certificate), 'server certificate renewed')
+    if (areAuthoritiesNew) {
+      this.#authoritiesSince += 1
+      const authorities = read.authorities.slice(0, MOST_SHOWN).map(shown)
+      logger.info({ authorities, count: read.authorities.length }, 'client authorities renewed')
+    }
+    this.#warnOfEnds()
+  }
+
+  /** Once, although it is tried again and again. */
+  #tellFault(error: unknown): void {
+    const [setting, code] = error instanceof UnusableFile ? [error.setting, error.code] : [undefined, codeOf(error)]
+    const fault = `${setting} ${code}`
+    if (fault === this.#toldFault) return
+    this.#toldFault = fault
+    this.#parts.logger.warn({ setting, code }, 'new certificates are of no use, the old ones stay')
+  }
+
+  /** At the start, at every change, and once a day. */
+  #warnOfEnds(): void {
+    const { own, authorities } = this.#current
+    if (own !== undefined) this.#warnOfEnd(own.certificate, 'server certificate')
+    for (const authority of authorities.slice(0, MOST_SHOWN)) this.#warnOfEnd(authority, 'client authority')
+  }
+
+  #warnOfEnd(certificate: X509Certificate, what: string): void {
+    const left = Date.parse(certificate.validTo) - this.#parts.now()
+    if (left >= SOON_MS) return
+    this.#parts.logger.warn(shown(certificate), `${what} ${left < 0 ? 'has expired' : 'ends soon'}`)
+  }
+}
+
+function shown(certificate: X509Certificate) {
+  return {
+    subject: subjectText(certificate),
+    serial: certificate.serialNumber,
+    notAfter: new Date(certificate.validTo).toISOString(),
+  }
+}

@@ -1,0 +1,52 @@
+import { X509Certificate } from 'node:crypto'
+import { isIssuedBy } from './files.js'
+import type { ClientRefusal } from './handshakes.js'
+
+/**
+ * The certificate that a proxy passes on: the Client-Cert field of RFC 9440 (`:base64 of the DER:`), or PEM with
+ * percent signs, as nginx and AWS write it; `undefined` when it is neither. Of a chain it is the first.
+ */
+export function passedCertificate(text: string): X509Certificate | undefined {
+  const base64 = RFC_9440.exec(text)?.[1] ?? FIRST_PEM.exec(decoded(text))?.[1]
+  if (base64 === undefined) return undefined
+  const der = Buffer.from(base64, 'base64')
+  try {
+    const certificate = new X509Certificate(der)
+    // OpenSSL takes other things than one DER certificate, and overlooks what follows it.
+    return certificate.raw.equals(der) ? certificate : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const RFC_9440 = /^:([A-Za-z\d+/]+={0,2}):$/
+const FIRST_PEM = /^-----BEGIN CERTIFICATE-----\r?\n([A-Za-z\d+/=\r\n]+)\r?\n-----END CERTIFICATE-----(?:\s|$)/
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}
+
+const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
+
+/** What OpenSSL checks in a handshake, for a certificate that came another way: issued by one of the authorities itself. */
+export function refusalOf(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+  now: number,
+): ClientRefusal | undefined {
+  const issuer = authorities.find(authority => isIssuedBy(certificate, authority))
+  if (issuer === undefined) return 'unknown authority'
+  for (const { validFrom, validTo } of [certificate, issuer]) {
+    // Never is not a time to wait for: a date that cannot be read counts as passed.
+    if (now < Date.parse(validFrom)) return 'not yet valid'
+    if (!(now <= Date.parse(validTo))) return 'expired'
+  }
+  // Node calls the purposes so. An authority is nobody's client, a root is issued by itself.
+  const { ca, keyUsage: purposes } = certificate as { ca: boolean; keyUsage: string[] | undefined } // without the extension there is none
+  if (ca || purposes?.includes(CLIENT_AUTHENTICATION) === false) return 'not for clients'
+  return undefined
+}

@@ -1,0 +1,101 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import type { Logger } from 'pino'
+import type { Metrics } from '../../metrics.js'
+import { subjectText } from './client-names.js'
+
+/** Why a client of the entitlement service does not get in: these words are in the log and in the metrics. */
+export type ClientRefusal =
+  | 'no certificate'
+  | 'unreadable certificate'
+  | 'unknown authority'
+  | 'expired'
+  | 'not yet valid'
+  | 'not for clients'
+  | 'not allowed'
+  | 'protocol version'
+  | 'no TLS'
+  | 'too slow'
+  | 'server certificate not accepted'
+  | 'foreign address'
+  | 'other'
+
+export interface HandshakesParts {
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+export interface RefusedClient {
+  readonly address: string | undefined
+  readonly reason: ClientRefusal
+  readonly code?: string | undefined
+  readonly certificate?: X509Certificate | undefined
+}
+
+/** Tells of clients that did not get in. */
+export class Handshakes {
+  readonly #logger: Logger
+  readonly #metrics: Metrics
+
+  constructor({ logger, metrics }: HandshakesParts) {
+    this.#logger = logger
+    this.#metrics = metrics
+  }
+
+  /** `certificate`: one that was verified, or else its subject is what a stranger says. */
+  refused({ address, reason, code, certificate }: RefusedClient): void {
+    this.#metrics.clientRefused(reason)
+    const subject = certificate && subjectText(certificate)
+    this.#logger.warn({ address, reason, code, subject, serial: certificate?.serialNumber }, 'client refused')
+  }
+
+  /** A handshake that came to nothing. */
+  failed(error: NodeJS.ErrnoException, { authorizationError }: TLSSocket, from: Origin | undefined): void {
+    const address = from?.address
+    // Whatever Node's type says, it is the code of the error.
+    const code = codeWord(authorizationError ?? error.code)
+    if (code !== 'ECONNRESET' && code !== 'EPIPE') {
+      this.refused({ address, reason: reasonOf(code), code })
+      return
+    }
+    // A watcher who knocks at the port has nothing to mend; a client that does not like our certificate may hang up so.
+    const level = from?.hasSpoken() ? 'info' : 'debug'
+    this.#logger[level]({ address, code }, 'handshake broken off by the client')
+  }
+}
+
+/** Where a connection comes from, as far as it is known when it is gone. */
+export interface Origin {
+  readonly address: string | undefined
+  hasSpoken(): boolean
+}
+
+const REASONS: Readonly<Record<string, ClientRefusal>> = {
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'no certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'unknown authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'unknown authority',
+  CERT_SIGNATURE_FAILURE: 'unknown authority',
+  CERT_HAS_EXPIRED: 'expired',
+  CERT_NOT_YET_VALID: 'not yet valid',
+  INVALID_PURPOSE: 'not for clients',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'protocol version',
+  ERR_SSL_VERSION_TOO_LOW: 'protocol version',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'protocol version',
+  ERR_SSL_HTTP_REQUEST: 'no TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'no TLS',
+  ERR_TLS_HANDSHAKE_TIMEOUT: 'too slow',
+}
+
+const OWN_CERTIFICATE = /_ALERT_(?:UNKNOWN_CA|(?:BAD|UNSUPPORTED)_CERTIFICATE|CERTIFICATE_(?:EXPIRED|REVOKED|UNKNOWN))$/
+
+function reasonOf(code: string): ClientRefusal {
+  return REASONS[code] ?? (OWN_CERTIFICATE.test(code) ? 'server certificate not accepted' : 'other')
+}
+
+/** Nothing but a word of OpenSSL or Node. */
+function codeWord(code: unknown): string {
+  return typeof code === 'string' && /^[A-Z][A-Z\d_]{0,79}$/.test(code) ? code : 'UNKNOWN'
+}

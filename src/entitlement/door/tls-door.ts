@@ -1,0 +1,136 @@
+import type { RequestListener } from 'node:http'
+import { createServer, type Server } from 'node:https'
+import { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import type { Now } from '../../../schemas/rules.js'
+import type { TlsDoor } from '../settings.js'
+import { CurrentCertificates } from './certificates.js'
+import { type ClientName, hasName } from './client-names.js'
+import { Handshakes, type HandshakesParts, type Origin } from './handshakes.js'
+import { secureContextOptions } from './secure-context.js'
+
+export interface OpenTlsDoorParts extends HandshakesParts {
+  readonly door: TlsDoor
+  /** Every client of the authorities when there is none. */
+  readonly clients: readonly ClientName[]
+  readonly now: Now
+  readonly logger: Logger
+}
+
+const HANDSHAKE_MS = 10_000
+
+/** Mutual TLS: HTTP sees a connection only when its client may come in. */
+export class OpenTlsDoor {
+  readonly #parts: OpenTlsDoorParts
+  readonly #handshakes: Handshakes
+  readonly #certificates: CurrentCertificates
+  readonly #servers: Server[] = []
+  readonly #admissions = new WeakMap<object, Admission>()
+  readonly #origins = new WeakMap<object, Origin>()
+  #isClosing = false
+
+  /** Throws a ConfigError when the files are of no use. */
+  constructor(parts: OpenTlsDoorParts) {
+    this.#parts = parts
+    this.#handshakes = new Handshakes(parts)
+    this.#certificates = new CurrentCertificates({
+      ...parts,
+      renewed: certificates => {
+        for (const server of this.#servers) server.setSecureContext(secureContextOptions(certificates))
+      },
+    })
+  }
+
+  createServer(handler: RequestListener): Server {
+    const server = createServer(
+      {
+        ...secureContextOptions(this.#certificates.current),
+        requestCert: true,
+        rejectUnauthorized: true,
+        handshakeTimeout: HANDSHAKE_MS,
+      },
+      handler,
+    )
+    this.#servers.push(server)
+    // HTTP would answer a failed handshake.
+    server.removeAllListeners('tlsClientError')
+    server.on('tlsClientError', (error, socket) => this.#failed(error, socket))
+    server.on('connection', socket => this.#remember(socket))
+    const serveHttp = server.listeners('secureConnection')
+    server.removeAllListeners('secureConnection')
+    server.on('secureConnection', socket => {
+      if (this.#admit(socket)) for (const serve of serveHttp) Reflect.apply(serve, server, [socket])
+      else socket.destroy()
+    })
+    return server
+  }
+
+  guard(app: FastifyInstance): void {
+    // TLS looks at a certificate once. When it would look otherwise now, the client has to come again after this answer.
+    app.addHook('onRequest', (request, reply, next) => {
+      if (this.#isOutdated(request.raw.socket)) reply.header('connection', 'close')
+      next()
+    })
+    app.addHook('preClose', async () => {
+      this.#isClosing = true
+    })
+  }
+
+  close(): void {
+    this.#certificates.close()
+  }
+
+  #admit(socket: TLSSocket): boolean {
+    const certificate = socket.getPeerX509Certificate()
+    const address = socket.remoteAddress
+    if (!socket.authorized || certificate === undefined) {
+      this.#handshakes.refused({ address, reason: 'no certificate' })
+      return false
+    }
+    const { clients } = this.#parts
+    if (clients.length > 0 && !hasName(certificate, clients)) {
+      this.#handshakes.refused({ address, reason: 'not allowed', certificate })
+      return false
+    }
+    const until = Date.parse(certificate.validTo)
+    this.#admissions.set(socket, { until, authoritiesSince: this.#certificates.authoritiesSince })
+    return true
+  }
+
+  #isOutdated(socket: Socket): boolean {
+    const admission = this.#admissions.get(socket)
+    return (
+      admission === undefined ||
+      admission.until < this.#parts.now() ||
+      admission.authoritiesSince !== this.#certificates.authoritiesSince
+    )
+  }
+
+  #remember(socket: object): void {
+    if (!(socket instanceof Socket)) return
+    const address = socket.remoteAddress
+    this.#origins.set(socket, { address, hasSpoken: () => socket.bytesRead > 0 })
+  }
+
+  #failed(error: Error, socket: TLSSocket): void {
+    // A shutdown breaks handshakes off.
+    if (!this.#isClosing) this.#handshakes.failed(error, socket, this.#origins.get(acceptedBy(socket)))
+    socket.destroy()
+  }
+}
+
+/** How a connection got in. */
+interface Admission {
+  readonly until: number
+  readonly authoritiesSince: number
+}
+
+/**
+ * The connection below TLS. A TLS socket that Node has refused tells no address any more, and it has no documented way
+ * to the one below; were it gone, the log would lack the address.
+ */
+function acceptedBy(socket: TLSSocket & { readonly _parent?: object }): object {
+  return socket._parent ?? socket
+}

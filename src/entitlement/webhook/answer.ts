@@ -1,0 +1,62 @@
+import { z } from 'zod'
+import { jsonFaults } from '../../../schemas/json-faults.js'
+import { webhookAnswer } from '../../../schemas/webhook.js'
+import type { Content } from '../content.js'
+import type { WebhookResponse } from './exchange.js'
+import { WebhookFailure } from './failure.js'
+
+/** What the customer said. */
+export type Verdict = (Permission | Denial) & {
+  /** For the same question; 0: for this request alone. */
+  readonly holdsSeconds: number
+  /** Of the answer. */
+  readonly bytes: number
+}
+
+interface Permission {
+  readonly isAllowed: true
+  readonly content: Content | undefined
+}
+
+interface Denial {
+  readonly isAllowed: false
+  readonly reason: string | undefined
+}
+
+const LONGEST_REASON = 200
+const compiledAnswer = z.compile(webhookAnswer)
+
+/** Throws a WebhookFailure for everything that is no answer to this question. */
+export function readVerdict(
+  { status, body }: WebhookResponse,
+  { contentID, cacheSeconds }: { readonly contentID: string; readonly cacheSeconds: number },
+): Verdict {
+  // A redirection leads to somebody else, whom nobody has told us to ask.
+  if (status !== 200) throw new WebhookFailure('wrong status', `HTTP_${status}`)
+  const read = compiledAnswer.safeParse(jsonIn(body))
+  if (!read.success) throw new WebhookFailure('wrong schema', jsonFaults(read.error)[0]?.field || 'the body')
+  const { isAllowed, reason, content, cacheSeconds: holdsSeconds = cacheSeconds } = read.data
+  if (content !== undefined && content.contentID !== contentID) throw new WebhookFailure('other content')
+  const held = { holdsSeconds, bytes: body.length }
+  return isAllowed ? { isAllowed, content, ...held } : { isAllowed, reason: readable(reason), ...held }
+}
+
+function jsonIn(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    throw new WebhookFailure('not JSON')
+  }
+}
+
+/** In one line, and with nothing in it that an eye can't see. */
+function readable(reason = ''): string | undefined {
+  const words = reason.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ').trim()
+  // By characters: half of one is none.
+  return (
+    Array.from(words.slice(0, 2 * LONGEST_REASON))
+      .slice(0, LONGEST_REASON)
+      .join('')
+      .trim() || undefined
+  )
+}

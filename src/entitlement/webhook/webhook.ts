@@ -1,0 +1,97 @@
+import type { Logger } from 'pino'
+import type { Now } from '../../../schemas/rules.js'
+import { type Randomness, randomBytes } from '../../randomness.js'
+import type { Content } from '../content.js'
+import { EntitlementRefusal } from '../refusals.js'
+import type { WebhookSettings } from '../settings.js'
+import type { Judge, ViewerQuestion } from '../viewer-question.js'
+import { readVerdict, type Verdict } from './answer.js'
+import { WebhookEndpoint } from './endpoint.js'
+import { WebhookFailure } from './failure.js'
+import { keyOf, VerdictCache } from './verdict-cache.js'
+
+export interface WebhookParts {
+  readonly settings: WebhookSettings
+  readonly now: Now
+  readonly uptime: () => number
+  readonly random: Randomness
+  readonly logger: Logger
+}
+
+/** Asks the customer's own endpoint. What is not clearly a yes is a no. */
+export class Webhook implements Judge {
+  readonly #parts: WebhookParts
+  readonly #endpoint: WebhookEndpoint
+  readonly #cache: VerdictCache
+  /** Questions that others may share the answer of. */
+  readonly #shared = new Map<string, Promise<Verdict>>()
+  #underWay = 0
+  #drained: (() => void) | undefined
+
+  constructor(parts: WebhookParts) {
+    this.#parts = parts
+    this.#endpoint = new WebhookEndpoint(parts)
+    this.#cache = new VerdictCache(parts.uptime)
+  }
+
+  async allow(question: ViewerQuestion): Promise<Content | undefined> {
+    const key = keyOf(question)
+    const verdict = this.#cache.find(key) ?? (await this.#shareOrAsk(question, key))
+    if (!verdict.isAllowed) throw new EntitlementRefusal('webhookDenied', { details: verdict.reason })
+    return verdict.content
+  }
+
+  /** Waits for what is under way, which the time of each question bounds. */
+  async close(): Promise<void> {
+    if (this.#underWay > 0)
+      await new Promise<void>(resolve => {
+        this.#drained = resolve
+      })
+    await this.#endpoint.close()
+  }
+
+  async #shareOrAsk(question: ViewerQuestion, key: string): Promise<Verdict> {
+    if (this.#parts.settings.cacheSeconds === 0) return this.#ask(question, key)
+    const askedByAnother = this.#shared.get(key)
+    if (askedByAnother !== undefined) {
+      const verdict = await askedByAnother
+      // What holds for one request alone is not for this one.
+      return verdict.holdsSeconds > 0 ? verdict : this.#ask(question, key)
+    }
+    const asking = this.#ask(question, key)
+    this.#shared.set(key, asking)
+    try {
+      return await asking
+    } finally {
+      this.#shared.delete(key)
+    }
+  }
+
+  async #ask(question: ViewerQuestion, key: string): Promise<Verdict> {
+    this.#underWay += 1
+    try {
+      const verdict = await this.#answer(question)
+      this.#cache.keep(key, verdict)
+      return verdict
+    } finally {
+      this.#underWay -= 1
+      if (this.#underWay === 0) this.#drained?.()
+    }
+  }
+
+  async #answer(question: ViewerQuestion): Promise<Verdict> {
+    const { random, settings, logger } = this.#parts
+    // Signed with the rest, so that whoever is asked can tell a question that was recorded from one that is asked anew.
+    const requestID = randomBytes(random, 16).toString('hex')
+    const { contentID, requestType, customerCookie } = question
+    try {
+      const response = await this.#endpoint.send(JSON.stringify({ requestID, contentID, requestType, customerCookie }))
+      return readVerdict(response, { contentID, cacheSeconds: settings.cacheSeconds })
+    } catch (error) {
+      if (!(error instanceof WebhookFailure)) throw error
+      const { kind, reason } = error
+      logger.warn({ webhookRequestID: requestID, contentID, failure: kind, reason }, 'the webhook did not decide')
+      throw new EntitlementRefusal('webhookFailed')
+    }
+  }
+}

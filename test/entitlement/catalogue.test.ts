@@ -1,0 +1,113 @@
+import { renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import type { ContentEntry } from '../../schemas/catalogue.js'
+import { CONTENT_KEY, startTestServer } from '../harness.js'
+import { CUSTOMER, KID } from '../redeeming.js'
+import { logged } from './door.js'
+import { askerOf, content, contentID, entitlementSettings, tokenIn } from './service.js'
+
+const ERROR = 50
+const UNKNOWN = 1101
+const ALLOWED = 0
+
+/** A service on this catalogue, which can be replaced while it runs. */
+async function serviceOn(t: Test, contents: readonly ContentEntry[]) {
+  const settings = { ...(await entitlementSettings(t, contents)), ENTITLEMENT_ACCOUNT: CUSTOMER }
+  const server = await startTestServer(t, { settings })
+  const ask = await askerOf(t, server)
+  const path = String(settings.CATALOGUE_FILE)
+  return {
+    server,
+    ask: (number: number) => ask({ contentID: contentID(number) }),
+    errorOf: async (number: number) => (await ask({ contentID: contentID(number) })).error,
+    path,
+    replace: (text: string) => {
+      writeFileSync(`${path}.new`, text)
+      renameSync(`${path}.new`, path)
+    },
+  }
+}
+
+t.test('a catalogue is read again when it changes, and a broken one leaves the former in force', async t => {
+  const { server, errorOf, replace, path } = await serviceOn(t, [content(1)])
+  t.match(await logged(server, 'catalogue read'), [{ contents: 1 }])
+  t.match(await Promise.all([errorOf(1), errorOf(2)]), [ALLOWED, UNKNOWN])
+
+  replace(JSON.stringify({ contents: [content(2), content(3)] }))
+  t.match((await logged(server, 'catalogue read', 2)).at(-1), { contents: 2 })
+  t.match(await Promise.all([errorOf(1), errorOf(2)]), [UNKNOWN, ALLOWED])
+
+  const broken = 'the catalogue is broken, and the contents are those of before'
+  const two = [content(1, { duration: 0 }), { ...content(4), viewers: CONTENT_KEY }]
+  replace(JSON.stringify({ contents: two }, null, 1))
+  t.match((await logged(server, broken)).at(-1), {
+    level: ERROR,
+    faults: [/^line \d+: contents\[0\]\.duration: must be /, /^line \d+: contents\[1\]\.viewers: must be /],
+  })
+  t.match(await Promise.all([errorOf(1), errorOf(2)]), [UNKNOWN, ALLOWED])
+
+  unlinkSync(path)
+  t.match((await logged(server, broken, 2)).at(-1), { level: ERROR, faults: ['cannot be read: ENOENT'] })
+  t.match(await Promise.all([errorOf(1), errorOf(2)]), [UNKNOWN, ALLOWED])
+
+  replace(`\ufeff${JSON.stringify({ contents: [content(1)] })}`)
+  t.match((await logged(server, 'catalogue read', 3)).at(-1), { contents: 1 })
+  t.match(await Promise.all([errorOf(1), errorOf(2)]), [ALLOWED, UNKNOWN])
+  t.equal((await logged(server, broken)).length, 2, 'once for each change')
+})
+
+const OPLS = {
+  analogVideoOPL: '150',
+  compressedDigitalAudioOPL: '250',
+  compressedDigitalVideoOPL: '400',
+  uncompressedDigitalAudioOPL: '250',
+  uncompressedDigitalVideoOPL: '270',
+}
+const RENTAL = {
+  rightsType: 'Rental',
+  generalFlags: '00000001',
+  'rental.periodEndTime': '+7200',
+  'rental.playDuration': '60',
+  minCertSecurityLevel: '2000',
+  unknownOutputBehavior: 'SDOnly',
+  outputControlFlags: 'ABCDEF01',
+  extensionType: 'wudo',
+  extensionPayload: 'AAAAAA==',
+  useHttps: 'false',
+  ...OPLS,
+}
+/** Said as JSON says numbers and truths. */
+const PLAIN = Object.fromEntries(
+  Object.entries(RENTAL).map(([name, text]) => [name, /^(?:[1-9]\d*|false)$/.test(text) ? JSON.parse(text) : text]),
+)
+
+t.test('a policy means what it means in a token request, however its numbers are written', async t => {
+  const keys = [{ kid: KID.toUpperCase(), contentKey: CONTENT_KEY, algId: 'aescbc' }]
+  const { server, ask } = await serviceOn(t, [
+    content(1, { policy: RENTAL, keys }),
+    content(2, { policy: PLAIN, keys }),
+  ])
+  const issued = await server.get({ kid: KID, algId: 'aescbc', ...RENTAL })
+  const { token } = (await issued.json()) as { token: string } // 200, or there is no token to open
+  const wanted = server.openToken(token)?.keys
+  t.ok(wanted)
+  for (const number of [1, 2]) {
+    const answer = await ask(number)
+    t.match(answer.epTokenURL, /^http:/)
+    t.strictSame(server.openToken(tokenIn(answer))?.keys, wanted)
+  }
+})
+
+t.test('a hundred thousand contents', async t => {
+  const many = Array.from({ length: 100_000 }, (_, number) => content(number, { duration: 60 + (number % 100) }))
+  const { server, errorOf, replace } = await serviceOn(t, many)
+  t.match(await logged(server, 'catalogue read'), [{ contents: 100_000 }])
+  for (const number of [0, 1, 49_999, 99_999]) t.equal(await errorOf(number), ALLOWED)
+  t.equal(await errorOf(100_000), UNKNOWN)
+
+  many[70_000] = content(3)
+  replace(`{ "contents": [\n${many.map(one => JSON.stringify(one)).join(',\n')}\n] }`)
+  const [told] = await logged(server, 'the catalogue is broken, and the contents are those of before')
+  t.match(told, { faults: ['line 70002: contents[70000].contentID: is that of the content on line 5'] })
+  t.equal(await errorOf(70_000), ALLOWED)
+})

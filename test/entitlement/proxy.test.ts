@@ -1,0 +1,197 @@
+import { X509Certificate } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { createServer, request } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { NOON, startTestServer } from '../harness.js'
+import { TestAuthority, type TestCertificateParts } from './certificates.js'
+import { logged, QUESTION, WARN } from './door.js'
+
+t.beforeEach(t => {
+  t.testdir()
+})
+
+t.test('both forms of the header let a client in', async t => {
+  const { url, authority } = await openProxyDoor(t)
+  const { cert } = await authority.issue(VALID)
+  for (const [form, header] of Object.entries(forms(cert))) t.match(await ask(url, header), { status: 200 }, form)
+})
+
+t.test('the header and its name are those of the proxy that is used', async t => {
+  const { url, authority } = await openProxyDoor(t, { ENTITLEMENT_PROXY_HEADER: 'X-Amzn-Mtls-Clientcert' })
+  const { cert } = await authority.issue(VALID)
+  const { body, status } = await ask(url, rfc9440(cert))
+  t.match({ body, status }, refused('no certificate'), 'the default one says nothing any more')
+  t.match(await ask(url, rfc9440(cert), 'x-amzn-mtls-clientcert'), { status: 200 })
+})
+
+t.test('without a certificate that can be read nobody is let in', async t => {
+  const { server, url, authority } = await openProxyDoor(t)
+  const { cert, key } = await authority.issue(VALID)
+  const der = new X509Certificate(cert).raw
+  const unreadable: Record<string, string | string[]> = {
+    'two headers': [rfc9440(cert), rfc9440(cert)],
+    'two in one': `${rfc9440(cert)}, ${rfc9440(cert)}`,
+    'a word': 'player',
+    'base64 alone': der.toString('base64'),
+    'other bytes': `:${Buffer.from('player').toString('base64')}:`,
+    'cut off': `:${der.subarray(0, -1).toString('base64')}:`,
+    'more after it': `:${Buffer.concat([der, Buffer.from('x')]).toString('base64')}:`,
+    'PEM in base64': `:${Buffer.from(cert).toString('base64')}:`,
+    'half a percent sign': `${encodeURIComponent(cert)}%2`,
+    'another block': encodeURIComponent('-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n'),
+  }
+  for (const [name, header] of Object.entries(unreadable))
+    t.match(await ask(url, header), refused('unreadable certificate'), name)
+  for (const header of [undefined, '', '-']) t.match(await ask(url, header), refused('no certificate'))
+  const lines = await logged(server, 'client refused', Object.keys(unreadable).length + 3)
+  for (const line of lines) t.match(line, { level: WARN, address: '127.0.0.1' })
+  server.keepSecret(key)
+})
+
+t.test('a certificate that a handshake would refuse is refused', async t => {
+  const { server, url, authority } = await openProxyDoor(t)
+  const foreign = await TestAuthority.create('Test authority')
+  const wrong: [reason: string, authority: TestAuthority, parts: TestCertificateParts][] = [
+    ['unknown authority', foreign, {}],
+    ['expired', authority, { notBefore: new Date(NOON - 2000), notAfter: new Date(NOON - 1000) }],
+    ['not yet valid', authority, { notBefore: new Date(NOON + 1000) }],
+    ['not for clients', authority, { usage: 'server' }],
+  ]
+  for (const [reason, issuer, parts] of wrong) {
+    const { cert } = await issuer.issue({ ...VALID, ...parts })
+    t.match(await ask(url, rfc9440(cert)), refused(reason))
+  }
+  t.match(await ask(url, rfc9440(authority.cert)), refused('not for clients'), 'the authority itself')
+  const told = wrong.map(([reason]) => ({ reason }))
+  t.match(await logged(server, 'client refused', 5), [...told, { reason: 'not for clients' }])
+  t.match((await logged(server, 'client refused'))[1], { subject: 'CN=player,O=Example', serial: String })
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  t.match(metrics, 'expressplay_entitlement_handshakes_refused_total{reason="not for clients"} 2')
+})
+
+t.test('only the clients that are named are let in', async t => {
+  const { url, authority } = await openProxyDoor(t, { ENTITLEMENT_CLIENTS: 'CN=player;DNS:player.example' })
+  for (const parts of [{}, { subject: 'CN=x', names: ['DNS:player.example'] }])
+    t.match(await ask(url, rfc9440((await authority.issue({ ...VALID, ...parts })).cert)), { status: 200 })
+  const { cert } = await authority.issue({ ...VALID, subject: 'CN=other' })
+  t.match(await ask(url, rfc9440(cert)), refused('not allowed'))
+})
+
+t.test('from another address nothing counts, whatever the headers say of it', async t => {
+  const { server, url, authority } = await openProxyDoor(t, {
+    ENTITLEMENT_PROXIES: '10.0.0.0/8, ::1',
+    TRUSTED_PROXIES: '127.0.0.1',
+  })
+  const { cert } = await authority.issue(VALID)
+  const answer = await ask(url, rfc9440(cert), 'client-cert', {
+    'x-forwarded-for': '10.0.0.1',
+    forwarded: 'for=10.0.0.1',
+  })
+  t.match(answer, { ...refused('foreign address'), connection: 'close' })
+  t.match(await logged(server, 'client refused'), [{ address: '127.0.0.1', reason: 'foreign address' }])
+})
+
+t.test('of the networks of the proxies any address counts', async t => {
+  const { url, authority } = await openProxyDoor(t, { ENTITLEMENT_PROXIES: '10.0.0.1, 127.0.0.0/30' })
+  t.match(await ask(url, rfc9440((await authority.issue(VALID)).cert)), { status: 200 })
+})
+
+t.test('authorities are renewed here, too', async t => {
+  const { server, url, authority, caFile } = await openProxyDoor(t)
+  const next = await TestAuthority.create('Next authority')
+  const [old, renewed] = await Promise.all([authority.issue(VALID), next.issue(VALID)])
+  writeFileSync(caFile, next.cert)
+  await logged(server, 'client authorities renewed')
+  t.match(await ask(url, rfc9440(old.cert)), refused('unknown authority'))
+  t.match(await ask(url, rfc9440(renewed.cert)), { status: 200 })
+})
+
+t.test('what a client says in the header is not what the proxy says', async t => {
+  const { url, authority } = await openProxyDoor(t)
+  const { cert } = await authority.issue(VALID)
+  // It passes everything on but what a client says in the header.
+  const proxy = createServer((incoming, outgoing) => {
+    const headers = { ...incoming.headers, 'client-cert': rfc9440(cert), 'x-forwarded-for': '203.0.113.7' }
+    const forwarded = request(`${url}${incoming.url}`, { method: incoming.method, headers }, answer => {
+      outgoing.writeHead(answer.statusCode ?? 502)
+      answer.pipe(outgoing)
+    })
+    incoming.pipe(forwarded)
+  })
+  await new Promise<void>(resolve => proxy.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => proxy.close())
+  const { port } = proxy.address() as AddressInfo // of a TCP server
+  t.match(await ask(`http://127.0.0.1:${port}`, 'spoofed'), { status: 200 })
+})
+
+t.test('bytes that are no HTTP, and paths that are no URL', async t => {
+  const { url } = await openProxyDoor(t)
+  const received = await connect(Number(new URL(url).port), '127.0.0.1')
+    .end('hello\r\n\r\n')
+    .setEncoding('utf8')
+    .toArray()
+  t.match(received.join(''), /^HTTP\/1\.1 400 .*"isAllowed":false/s)
+  const answer = await fetch(`${url}/nothing`)
+  t.equal(answer.status, 403, 'nor what there is')
+})
+
+const VALID = { notBefore: new Date(NOON - 1000), notAfter: new Date(NOON + 1000), usage: 'client' } as const
+
+async function openProxyDoor(t: Test, settings: Record<string, string> = {}) {
+  const authority = await TestAuthority.create()
+  const caFile = join(t.testdirName, 'ca.pem')
+  writeFileSync(caFile, authority.cert)
+  const server = await startTestServer(t, {
+    settings: {
+      ENTITLEMENT_PORT: 0,
+      ENTITLEMENT_CLIENT_CA: caFile,
+      ENTITLEMENT_PROXIES: '127.0.0.1',
+      ENTITLEMENT_ACCOUNT: 201722,
+      ...settings,
+    },
+  })
+  const url = server.entitlementUrl ?? ''
+  t.match(url, /^http:\/\/127/)
+  return { server, url, authority, caFile }
+}
+
+function rfc9440(cert: string): string {
+  return `:${new X509Certificate(cert).raw.toString('base64')}:`
+}
+
+function forms(cert: string): Record<string, string> {
+  return {
+    'RFC 9440': rfc9440(cert),
+    nginx: encodeURIComponent(cert),
+    'Amazon, which leaves +, / and = as they are': encodeURIComponent(cert).replace(/%2B|%2F|%3D/g, decodeURIComponent),
+    'Amazon, the whole chain': encodeURIComponent(cert + cert),
+  }
+}
+
+function refused(reason: string) {
+  const errorText = `The client certificate is missing or not accepted: ${reason}`
+  return { status: 403, body: { isAllowed: false, error: 1201, errorText, epTokenURL: '' } }
+}
+
+function ask(url: string, header: string | string[] | undefined, name = 'client-cert', headers = {}) {
+  return new Promise<{ status: number | undefined; connection: string | undefined; body: unknown }>(
+    (resolve, reject) => {
+      const all = header === undefined ? headers : { ...headers, [name]: header }
+      const asking = request(`${url}/entitlement`, { method: 'POST', headers: all }, response => {
+        let text = ''
+        response.on('data', chunk => {
+          text += chunk
+        })
+        response.on('error', reject)
+        response.on('end', () => {
+          const { connection } = response.headers
+          resolve({ status: response.statusCode, connection, body: JSON.parse(text) })
+        })
+      })
+      asking.on('error', reject)
+      asking.end(JSON.stringify(QUESTION))
+    },
+  )
+}
