@@ -40,7 +40,7 @@ export const entitlementRoutes = fp(async (app: FastifyInstance, options: Entitl
 
 /** What tells one decision from another, and is no secret. */
 function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['asked'] {
-  if ('unknownVersion' in asked) return undefined
+  if ('unknownVersion' in asked) return { version: asked.unknownVersion }
   const { messageID, requestType, contentID } = asked
   return { messageID, requestType, contentID }
 }

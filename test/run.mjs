@@ -1,16 +1,18 @@
-// Runs the built suite, or the test files that are named, and ends with one plain line of counts, from the runner's own
-// total. Further arguments go to tap.
+// Runs the built suite, or the test files and folders that are named, and ends with one plain line of counts, from the
+// runner's own total. Further arguments go to tap.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 
 const report = '.tap/report.tap'
 mkdirSync('.tap', { recursive: true })
 rmSync(report, { force: true })
-const built = process.argv.slice(2).map(argument => argument.replace(/^(test\/.*)\.ts$/, 'dist/$1.js'))
+const built = process.argv.slice(2).map(argument => argument.replace(/^test\//, 'dist/test/').replace(/\.ts$/, '.js'))
 const args = ['--reporter=terse', `--output-file=${report}`, ...built]
 const { status } = spawnSync('tap', args, { stdio: 'inherit', shell: process.platform === 'win32' })
 
-const totals = /^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(readFileSync(report, 'utf8'))
+const totals = /^# \{ total: \d+(?:, pass: (\d+))?(?:, fail: (\d+))?/m.exec(
+  existsSync(report) ? readFileSync(report, 'utf8') : '',
+)
 const [, passed = '0', failed = '0'] = totals ?? []
 const isGreen = status === 0 && totals !== null && failed === '0' && passed !== '0'
 // On a line of its own, whatever the reporter left open.

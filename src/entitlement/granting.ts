@@ -13,7 +13,7 @@ import type { Devices } from './devices.js'
 import { EntitlementRefusal } from './refusals.js'
 import { registrationContent } from './registration.js'
 import { requireDevice, requireListed } from './rules.js'
-import { contentParameters, lifeOf, policyAt } from './terms.js'
+import { contentParameters, expirationFor, lifeOf, policyAt } from './terms.js'
 import type { Judge } from './viewer-question.js'
 
 /** What is known of a request, which grows from step to step: the log tells it. */
@@ -46,8 +46,11 @@ export class Granting {
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
-    if (requestType === REQUEST_TYPES.deviceRegistration)
+    if (requestType === REQUEST_TYPES.deviceRegistration) {
+      // The dummy has a policy of its own, and nobody need register for a rental that has ended.
+      policyAt(content, this.#parts.now())
       decision.content = registrationContent(content, this.#parts.random)
+    }
     if (requestType === REQUEST_TYPES.deviceBound) decision.deviceId = await this.#device(content, decision)
     return this.#issue(decision.content, decision)
   }
@@ -90,7 +93,8 @@ export class Granting {
       requestId,
       // Only an issuer that asks another service looks at it.
       get parameters() {
-        return contentParameters(content, { life, cookie, deviceId })
+        const expirationTime = expirationFor(content, life, present)
+        return contentParameters(content, { expirationTime, cookie, deviceId })
       },
     })
   }

@@ -12,6 +12,19 @@ export function lifeOf({ duration, until }: Content, now: number): number {
   return Math.min(duration, left)
 }
 
+/** No longer may it take until the real service has got a request, in milliseconds: that is the highest UPSTREAM_TIMEOUT. */
+const LONGEST_WAY = 120_000
+
+/**
+ * The same life in the words of a token request. `+seconds` count from when the real service gets them, so near its end
+ * a content has its end told by the clock, in whole seconds.
+ */
+export function expirationFor({ duration, until }: Content, life: number, now: number): string {
+  if (until === undefined || until - now - duration * 1000 > LONGEST_WAY) return `+${life}`
+  const end = Math.min(Math.floor(until / 1000), Math.floor(now / 1000) + duration)
+  return new Date(end * 1000).toISOString().replace('.000', '')
+}
+
 /** The policy of a licence that is granted now. */
 export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: number): TokenPolicy {
   if (rentalSeconds !== undefined) return { ...policy, 'rental.periodEndTime': now + rentalSeconds * 1000 }
@@ -22,8 +35,7 @@ export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: nu
 
 /** What a grant adds to what the catalogue says. */
 export interface Grant {
-  /** Seconds. */
-  readonly life: number
+  readonly expirationTime: string
   readonly cookie: string | undefined
   readonly deviceId: string | undefined
 }
@@ -31,11 +43,11 @@ export interface Grant {
 /** A grant in the words of a token request, for the real service. */
 export function contentParameters(
   { keys, policy: { parameters } }: Content,
-  { life, cookie, deviceId }: Grant,
+  { expirationTime, cookie, deviceId }: Grant,
 ): SortedParameters {
   return {
     whole: {
-      expirationTime: `+${life}`,
+      expirationTime,
       ...(cookie !== undefined && { cookie }),
       ...(deviceId !== undefined && { deviceId }),
     },

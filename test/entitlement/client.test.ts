@@ -236,8 +236,10 @@ t.test('who does not answer in time is not waited for', async t => {
     answers.every(answer => !answer.isAllowed && answer.error === numberOf('late')),
     'also who waits for a connection',
   )
+  const before = peer.connections()
   peer.answer = says()
   t.match(await one.ask({ contentID }), { isAllowed: true })
+  t.equal(peer.connections(), before + 1, 'who gave up while waiting costs no connection')
 })
 
 t.test('a server that takes connections and says nothing', async t => {

@@ -1,15 +1,21 @@
 import { connect } from 'node:tls'
 import t from 'tap'
 import { entitlementAnswer } from '../../schemas/entitlement.js'
-import { NOON } from '../harness.js'
+import { NOON, startTestServer } from '../harness.js'
 import { keystoreOf } from '../keystore.js'
 import { KID } from '../redeeming.js'
+import { REAL, startGateway } from '../upstream/gateway.js'
 import { playClearKey, playPlayready } from './player.js'
 import {
+  askerOf,
   CATALOGUE,
   clientTls,
+  content,
+  contentID,
+  contents,
   deviceBound,
   deviceRegistration,
+  entitlementSettings,
   MESSAGE,
   SECOND_KID,
   STORED,
@@ -39,6 +45,11 @@ t.test('what the catalogue says', async t => {
     ['over', 1103, { contentID: CATALOGUE.gone }],
     ['over, whatever the device', 1103, { contentID: CATALOGUE.gone, customerCookie, requestType: deviceBound }],
     ['its rental period is over', 1103, { contentID: CATALOGUE.endedRental }],
+    [
+      'its rental period is over, to a registration',
+      1103,
+      { contentID: CATALOGUE.endedRental, customerCookie, requestType: deviceRegistration },
+    ],
     ['unknown', 1101, { contentID: CATALOGUE.unknown }],
     [
       'unknown, to a registration',
@@ -70,6 +81,23 @@ t.test('what the catalogue says', async t => {
   t.match(text, '<rental.periodEndTime>2026-06-01T14:00:00.000Z</rental.periodEndTime>', 'counted from the grant')
   const both = await ask({ contentID: CATALOGUE.twoKeys })
   for (const kid of [KID, SECOND_KID]) t.match(await playClearKey(both, { kid }), { kids: [kid] })
+})
+
+t.test('no token outlives its content through a gateway, however long its request was under way', async t => {
+  const late = NOON + 3000
+  const accounts = [{ id: 777, authenticators: REAL }]
+  const upstream = await startTestServer(t, { accounts, now: () => late })
+  const soon = new Date(NOON + 3_601_500).toISOString()
+  const catalogue = [...contents, content(11, { until: soon })]
+  const ask = await askerOf(t, await startGateway(t, upstream.url, await entitlementSettings(t, catalogue)))
+  const expiryOf = async (contentID: string) => upstream.openToken(tokenIn(await ask({ contentID })))?.expiresAt
+  t.equal(await expiryOf(CATALOGUE.going), NOON + 60_000)
+  t.equal(await expiryOf(contentID(11)), NOON + 3_600_000, 'nor where only the way there goes beyond its end')
+  t.equal(
+    await expiryOf(CATALOGUE.film),
+    late + 3_600_000,
+    'without an end it counts from when the real service gets it',
+  )
 })
 
 t.test('a key of the key storage', async t => {
@@ -144,7 +172,11 @@ t.test('versions and fields', async t => {
     t.match(answer, { status: 400, isAllowed: false, error: 1002, version: 1 }, JSON.stringify(question))
     t.match(answer.errorText, `A field is missing or wrong: ${field} `)
   }
-  t.equal(server.log.filter(line => line.includes('"asked"')).length, 4, 'what is malformed is no decision')
+  t.same(
+    await counted(server),
+    ['expressplay_entitlements_total{type="unknown",error="1003"} 4'],
+    'what is malformed is no decision',
+  )
 
   for (const body of ['', 'x', '{', `{"messageID":"${MESSAGE}"`, Buffer.from([0xff, 0xfe])])
     t.match(await send({ body }), { status: 400, error: 1001, messageID: '', version: 1 })
@@ -201,7 +233,7 @@ t.test('too many requests are told so, and are no decisions', async t => {
     ],
   )
   t.match(told[3]?.retryAfter, /^\d+$/)
-  t.equal(server.log.filter(line => line.includes('"asked"')).length, 2)
+  t.same(await counted(server), ['expressplay_entitlements_total{type="1",error="0"} 2'])
 })
 
 t.test('the token URL names the place that clients reach', async t => {
@@ -266,4 +298,10 @@ async function answerTo(url: string, bytes: string): Promise<string> {
   let text = ''
   for await (const chunk of socket) text += String(chunk)
   return text
+}
+
+/** How many decisions of each kind there were. */
+async function counted({ url }: { url: string }): Promise<string[]> {
+  const metrics = await (await fetch(`${url}/metrics`)).text()
+  return metrics.match(/^expressplay_entitlements_total.*$/gm) ?? []
 }

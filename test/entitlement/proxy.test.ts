@@ -126,6 +126,17 @@ t.test('what a client says in the header is not what the proxy says', async t =>
   t.match(await ask(`http://127.0.0.1:${port}`, 'spoofed'), { status: 200 })
 })
 
+t.test('no number of other headers hides what the proxy says from one who says it, too', async t => {
+  const { url, authority } = await openProxyDoor(t)
+  const { cert } = await authority.issue(VALID)
+  const both = [`client-cert: ${rfc9440(cert)}`, ...Array(2500).fill('a:'), 'client-cert: -']
+  const received = await connect(Number(new URL(url).port), '127.0.0.1')
+    .end(`POST /entitlement HTTP/1.1\r\nhost: a\r\nconnection: close\r\n${both.join('\r\n')}\r\n\r\n`)
+    .setEncoding('utf8')
+    .toArray()
+  t.match(received.join(''), /^HTTP\/1\.1 403 .*: unreadable certificate"/s)
+})
+
 t.test('bytes that are no HTTP, and paths that are no URL', async t => {
   const { url } = await openProxyDoor(t)
   const received = await connect(Number(new URL(url).port), '127.0.0.1')

@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { errors, Pool } from 'undici'
+import { WaitingLine } from '../../upstream/waiting-line.js'
 import type { ReceivedAnswer } from './decision.js'
 import { type Denied, denied } from './denials.js'
 
@@ -23,12 +25,15 @@ export interface ConnectionsParts {
 /** The connections to one service, which are kept. Each message is sent once. */
 export class Connections {
   readonly #pool: Pool
+  /** Not the pool's: what is given up while it waits there costs it a connection. */
+  readonly #line: WaitingLine
   readonly #path: string
   readonly #timeout: number
 
   constructor({ url, timeout, connections, ...identity }: ConnectionsParts) {
     this.#path = url.pathname
     this.#timeout = timeout
+    this.#line = new WaitingLine(connections, Number.POSITIVE_INFINITY)
     this.#pool = new Pool(url.origin, {
       connections,
       connectTimeout: timeout,
@@ -51,11 +56,25 @@ export class Connections {
     const giveUp = new AbortController()
     const timer = setTimeout(() => giveUp.abort(), this.#timeout)
     try {
-      return await Promise.race([this.#send(body, giveUp.signal), aborted(giveUp.signal)])
+      return await this.#inTurn(body, giveUp.signal)
     } catch (error) {
       return giveUp.signal.aborted ? denied('late') : failureOf(error)
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  async #inTurn(body: string, signal: AbortSignal): Promise<ReceivedAnswer> {
+    // The signal comes first: its time began earlier.
+    const turn = this.#line.enter(this.#timeout, signal)
+    await turn
+    try {
+      // Who left may have left because its time was over, and ours may be over at the same moment.
+      if (turn !== undefined) await setImmediate()
+      signal.throwIfAborted()
+      return await Promise.race([this.#send(body, signal), aborted(signal)])
+    } finally {
+      this.#line.leave()
     }
   }
 
