@@ -52,11 +52,21 @@ export function subjectText(certificate: X509Certificate): string {
 
 /** Not from the subject's text, which has to be taken apart again. */
 function subjectOf(certificate: X509Certificate): Attribute[] {
+  if (!hasReadableKey(certificate)) return []
   // Whatever Node's type says: `undefined` when a value is no text, an array where a type comes several times.
   const subject: object = certificate.toLegacyObject().subject ?? {}
   return Object.entries(subject).flatMap(([type, values]) =>
     [values].flat().map((value): Attribute => [type, String(value)]),
   )
+}
+
+/** Without one Node 24 ends the process over `toLegacyObject`. */
+function hasReadableKey(certificate: X509Certificate): boolean {
+  try {
+    return certificate.publicKey.type === 'public'
+  } catch {
+    return false
+  }
 }
 
 /** As people write it, and as OpenSSL does. */
