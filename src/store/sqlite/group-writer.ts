@@ -59,19 +59,17 @@ class Group {
     else this.#statements.insertPending.run(pendingValues(entry, service.quota_day))
   }
 
+  /** Where the pending token is gone it was settled before. Its day matters only to one that is given back. */
   #settle(service: Service, entry: Entry): void {
-    const day = this.#release(entry)
-    if (day === undefined) return
-    if (entry.step === 'refund') giveBack(service, day)
+    const day = entry.step === 'refund' ? this.#dayOf(entry) : undefined
+    if (this.#statements.deletePending.run([entry.pending_id]).changes === 0) return
+    if (day !== undefined) giveBack(service, day)
     this.#append(service, entry)
   }
 
-  /** Removes the pending token and answers the day that it counts in, if it was still there. */
-  #release({ pending_id }: Entry): number | undefined {
+  #dayOf({ pending_id }: Entry): number | undefined {
     const [row] = this.#statements.findPending.all([pending_id])
-    if (row === undefined) return undefined
-    this.#statements.deletePending.run([pending_id])
-    return (row as { quota_day: number }).quota_day // what the statement selects
+    return (row as { quota_day: number } | undefined)?.quota_day // what the statement selects
   }
 
   #append(service: Service, entry: Entry): void {
