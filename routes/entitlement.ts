@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import {
@@ -57,12 +58,14 @@ function readJson(app: FastifyInstance): void {
     request.raw.headers['content-type'] = JSON_TYPE
     next()
   })
-  app.addContentTypeParser<string>(JSON_TYPE, { parseAs: 'string' }, (_request, text, done) => done(null, parsed(text)))
+  app.addContentTypeParser<Buffer>(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, parsed(body)))
 }
 
-function parsed(text: string): unknown {
+function parsed(body: Buffer): unknown {
+  // Bytes that are no text would all become the same character, and two viewers one.
+  if (!isUtf8(body)) return undefined
   try {
-    return JSON.parse(text)
+    return JSON.parse(body.toString())
   } catch {
     // The text of a JSON error quotes the body.
     return undefined

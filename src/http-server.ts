@@ -40,6 +40,8 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
     clientErrorHandler: refuseBadHttp(newRequestId, errorFormat),
   }) as unknown as FastifyInstance // whether it speaks TLS is nothing that a route sees
   app.removeAllContentTypeParsers()
+  // Of the two Node gives the longer one to the whole request.
+  app.server.headersTimeout = app.server.requestTimeout
   // An expectation that we do not know is no reason to refuse (RFC 9110, 10.1.1), least of all past our own answers.
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
   return app

@@ -9,6 +9,7 @@ import { ConfigError } from '../../src/index.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 import { CUSTOMER } from '../redeeming.js'
 import { broken, inOrder } from './broken-catalogues.js'
+import { catalogueText } from './catalogue-text.js'
 import { entitlementSettings } from './service.js'
 
 t.test('every fault of a broken catalogue has its line and field, and no value is told', async t => {
@@ -28,6 +29,19 @@ t.test('every fault of a broken catalogue has its line and field, and no value i
     await t.resolves(readCatalogueFile(path), text)
   }
   await t.rejects(readCatalogueFile(t.testdirName), { message: 'cannot be read: EISDIR' })
+})
+
+t.test('a catalogue in another encoding is a fault, because its viewers would be others', async t => {
+  const path = join(t.testdir(), 'catalogue.json')
+  const text = catalogueText('"everyone"', '["René"]')
+  writeFileSync(path, text)
+  await t.resolves(readCatalogueFile(path))
+  writeFileSync(path, text, 'latin1')
+  await t.rejects(readCatalogueFile(path), { message: 'line 11: is not UTF-8' })
+  writeFileSync(path, text.trimEnd().replaceAll('\n', ' '), 'latin1')
+  await t.rejects(readCatalogueFile(path), { message: 'line 1: is not UTF-8' })
+  writeFileSync(path, `\ufeff${text}`, 'utf16le')
+  await t.rejects(readCatalogueFile(path), { message: 'line 1: is not UTF-8' })
 })
 
 t.test('a broken catalogue stops the start', async t => {

@@ -294,6 +294,14 @@ t.test('a service that does not take our certificate', async t => {
   t.match(await clientOf(t, peer, foreign).ask({ contentID }), unreachable)
   t.match(await clientOf(t, peer, { cert: undefined, key: undefined }).ask({ contentID }), unreachable)
   t.equal(peer.asked.length, 0)
+
+  const badCertificate = Buffer.from([0x15, 3, 3, 0, 2, 2, 42])
+  const refusing = createServer(socket => void socket.once('data', () => socket.end(badCertificate)))
+  await once(refusing.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => void refusing.close())
+  const { port } = refusing.address() as AddressInfo // of a TCP server
+  const failure = { reason: 'unreachable', detail: /^ERR_SSL_.*_ALERT_BAD_CERTIFICATE$/ }
+  t.match(await clientOf(t, peer, { url: `https://127.0.0.1:${port}` }).ask({ contentID }), { ...unreachable, failure })
 })
 
 t.test('a closed client denies', async t => {

@@ -178,7 +178,9 @@ t.test('versions and fields', async t => {
     'what is malformed is no decision',
   )
 
-  for (const body of ['', 'x', '{', `{"messageID":"${MESSAGE}"`, Buffer.from([0xff, 0xfe])])
+  const asked = { messageID: MESSAGE, version: 1, contentID: CATALOGUE.film, customerCookie: 'Jürgen' }
+  const latin1 = Buffer.from(JSON.stringify(asked), 'latin1')
+  for (const body of ['', 'x', '{', `{"messageID":"${MESSAGE}"`, Buffer.from([0xff, 0xfe]), latin1])
     t.match(await send({ body }), { status: 400, error: 1001, messageID: '', version: 1 })
   for (const body of ['null', '[]', '5', '"text"', '{}', `[{"messageID":"${MESSAGE}"}]`])
     t.match(await send({ body }), { status: 400, error: 1002, messageID: '', version: 1 })

@@ -1,7 +1,14 @@
+import { once } from 'node:events'
+import { createServer } from 'node:https'
 import { connect as connectTcp } from 'node:net'
+import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import { pino } from 'pino'
 import t from 'tap'
+import { readConfig } from '../../src/config.js'
+import { httpServer } from '../../src/http-server.js'
 import { startServer } from '../../src/index.js'
+import { pooledRandomness } from '../../src/randomness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
 import { ask, logged, openDoor, WARN } from './door.js'
 
@@ -111,6 +118,27 @@ t.test('a client that does not accept our certificate', async t => {
   const other = await TestAuthority.create('Other authority')
   await t.rejects(ask(url, { ca: other.cert, ...(await authority.issue()) }), { code: /SELF_SIGNED|UNABLE_TO/ })
   t.match(await logged(server, 'handshake broken off by the client'), [{ address: '127.0.0.1' }])
+})
+
+t.test('a client that says why it does not accept our certificate', async t => {
+  const { server, url } = await openDoor(t)
+  const alerts = { bad: 42, unsupported: 43, revoked: 44, expired: 45, unknown: 46, 'unknown authority': 48 }
+  for (const alert of Object.values(alerts)) {
+    const socket = connectTcp(Number(new URL(url).port), '127.0.0.1')
+    const hello = new Duplex({ read() {}, write: chunk => void socket.write(chunk) })
+    connectTls({ socket: hello, maxVersion: 'TLSv1.2' }).on('error', () => {})
+    await once(socket, 'data')
+    socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, alert]))
+    await once(socket.resume(), 'close')
+  }
+  for (const line of await logged(server, 'client refused', Object.keys(alerts).length))
+    t.match(line, { level: WARN, reason: 'server certificate not accepted', code: /^ERR_SSL_[A-Z\d_/]+_ALERT_/ })
+})
+
+t.test('who sends slowly is not waited for longer than half a minute, with TLS or without', async t => {
+  const parts = { config: readConfig({}), random: pooledRandomness(), logger: pino({ level: 'silent' }) }
+  for (const { server } of [httpServer(parts), httpServer({ ...parts, createServer: on => createServer(on) })])
+    t.equal(Math.max(server.requestTimeout, server.headersTimeout), 30_000, 'Node takes the longer one')
 })
 
 t.test('only the clients that are named are let in', async t => {

@@ -1,9 +1,11 @@
-import { X509Certificate } from 'node:crypto'
+import { webcrypto, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { Authority } from '../../src/certificates/authority.js'
+import { BasicConstraintsExtension, PemConverter, X509CertificateGenerator } from '../../src/certificates/library.js'
 import { NOON, startTestServer } from '../harness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
 import { logged, QUESTION, WARN } from './door.js'
@@ -108,6 +110,17 @@ t.test('authorities are renewed here, too', async t => {
   t.match(await ask(url, rfc9440(renewed.cert)), { status: 200 })
 })
 
+t.test('an authority that was renewed with its key is one, in whatever order the file has both', async t => {
+  const { server, url, caFile } = await openProxyDoor(t)
+  const [ended, renewed] = await renewedAuthority()
+  const { cert } = await renewed.issue({ subject: 'CN=player', names: [], usages: ['client'], ...DURING })
+  for (const [count, both] of [[ended.cert, renewed.cert], [renewed.cert, ended.cert], [ended.cert]].entries()) {
+    writeFileSync(caFile, both.join(''))
+    await logged(server, 'client authorities renewed', count + 1)
+    t.match(await ask(url, rfc9440(cert)), both.length === 2 ? { status: 200 } : refused('expired'))
+  }
+})
+
 t.test('what a client says in the header is not what the proxy says', async t => {
   const { url, authority } = await openProxyDoor(t)
   const { cert } = await authority.issue(VALID)
@@ -148,7 +161,29 @@ t.test('bytes that are no HTTP, and paths that are no URL', async t => {
   t.equal(answer.status, 403, 'nor what there is')
 })
 
-const VALID = { notBefore: new Date(NOON - 1000), notAfter: new Date(NOON + 1000), usage: 'client' } as const
+const DURING = { notBefore: new Date(NOON - 1000), notAfter: new Date(NOON + 1000) }
+const VALID = { ...DURING, usage: 'client' } as const
+
+/** The former has ended, and has the same name and key. */
+async function renewedAuthority() {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+  const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY')
+  const authority = async (notAfter: Date) => {
+    const parts = {
+      name: 'CN=Authority',
+      keys,
+      signingAlgorithm: ALGORITHM,
+      notBefore: new Date(NOON - 5000),
+      notAfter,
+    }
+    const extensions = [new BasicConstraintsExtension(true)]
+    const certificate = await X509CertificateGenerator.createSelfSigned({ ...parts, extensions })
+    return Authority.read({ cert: `${certificate.toString('pem')}\n`, key })
+  }
+  return [await authority(new Date(NOON - 1000)), await authority(new Date(NOON + 5000))] as const
+}
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 async function openProxyDoor(t: Test, settings: Record<string, string> = {}) {
   const authority = await TestAuthority.create()

@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
+import { EventEmitter, once } from 'node:events'
 import { copyFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { Agent } from 'node:https'
+import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { connect } from 'node:tls'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { TestAuthority, type TestCertificate } from './certificates.js'
 import { type AskedAnswer, type Asker, ask, logged, openDoor, until, WARN } from './door.js'
 
@@ -64,6 +66,20 @@ t.test('a client of an authority that was taken away has one answer left', async
   await t.rejects(ask(url, { ca: authority.cert, ...client, agent }), { code: 'ECONNRESET' })
   t.match(await logged(server, 'client refused'), [{ reason: 'unknown authority' }])
   t.match(await ask(url, { ca: authority.cert, ...(await nextAuthority.issue()) }), { status: 200 })
+})
+
+t.test('a handshake that takes until its authority is taken away ends in one answer, too', async t => {
+  const { server, url, authority, files } = await openDoor(t)
+  const client = await authority.issue()
+  const slow = await slowed(t, Number(new URL(url).port))
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const answer = ask(slow.url, { ca: authority.cert, ...client, agent })
+  await slow.begun
+  writeFileSync(files.ca, (await TestAuthority.create('Next authority')).cert)
+  await logged(server, 'client authorities renewed')
+  slow.goOn()
+  t.match(await answer, { status: 200, connection: 'close' })
 })
 
 t.test('a client whose certificate has expired meanwhile has to come again', async t => {
@@ -182,4 +198,25 @@ class Load {
 
 function isAnswer(answer: unknown): answer is AskedAnswer {
   return typeof answer === 'object' && answer !== null && 'status' in answer
+}
+
+/** A way to the server on which a client gets no further than its first message before it may go on. */
+async function slowed(t: Test, port: number) {
+  const pace = new EventEmitter()
+  const begun = once(pace, 'begun')
+  const relay = createServer(client => {
+    const server = connectTcp(port, '127.0.0.1')
+    server.once('data', () => pace.emit('begun'))
+    server.pipe(client)
+    client.once('data', hello => {
+      server.write(hello)
+      client.pause()
+      pace.once('go on', () => client.pipe(server))
+    })
+    for (const socket of [client, server]) socket.on('error', () => {})
+  })
+  await once(relay.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => void relay.close())
+  const { port: relayPort } = relay.address() as AddressInfo // of a TCP server
+  return { url: `https://127.0.0.1:${relayPort}`, begun, goOn: () => pace.emit('go on') }
 }

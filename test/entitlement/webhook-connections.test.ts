@@ -142,6 +142,28 @@ t.test('new authorities are trusted without a restart, and what is under way is 
   t.match(await ask(), { isAllowed: true })
 })
 
+t.test('new authorities that cannot be read are told once, and again when others are wrong later', async t => {
+  const catalogue = `${t.testdir({ 'catalogue.json': '{ "contents": [] }' })}/catalogue.json`
+  const { server, authority, caFile } = await startEntitled(t, { settings: { CATALOGUE_FILE: catalogue } })
+  const times = (words: string) => server.log.filter(line => line.includes(words)).length
+  const told = () => times('the former ones hold')
+  /** All files are looked at equally often, and one that has changed is read at the second look. */
+  const looks = async () => {
+    const before = times('catalogue read')
+    writeFileSync(catalogue, `{ "contents": [${' '.repeat(before)}] }`)
+    await eventually(() => times('catalogue read') > before, 'the catalogue was read again')
+  }
+  writeFileSync(caFile, 'no certificate')
+  await eventually(() => told() === 1, 'it was looked at')
+  await looks()
+  await looks()
+  t.equal(told(), 1)
+  writeFileSync(caFile, authority.cert)
+  await eventually(() => times('the webhook has new authorities') === 1, 'mended')
+  writeFileSync(caFile, 'no certificate either')
+  await eventually(() => told() === 2, 'told anew')
+})
+
 t.test('a file without authorities is a fault at the start', async t => {
   const caFile = `${t.testdir({ 'ca.pem': '-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n' })}/ca.pem`
   const starting = startServer({

@@ -116,6 +116,7 @@ const failures: readonly (readonly [what: string, behave: Behaviour, failure: st
   ['nothing', response => void response.end(), 'not JSON'],
   ['no JSON', response => void response.end(`<p>${MARK}</p>`), 'not JSON'],
   ['half of JSON', response => void response.end('{"isAllowed":true'), 'not JSON'],
+  ['Latin-1', response => void response.end('{"isAllowed":true,"reason":"é"}', 'latin1'), 'not JSON'],
   ['compressed', response => void response.end(Buffer.from([0x1f, 0x8b, 0x08, 0x00])), 'not JSON'],
   ['a list', says([{ isAllowed: true }]), 'wrong schema', 'the body'],
   ['null', says(null), 'wrong schema', 'the body'],

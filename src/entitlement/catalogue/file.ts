@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { ConfigError } from '../../config.js'
@@ -70,13 +71,29 @@ export class CatalogueFile implements Contents {
 
 /** The catalogue in a file, or a BrokenCatalogue. */
 export async function readCatalogueFile(path: string): Promise<Catalogue> {
-  let text: string
+  let bytes: Buffer
   try {
-    text = await readFile(path, 'utf8')
+    bytes = await readFile(path)
   } catch (error) {
     const { code = 'unknown error' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
     throw new BrokenCatalogue([`cannot be read: ${code}`])
   }
+  // Else every wrong byte would become the same character, and a viewer somebody else.
+  if (!isUtf8(bytes)) throw new BrokenCatalogue([`line ${lineOfOther(bytes)}: is not UTF-8`])
+  const text = bytes.toString()
   // Some editors write a mark in front.
   return readCatalogue(text.startsWith('\ufeff') ? text.slice(1) : text)
+}
+
+const LINE_FEED = 0x0a
+
+/** The first line that is not UTF-8. */
+function lineOfOther(bytes: Buffer): number {
+  let line = 1
+  for (let start = 0; start < bytes.length; line++) {
+    const end = bytes.indexOf(LINE_FEED, start)
+    if (end === -1 || !isUtf8(bytes.subarray(start, end))) break
+    start = end + 1
+  }
+  return line
 }

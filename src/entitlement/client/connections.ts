@@ -103,10 +103,10 @@ function failureOf(error: unknown): Denied {
   return denied(isAboutCertificate(word) ? 'untrusted' : 'unreachable', word)
 }
 
-/** A word, never the text. */
+/** A word, never the text. Those of OpenSSL 3.5 may have a stroke: `ERR_SSL_SSL/TLS_ALERT_…`. */
 function wordOf(error: unknown): string {
   const { code, name }: NodeJS.ErrnoException = error instanceof Error ? error : new Error('not an error')
-  return code !== undefined && /^\w{1,64}$/.test(code) ? code : name
+  return code !== undefined && /^[\w/]{1,64}$/.test(code) ? code : name
 }
 
 /** Of OpenSSL and Node; an alert is what the service says of ours. */

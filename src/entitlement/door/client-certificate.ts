@@ -30,6 +30,12 @@ function decoded(text: string): string {
   }
 }
 
+function refusedTime({ validFrom, validTo }: X509Certificate, now: number): ClientRefusal | undefined {
+  if (now < Date.parse(validFrom)) return 'not yet valid'
+  // Never is not a time to wait for: a date that cannot be read counts as passed.
+  return now <= Date.parse(validTo) ? undefined : 'expired'
+}
+
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
 
 /** What OpenSSL checks in a handshake, for a certificate that came another way: issued by one of the authorities itself. */
@@ -38,13 +44,12 @@ export function refusalOf(
   authorities: readonly X509Certificate[],
   now: number,
 ): ClientRefusal | undefined {
-  const issuer = authorities.find(authority => isIssuedBy(certificate, authority))
-  if (issuer === undefined) return 'unknown authority'
-  for (const { validFrom, validTo } of [certificate, issuer]) {
-    // Never is not a time to wait for: a date that cannot be read counts as passed.
-    if (now < Date.parse(validFrom)) return 'not yet valid'
-    if (!(now <= Date.parse(validTo))) return 'expired'
-  }
+  const issuers = authorities.filter(authority => isIssuedBy(certificate, authority))
+  if (issuers.length === 0) return 'unknown authority'
+  // An authority that was renewed with its key may be there twice: one of them is enough.
+  const ofIssuers = issuers.map(issuer => refusedTime(issuer, now))
+  const refused = refusedTime(certificate, now) ?? (ofIssuers.includes(undefined) ? undefined : ofIssuers[0])
+  if (refused !== undefined) return refused
   // Node calls the purposes so. An authority is nobody's client, a root is issued by itself.
   const { ca, keyUsage: purposes } = certificate as { ca: boolean; keyUsage: string[] | undefined } // without the extension there is none
   if (ca || purposes?.includes(CLIENT_AUTHENTICATION) === false) return 'not for clients'

@@ -95,7 +95,7 @@ function reasonOf(code: string): ClientRefusal {
   return REASONS[code] ?? (OWN_CERTIFICATE.test(code) ? 'server certificate not accepted' : 'other')
 }
 
-/** Nothing but a word of OpenSSL or Node. */
+/** Nothing but a word of OpenSSL or Node. Those of OpenSSL 3.5 may have a stroke: `ERR_SSL_SSL/TLS_ALERT_…`. */
 function codeWord(code: unknown): string {
-  return typeof code === 'string' && /^[A-Z][A-Z\d_]{0,79}$/.test(code) ? code : 'UNKNOWN'
+  return typeof code === 'string' && /^[A-Z][A-Z\d_/]{0,79}$/.test(code) ? code : 'UNKNOWN'
 }

@@ -28,7 +28,7 @@ export class OpenTlsDoor {
   readonly #certificates: CurrentCertificates
   readonly #servers: Server[] = []
   readonly #admissions = new WeakMap<object, Admission>()
-  readonly #origins = new WeakMap<object, Origin>()
+  readonly #origins = new WeakMap<object, TlsOrigin>()
   #isClosing = false
 
   /** Throws a ConfigError when the files are of no use. */
@@ -95,7 +95,8 @@ export class OpenTlsDoor {
       return false
     }
     const until = Date.parse(certificate.validTo)
-    this.#admissions.set(socket, { until, authoritiesSince: this.#certificates.authoritiesSince })
+    const authoritiesSince = this.#origins.get(acceptedBy(socket))?.authoritiesSince
+    this.#admissions.set(socket, { until, authoritiesSince })
     return true
   }
 
@@ -111,7 +112,8 @@ export class OpenTlsDoor {
   #remember(socket: object): void {
     if (!(socket instanceof Socket)) return
     const address = socket.remoteAddress
-    this.#origins.set(socket, { address, hasSpoken: () => socket.bytesRead > 0 })
+    const { authoritiesSince } = this.#certificates
+    this.#origins.set(socket, { address, authoritiesSince, hasSpoken: () => socket.bytesRead > 0 })
   }
 
   #failed(error: Error, socket: TLSSocket): void {
@@ -121,10 +123,15 @@ export class OpenTlsDoor {
   }
 }
 
+/** A handshake goes by the authorities there were when it began, and a client may take its time over it. */
+interface TlsOrigin extends Origin {
+  readonly authoritiesSince: number
+}
+
 /** How a connection got in. */
 interface Admission {
   readonly until: number
-  readonly authoritiesSince: number
+  readonly authoritiesSince: number | undefined
 }
 
 /**

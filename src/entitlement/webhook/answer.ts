@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
@@ -41,9 +42,11 @@ export function readVerdict(
   return isAllowed ? { isAllowed, content, ...held } : { isAllowed, reason: readable(reason), ...held }
 }
 
-function jsonIn(body: string): unknown {
+function jsonIn(body: Buffer): unknown {
+  // Else every wrong byte would become the same character, and a viewer somebody else.
+  if (!isUtf8(body)) throw new WebhookFailure('not JSON')
   try {
-    return JSON.parse(body)
+    return JSON.parse(body.toString())
   } catch {
     throw new WebhookFailure('not JSON')
   }

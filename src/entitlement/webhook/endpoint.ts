@@ -27,6 +27,7 @@ export class WebhookEndpoint {
   readonly #line = new WaitingLine(CONNECTIONS, LONGEST_LINE)
   readonly #watched: WatchedFiles | undefined
   #pool: Pool
+  #hasToldFault = false
 
   /** Throws a ConfigError where the file of its authorities has none. */
   constructor(parts: WebhookEndpointParts) {
@@ -97,9 +98,12 @@ export class WebhookEndpoint {
     try {
       this.#pool = this.#connectedPool()
     } catch {
-      logger.warn('the new authorities of the webhook cannot be read: the former ones hold')
+      // Once, although it is tried again and again.
+      if (!this.#hasToldFault) logger.warn('the new authorities of the webhook cannot be read: the former ones hold')
+      this.#hasToldFault = true
       return 'again'
     }
+    this.#hasToldFault = false
     logger.info('the webhook has new authorities')
     void former.close()
     return 'done'

@@ -12,7 +12,7 @@ export interface WebhookRequest {
 
 export interface WebhookResponse {
   readonly status: number
-  readonly body: string
+  readonly body: Buffer
 }
 
 /** Sends a question once. So many milliseconds are for all of it, from connecting to the last byte of the answer. */
@@ -58,7 +58,7 @@ class ResponseReader implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    if (this.#end()) this.#resolve({ status: this.#status, body: Buffer.concat(this.#chunks).toString() })
+    if (this.#end()) this.#resolve({ status: this.#status, body: Buffer.concat(this.#chunks) })
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
