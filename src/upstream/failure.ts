@@ -1,3 +1,5 @@
+import type { NoTurn } from '../connections/waiting-line.js'
+
 /**
  * How asking the real service can fail. `mayHaveArrived`: a token may have been issued and paid for, so the request
  * must never be sent again, and the log says that its outcome is unknown.
@@ -45,4 +47,11 @@ export class UpstreamFailure extends Error {
     this.reason = reason
     this.retryAfter = retryAfter
   }
+}
+
+/** Of who waited for a turn, or would have had to. */
+export function noTurn(why: NoTurn): UpstreamFailure {
+  return why === 'line full'
+    ? new UpstreamFailure('queue full', { retryAfter: 1 })
+    : new UpstreamFailure('not reached in time')
 }

@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { WaitingLine } from '../connections/waiting-line.js'
 import { readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
 import type { Exchange, UpstreamRequest } from './exchange.js'
-import { type FailureKind, UpstreamFailure } from './failure.js'
+import { type FailureKind, noTurn, UpstreamFailure } from './failure.js'
 import type { HostMetrics } from './metrics.js'
 import { RetryBudget } from './retry-budget.js'
 import type { UpstreamSettings } from './settings.js'
-import { WaitingLine } from './waiting-line.js'
 
 export type Outcome = UpstreamToken | UpstreamRefusal | UpstreamFailure
 
@@ -31,7 +31,7 @@ export class GuardedHost {
   constructor(parts: GuardedHostParts) {
     const { settings, changed, uptime } = parts
     this.#parts = parts
-    this.#line = new WaitingLine(settings.connections, settings.queue)
+    this.#line = new WaitingLine(settings.connections, settings.queue, noTurn)
     this.#circuit = new Circuit({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, uptime })
   }
 

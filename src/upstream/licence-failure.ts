@@ -1,4 +1,5 @@
 import { errors } from 'undici'
+import { errorWord } from '../connections/error-word.js'
 
 /** How asking a licence server can fail. None of it is ever sent again: players repeat by themselves. */
 const failures = {
@@ -35,7 +36,7 @@ export class LicenceFailure extends Error {
 /** What befell the connection. */
 export function licenceFailure(error: unknown): LicenceFailure {
   if (error instanceof LicenceFailure) return error
-  const reason = codeOf(error)
+  const reason = errorWord(error)
   if (error instanceof errors.HTTPParserError || NO_ANSWER.test(reason)) return new LicenceFailure('no answer', reason)
   if (reason === 'UND_ERR_CONNECT_TIMEOUT' || reason === 'ETIMEDOUT')
     return new LicenceFailure('not reached in time', reason)
@@ -48,8 +49,3 @@ export function licenceFailure(error: unknown): LicenceFailure {
 
 /** Not HTTP, or more of it than an answer has. */
 const NO_ANSWER = /^HPE_|^UND_ERR_HEADERS_OVERFLOW$/
-
-function codeOf(error: unknown): string {
-  const { code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error('not an error')
-  return code !== undefined && /^\w{1,64}$/.test(code) ? code : 'unknown'
-}

@@ -1,8 +1,8 @@
-import { type Dispatcher, Pool } from 'undici'
-import { UpstreamFailure } from './failure.js'
+import type { Dispatcher, Pool } from 'undici'
+import { keptConnections } from '../connections/kept-connections.js'
+import { type NoTurn, WaitingLine } from '../connections/waiting-line.js'
 import { LicenceFailure, licenceFailure } from './licence-failure.js'
 import type { UpstreamSettings } from './settings.js'
-import { WaitingLine } from './waiting-line.js'
 
 export type LicenceServerSettings = Pick<UpstreamSettings, 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
 
@@ -34,24 +34,14 @@ export class LicenceServer {
   constructor(origin: string, settings: LicenceServerSettings) {
     const { connections, connectTimeout, timeout } = settings
     this.#settings = settings
-    this.#line = new WaitingLine(connections, settings.queue)
-    this.#pool = new Pool(origin, {
-      connections,
-      connectTimeout,
-      // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-      connect: { rejectUnauthorized: true },
-      pipelining: 1,
-      allowH2: false,
-      // From here to the answer's head there is one time for all.
-      headersTimeout: 0,
-      bodyTimeout: timeout,
-    })
+    this.#line = new WaitingLine(connections, settings.queue, noTurn)
+    this.#pool = keptConnections(origin, { connections, connectTimeout, bodyTimeout: timeout })
   }
 
   /** Throws a LicenceFailure where no answer begins. */
   async send(request: SentKeyRequest): Promise<LicenceServerAnswer> {
     const deadline = performance.now() + this.#settings.timeout
-    await this.#turn(request.gone)
+    await this.#line.enter(this.#settings.timeout, request.gone)
     try {
       const limit = new TimeLimit(deadline - performance.now())
       const answer = await this.#answer(request, limit)
@@ -73,16 +63,6 @@ export class LicenceServer {
     await this.#pool.destroy()
   }
 
-  async #turn(gone: AbortSignal): Promise<void> {
-    try {
-      await this.#line.enter(this.#settings.timeout, gone)
-    } catch (failure) {
-      if (failure instanceof LicenceFailure) throw failure
-      if (failure instanceof UpstreamFailure && failure.kind === 'queue full') throw new LicenceFailure('queue full')
-      throw new LicenceFailure('not reached in time')
-    }
-  }
-
   async #answer({ path, headers, body, gone }: SentKeyRequest, limit: TimeLimit): Promise<LicenceServerAnswer> {
     const signal = AbortSignal.any([gone, limit.signal])
     try {
@@ -100,6 +80,10 @@ export class LicenceServer {
       throw licenceFailure(error)
     }
   }
+}
+
+function noTurn(why: NoTurn): LicenceFailure {
+  return new LicenceFailure(why === 'line full' ? 'queue full' : 'not reached in time')
 }
 
 /** Ends what takes too long. */

@@ -1,9 +1,12 @@
-import { errors, Pool } from 'undici'
+import { errors, type Pool } from 'undici'
 import { z } from 'zod'
+import { errorWord } from '../connections/error-word.js'
+import { keptConnections } from '../connections/kept-connections.js'
+import { secondsIn } from '../connections/retry-after.js'
+import { WaitingLine } from '../connections/waiting-line.js'
 import { packageVersion } from '../version.js'
-import { UpstreamFailure } from './failure.js'
+import { noTurn, UpstreamFailure } from './failure.js'
 import type { UpstreamSettings } from './settings.js'
-import { WaitingLine } from './waiting-line.js'
 
 export type RecordServerSettings = Pick<UpstreamSettings, 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
 
@@ -33,19 +36,8 @@ export class RecordServer {
   constructor(url: URL, { connections, queue, connectTimeout, timeout }: RecordServerSettings) {
     this.#timeout = timeout
     this.#path = url.pathname.replace(/\/+$/, '') + PATH
-    this.#line = new WaitingLine(connections, queue)
-    this.#pool = new Pool(url.origin, {
-      connections,
-      connectTimeout,
-      // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-      connect: { rejectUnauthorized: true },
-      pipelining: 1,
-      allowH2: false,
-      maxResponseSize: LARGEST_ANSWER,
-      // There is one time for all of it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    })
+    this.#line = new WaitingLine(connections, queue, noTurn)
+    this.#pool = keptConnections(url.origin, { connections, connectTimeout, largestAnswer: LARGEST_ANSWER })
   }
 
   /** The newest events with this cookie; whatever else there is in the answer is none of them. */
@@ -110,20 +102,12 @@ function parsed(text: string): unknown {
   }
 }
 
-const LONGEST_WAIT = 86_400
-
-function secondsIn(retryAfter: unknown): number | undefined {
-  if (typeof retryAfter !== 'string' || !/^\d{1,5}$/.test(retryAfter)) return undefined
-  return Math.min(Number(retryAfter), LONGEST_WAIT)
-}
-
 function failureOf(error: unknown, { aborted }: AbortSignal): UpstreamFailure {
-  const { code = '', name }: NodeJS.ErrnoException = error instanceof Error ? error : new Error('not an error')
-  const reason = /^\w{1,64}$/.test(code) ? code : name
+  const reason = errorWord(error)
   if (aborted) return new UpstreamFailure('timed out')
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || code === 'UND_ERR_HEADERS_OVERFLOW')
+  if (reason === 'UND_ERR_RES_EXCEEDED_MAX_SIZE' || reason === 'UND_ERR_HEADERS_OVERFLOW')
     return new UpstreamFailure('too large', { reason })
   if (error instanceof errors.HTTPParserError) return new UpstreamFailure('no answer', { reason })
-  if (/^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET)$/.test(code)) return new UpstreamFailure('connection lost', { reason })
+  if (/^(?:ECONNRESET|EPIPE|UND_ERR_SOCKET)$/.test(reason)) return new UpstreamFailure('connection lost', { reason })
   return new UpstreamFailure('not reached', { reason })
 }

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { Pool } from 'undici'
-import { exchange } from '../../src/entitlement/webhook/exchange.js'
-import { WebhookFailure } from '../../src/entitlement/webhook/failure.js'
+import { exchange } from '../../src/connections/exchange.js'
+import { noAnswer, WebhookFailure } from '../../src/entitlement/webhook/failure.js'
 import { startServer } from '../../src/index.js'
 import { accounts } from '../harness.js'
 import { eventually } from '../ledger/load.js'
@@ -78,10 +78,13 @@ t.test('a question that nobody waits for any more is not sent when its connectio
   const pool = new Pool(`https://localhost:${wire.port}`, { connections: 1, connect: { ca: authority.cert } })
   t.teardown(() => pool.destroy())
   const question = (requestID: string) => ({ path: '/', headers: [], body: JSON.stringify({ requestID }) })
-  await t.rejects(exchange(pool, question('late'), 100), new WebhookFailure('timed out'))
+  await t.rejects(
+    exchange(pool, question('late'), { timeout: 100, failure: noAnswer }),
+    new WebhookFailure('timed out'),
+  )
   await eventually(() => held.length === 1, 'a connection')
   for (const socket of held) customer.take(socket)
-  t.match(await exchange(pool, question('next'), 20_000), { status: 200 })
+  t.match(await exchange(pool, question('next'), { timeout: 20_000, failure: noAnswer }), { status: 200 })
   t.same(
     customer.arrivals.map(({ question }) => question.requestID),
     ['next'],

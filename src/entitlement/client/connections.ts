@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
-import { errors, Pool } from 'undici'
-import { WaitingLine } from '../../upstream/waiting-line.js'
+import { errors, type Pool } from 'undici'
+import { errorWord } from '../../connections/error-word.js'
+import { keptConnections } from '../../connections/kept-connections.js'
+import { WaitingLine } from '../../connections/waiting-line.js'
 import type { ReceivedAnswer } from './decision.js'
 import { type Denied, denied } from './denials.js'
 
@@ -33,21 +35,12 @@ export class Connections {
   constructor({ url, timeout, connections, ...identity }: ConnectionsParts) {
     this.#path = url.pathname
     this.#timeout = timeout
-    this.#line = new WaitingLine(connections, Number.POSITIVE_INFINITY)
-    this.#pool = new Pool(url.origin, {
+    this.#line = new WaitingLine(connections, Number.POSITIVE_INFINITY, why => new Error(why))
+    this.#pool = keptConnections(url.origin, {
       connections,
       connectTimeout: timeout,
-      connect: {
-        secureContext: secureContextOf(identity),
-        // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-        rejectUnauthorized: true,
-      },
-      pipelining: 1,
-      allowH2: false,
-      maxResponseSize: LARGEST_ANSWER,
-      // A question has a time of its own, for all of it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      largestAnswer: LARGEST_ANSWER,
+      tls: { secureContext: secureContextOf(identity) },
     })
   }
 
@@ -97,16 +90,10 @@ function aborted(signal: AbortSignal): Promise<never> {
 
 function failureOf(error: unknown): Denied {
   if (error instanceof errors.ClientDestroyedError || error instanceof errors.ClientClosedError) return denied('closed')
-  const word = wordOf(error)
+  const word = errorWord(error)
   if (/^UND_ERR_(?:RES_EXCEEDED_MAX_SIZE|HEADERS_OVERFLOW)$/.test(word)) return denied('tooLarge', word)
   if (/TIMEOUT|^ETIMEDOUT$/.test(word)) return denied('late', word)
   return denied(isAboutCertificate(word) ? 'untrusted' : 'unreachable', word)
-}
-
-/** A word, never the text. Those of OpenSSL 3.5 may have a stroke: `ERR_SSL_SSL/TLS_ALERT_…`. */
-function wordOf(error: unknown): string {
-  const { code, name }: NodeJS.ErrnoException = error instanceof Error ? error : new Error('not an error')
-  return code !== undefined && /^[\w/]{1,64}$/.test(code) ? code : name
 }
 
 /** Of OpenSSL and Node; an alert is what the service says of ours. */

@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
+import type { ReceivedAnswer } from '../../connections/exchange.js'
 import type { Content } from '../content.js'
-import type { WebhookResponse } from './exchange.js'
 import { WebhookFailure } from './failure.js'
 
 /** What the customer said. */
@@ -29,7 +29,7 @@ const compiledAnswer = z.compile(webhookAnswer)
 
 /** Throws a WebhookFailure for everything that is no answer to this question. */
 export function readVerdict(
-  { status, body }: WebhookResponse,
+  { status, body }: Pick<ReceivedAnswer, 'status' | 'body'>,
   { contentID, cacheSeconds }: { readonly contentID: string; readonly cacheSeconds: number },
 ): Verdict {
   // A redirection leads to somebody else, whom nobody has told us to ask.

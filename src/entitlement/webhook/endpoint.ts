@@ -1,16 +1,18 @@
 import type { Logger } from 'pino'
-import { Pool } from 'undici'
+import type { Pool } from 'undici'
 import type { Now } from '../../../schemas/rules.js'
-import { UpstreamFailure } from '../../upstream/failure.js'
-import { WaitingLine } from '../../upstream/waiting-line.js'
+import { exchange, type ReceivedAnswer } from '../../connections/exchange.js'
+import { keptConnections } from '../../connections/kept-connections.js'
+import { WaitingLine } from '../../connections/waiting-line.js'
 import { packageVersion } from '../../version.js'
 import { type WatchedFiles, watchFiles } from '../../watched-files.js'
 import type { WebhookSettings } from '../settings.js'
 import { readAuthorities } from './authorities.js'
-import { exchange, LARGEST_ANSWER, type WebhookResponse } from './exchange.js'
-import { WebhookFailure } from './failure.js'
+import { noAnswer, noTurn } from './failure.js'
 import { SIGNATURE_HEADER, signatureOf } from './signature.js'
 
+/** A decision has a few dozen bytes; with a content a few thousand. */
+const LARGEST_ANSWER = 262_144
 const CONNECTIONS = 64
 /** So many more wait for their turn. Who comes when all wait already would not get one in time. */
 const LONGEST_LINE = 256
@@ -24,7 +26,7 @@ export interface WebhookEndpointParts {
 /** The customer's own endpoint, over connections that are kept. */
 export class WebhookEndpoint {
   readonly #parts: WebhookEndpointParts
-  readonly #line = new WaitingLine(CONNECTIONS, LONGEST_LINE)
+  readonly #line = new WaitingLine(CONNECTIONS, LONGEST_LINE, noTurn)
   readonly #watched: WatchedFiles | undefined
   #pool: Pool
   #hasToldFault = false
@@ -38,16 +40,17 @@ export class WebhookEndpoint {
   }
 
   /** Throws a WebhookFailure where there is no answer. */
-  async send(body: string): Promise<WebhookResponse> {
+  async send(body: string): Promise<ReceivedAnswer> {
     const { timeout } = this.#parts.settings
     const deadline = performance.now() + timeout
-    await this.#turn(timeout)
+    await this.#line.enter(timeout)
     try {
       const { settings, now } = this.#parts
       const signature = signatureOf(body, settings.secret, now())
       const headers = [...HEADERS, SIGNATURE_HEADER, signature]
       const left = Math.max(1, deadline - performance.now())
-      return await exchange(this.#pool, { path: settings.url.pathname, headers, body }, left)
+      const request = { path: settings.url.pathname, headers, body }
+      return await exchange(this.#pool, request, { timeout: left, failure: noAnswer })
     } finally {
       this.#line.leave()
     }
@@ -59,35 +62,15 @@ export class WebhookEndpoint {
     await this.#pool.destroy()
   }
 
-  async #turn(timeout: number): Promise<void> {
-    try {
-      await this.#line.enter(timeout)
-    } catch (failure) {
-      const isFull = failure instanceof UpstreamFailure && failure.kind === 'queue full'
-      throw new WebhookFailure(isFull ? 'too many questions' : 'timed out')
-    }
-  }
-
   #connectedPool(): Pool {
     const { url, timeout, caFile } = this.#parts.settings
     const ca = caFile === undefined ? undefined : readAuthorities(caFile)
-    return new Pool(url.origin, {
+    return keptConnections(url.origin, {
       connections: CONNECTIONS,
       connectTimeout: timeout,
-      connect: {
-        // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-        rejectUnauthorized: true,
-        minVersion: 'TLSv1.2',
-        // A session that is resumed shows no certificate.
-        maxCachedSessions: 0,
-        ...(ca !== undefined && { ca }),
-      },
-      pipelining: 1,
-      allowH2: false,
-      maxResponseSize: LARGEST_ANSWER,
-      // A question has a time of its own, for all of it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
+      largestAnswer: LARGEST_ANSWER,
+      // A session that is resumed shows no certificate.
+      tls: { minVersion: 'TLSv1.2', maxCachedSessions: 0, ...(ca !== undefined && { ca }) },
     })
   }
 

@@ -1,4 +1,7 @@
 import { errors } from 'undici'
+import { errorWord } from '../../connections/error-word.js'
+import type { LostExchange } from '../../connections/exchange.js'
+import type { NoTurn } from '../../connections/waiting-line.js'
 
 /** How asking the webhook can fail. */
 export type WebhookFailureKind =
@@ -25,12 +28,15 @@ export class WebhookFailure extends Error {
   }
 }
 
-/** What befell the connection, before the first byte of the question was written or after it. */
-export function connectionFailure(error: Error, hasBegun: boolean): WebhookFailure {
-  const { code = '', name }: NodeJS.ErrnoException = error
-  const reason = /^\w{1,64}$/.test(code) ? code : name
+export function noTurn(why: NoTurn): WebhookFailure {
+  return new WebhookFailure(why === 'line full' ? 'too many questions' : 'timed out')
+}
+
+export function noAnswer({ error, mayHaveArrived }: LostExchange): WebhookFailure {
+  if (error === undefined) return new WebhookFailure('timed out')
+  const reason = errorWord(error)
   if (/^(?:UND_ERR_CONNECT_TIMEOUT|ETIMEDOUT)$/.test(reason)) return new WebhookFailure('timed out', reason)
-  if (!hasBegun) return new WebhookFailure('not reached', reason)
+  if (!mayHaveArrived) return new WebhookFailure('not reached', reason)
   if (reason === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return new WebhookFailure('too large')
   if (error instanceof errors.HTTPParserError || reason === 'UND_ERR_HEADERS_OVERFLOW')
     return new WebhookFailure('no answer', reason)

@@ -1,15 +1,21 @@
-import { UpstreamFailure } from './failure.js'
+/** Why somebody gets no turn. */
+export type NoTurn = 'line full' | 'too late'
 
-/** A host gets so many requests at once; so many more wait for their turn, in the order of their coming. */
+/**
+ * A host gets so many requests at once; so many more wait for their turn, in the order of their coming. Who gets none
+ * is told so by an error of the line's owner.
+ */
 export class WaitingLine {
   readonly #places: number
   readonly #longest: number
+  readonly #refusal: (why: NoTurn) => Error
   readonly #waiting = new Set<() => void>()
   #taken = 0
 
-  constructor(places: number, longest: number) {
+  constructor(places: number, longest: number, refusal: (why: NoTurn) => Error) {
     this.#places = places
     this.#longest = longest
+    this.#refusal = refusal
   }
 
   get underWay(): number {
@@ -21,8 +27,7 @@ export class WaitingLine {
   }
 
   requireRoom(): void {
-    if (this.#taken >= this.#places && this.#waiting.size >= this.#longest)
-      throw new UpstreamFailure('queue full', { retryAfter: 1 })
+    if (this.#taken >= this.#places && this.#waiting.size >= this.#longest) throw this.#refusal('line full')
   }
 
   /** Takes a place: at once, or when the promise resolves. Whoever has one must leave it. `gone` ends the waiting. */
@@ -56,7 +61,7 @@ export class WaitingLine {
       }
       const timer = setTimeout(() => {
         end()
-        reject(new UpstreamFailure('not reached in time'))
+        reject(this.#refusal('too late'))
       }, timeout)
       this.#waiting.add(proceed)
       gone?.addEventListener('abort', leave)

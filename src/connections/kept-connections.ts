@@ -1,0 +1,33 @@
+import type { ConnectionOptions, SecureContext } from 'node:tls'
+import { Pool } from 'undici'
+
+export interface KeptConnectionsParts {
+  readonly connections: number
+  /** Milliseconds, TLS among it. */
+  readonly connectTimeout: number
+  /** Bytes; without it there is no limit. */
+  readonly largestAnswer?: number
+  /** Milliseconds between two pieces of an answer's body, where no other clock runs for it. */
+  readonly bodyTimeout?: number
+  readonly tls?: Pick<ConnectionOptions, 'ca' | 'minVersion'> & {
+    readonly secureContext?: SecureContext
+    readonly maxCachedSessions?: number
+  }
+}
+
+/** Connections to one host, which are kept: HTTP/1.1, and one request at a time on each. */
+export function keptConnections(origin: string, parts: KeptConnectionsParts): Pool {
+  const { connections, connectTimeout, largestAnswer, bodyTimeout = 0, tls } = parts
+  return new Pool(origin, {
+    connections,
+    connectTimeout,
+    // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+    connect: { ...tls, rejectUnauthorized: true },
+    pipelining: 1,
+    allowH2: false,
+    ...(largestAnswer !== undefined && { maxResponseSize: largestAnswer }),
+    // Whoever asks has one time for all of it.
+    headersTimeout: 0,
+    bodyTimeout,
+  })
+}
