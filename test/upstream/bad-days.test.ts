@@ -9,6 +9,8 @@ import { type Arrival, answerOf, drips, issuedBody, startHostile, tokenNumber } 
 const REQUESTS = 10_000
 const CALLERS = 100
 const TIMEOUT = 1000
+/** What ten thousand requests wait for each other, and for the tests beside them, on a machine with two cores. */
+const BUSY = 4000
 
 const html = answerOf('<html>', { type: 'text/html' })
 const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
@@ -65,7 +67,7 @@ t.test('ten thousand requests through an upstream that fails one in five times, 
   const events = await eventsOf(url)
   t.equal(answers.size, REQUESTS, 'all were answered')
   const slowest = Math.max(...[...answers.values()].map(({ ms }) => ms))
-  t.ok(slowest < TIMEOUT + 1000, `in time: the slowest took ${Math.round(slowest)} ms`)
+  t.ok(slowest < TIMEOUT + BUSY, `in time: the slowest took ${Math.round(slowest)} ms`)
 
   const arrived = upstream.arrivals.map(({ form }) => form.get('cookie') ?? '')
   t.equal(new Set(arrived).size, arrived.length, 'none was sent twice')
