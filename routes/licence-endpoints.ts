@@ -1,7 +1,7 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawParameters } from '../schemas/sorting.js'
-import { EntitlementDenied } from '../src/entitlement/asked-service.js'
+import { EntitlementDenied } from '../src/entitlement/entitlement-denied.js'
 import { PublicError } from '../src/errors.js'
 import { clearKey } from '../src/licences/clear-key.js'
 import type { LicenceFamily } from '../src/licences/family.js'

@@ -4,7 +4,6 @@ import { adminRoutes } from '../routes/admin.js'
 import { answering } from '../routes/answering.js'
 import { docsRoutes } from '../routes/docs.js'
 import { draining } from '../routes/draining.js'
-import { forwardedLicenceRoutes } from '../routes/forwarded-licences.js'
 import { keystoreRoutes } from '../routes/keystore.js'
 import { licenceRoutes } from '../routes/licences.js'
 import { limiting } from '../routes/limiting.js'
@@ -38,7 +37,10 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   const players = { metrics, origins: config.CORS_ORIGINS }
   if (licences === undefined)
     await app.register(licenceRoutes, { ...players, redemption: services.redemption, believesDeviceHeader: true })
-  else await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
+  else {
+    const { forwardedLicenceRoutes } = await import('../routes/forwarded-licences.js')
+    await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
+  }
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway')
   if (access !== undefined)
     await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })

@@ -10,15 +10,8 @@ import type { Metrics } from './metrics.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 import type { TokenIssuer } from './tokens/issuer.js'
 import type { TokenVault } from './tokens/vault.js'
-import { UpstreamCredentials } from './upstream/credentials.js'
-import { DirectUpstream } from './upstream/direct.js'
-import { LicenceForwarding } from './upstream/licence-forwarding.js'
-import { asTold, hidden, hiddenInReplay } from './upstream/licence-url.js'
-import { realUpstream } from './upstream/real-upstream.js'
-import { ReplayedExchange } from './upstream/replayed-exchange.js'
-import { Settlements } from './upstream/settlements.js'
-import { noDevices, UpstreamDevices } from './upstream/upstream-devices.js'
-import { type Upstream, UpstreamIssuer } from './upstream/upstream-issuer.js'
+import type { LicenceForwarding } from './upstream/licence-forwarding.js'
+import type { Upstream } from './upstream/upstream-issuer.js'
 
 export interface IssuingParts {
   readonly config: Config
@@ -47,60 +40,11 @@ export interface Issuing {
 }
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
-export function issuing(parts: IssuingParts): Issuing {
-  const { config, vault, ledger, metrics, logger, now, uptime } = parts
-  const settlements = new Settlements({ ledger, logger, now })
-  const closing = (issuer: UpstreamIssuer) => async () => {
-    await issuer.close()
-    await settlements.close()
-  }
-  switch (config.MODE) {
-    case 'emulate':
-      return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
-    case 'gateway': {
-      const settings = config.upstream
-      const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now, uptime })
-      const credentials = new UpstreamCredentials(parts.accounts, logger)
-      const authenticatorOf = credentials.of.bind(credentials)
-      const { unknownParameters, licences } = settings
-      const hiding = { licences, publicUrl: config.PUBLIC_URL, environment: config.ENVIRONMENT, logger }
-      const issuer = new UpstreamIssuer({
-        upstream,
-        authenticatorOf,
-        unknownParameters,
-        licenceUrl: config.HIDE_UPSTREAM ? hidden(hiding) : asTold,
-        ledger,
-        settlements,
-        logger,
-        now,
-      })
-      return {
-        issuer,
-        upstream,
-        licences: new LicenceForwarding(settings, metrics),
-        devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
-        clearKeyUrl: (url, environment) =>
-          licences[environment].clearkey === undefined ? undefined : clearKeyUrl(url),
-        close: closing(issuer),
-      }
-    }
-    case 'replay': {
-      const upstream = new DirectUpstream(new ReplayedExchange(config.RECORD_DIR, now))
-      const nobody = () => ''
-      const issuer = new UpstreamIssuer({
-        upstream,
-        authenticatorOf: nobody,
-        unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
-        licenceUrl: config.HIDE_UPSTREAM
-          ? hiddenInReplay({ publicUrl: config.PUBLIC_URL, environment: config.ENVIRONMENT })
-          : asTold,
-        ledger,
-        settlements,
-        logger,
-        now,
-      })
-      // The recorded tokens are of no use here or anywhere.
-      return { issuer, upstream, devices: noDevices, clearKeyUrl: () => undefined, close: closing(issuer) }
-    }
-  }
+export async function issuing(parts: IssuingParts): Promise<Issuing> {
+  const { config, vault, ledger, now } = parts
+  if (config.MODE === 'emulate')
+    return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
+  // Only those who ask another service wait for its libraries to load.
+  const { gatewayIssuing, replayIssuing } = await import('./upstream/issuing.js')
+  return config.MODE === 'gateway' ? gatewayIssuing(config, parts) : replayIssuing(config, parts)
 }

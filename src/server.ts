@@ -6,7 +6,6 @@ import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accou
 import { buildApp } from './app.js'
 import { type Config, ConfigError } from './config.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
-import { buildEntitlementApp } from './entitlement-app.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
@@ -100,6 +99,7 @@ async function listenForEntitlements(
 ): Promise<string | undefined> {
   const { config } = services
   if (config.entitlement === undefined) return undefined
+  const { buildEntitlementApp } = await import('./entitlement-app.js')
   const app = await buildEntitlementApp({
     services,
     settings: config.entitlement,

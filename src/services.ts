@@ -7,7 +7,6 @@ import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
 import type { Config } from './config.js'
-import { AskedService } from './entitlement/asked-service.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import { ClaimedKeys } from './idempotency/claimed-keys.js'
@@ -50,8 +49,7 @@ export type Services = Awaited<ReturnType<typeof buildServices>>
 
 /** What the routes call, built from a configuration; whoever listens starts and stops it. */
 export async function buildServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts) {
-  const { askedEntitlement: asked } = config
-  const askedService = asked && new AskedService({ settings: asked, random, logger })
+  const askedService = await askedServiceOf({ config, random, logger })
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
   const uptime = parts.uptime ?? (() => performance.now())
@@ -71,7 +69,7 @@ export async function buildServices({ config, store, vault, logger, now, random,
   const schema = new TokenRequestSchema(now)
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events, random)
-  const issued = issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
+  const issued = await issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
   const claimedKeys = new ClaimedKeys({
     repository: store.idempotency,
     fingerprints: new Fingerprints(salt),
@@ -124,4 +122,12 @@ export async function buildServices({ config, store, vault, logger, now, random,
       await resealing.stop()
     },
   }
+}
+
+/** Only those who ask one wait for its libraries to load. */
+async function askedServiceOf({ config, random, logger }: Pick<ServiceParts, 'config' | 'random' | 'logger'>) {
+  const settings = config.askedEntitlement
+  if (settings === undefined) return undefined
+  const { AskedService } = await import('./entitlement/asked-service.js')
+  return new AskedService({ settings, random, logger })
 }

@@ -9,20 +9,9 @@ import { type Randomness, randomBytes } from '../randomness.js'
 import type { TokenKey } from '../tokens/content.js'
 import type { ReadToken } from '../tokens/open.js'
 import { EntitlementClient } from './client/client.js'
-import type { Denied } from './client/denials.js'
+import { EntitlementDenied } from './entitlement-denied.js'
 import { REGISTRATION_KID } from './registration.js'
 import type { AskedEntitlement } from './settings.js'
-
-/** Somebody else's denial of a licence, with the number and the text that the player is to see. */
-export class EntitlementDenied extends PublicError {
-  /** Whether the number is the service's own, and may be any. */
-  readonly isOfService: boolean
-
-  constructor({ error, errorText, failure }: Denied) {
-    super(errorText, { code: error, status: 403 })
-    this.isOfService = failure === undefined
-  }
-}
 
 export interface AskedServiceParts {
   readonly settings: AskedEntitlement
