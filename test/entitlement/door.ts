@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import type { SecureVersion } from 'node:tls'
@@ -81,20 +82,15 @@ export interface AskedAnswer {
 export function ask(url: string, asker: Asker): Promise<AskedAnswer> {
   return new Promise((resolve, reject) => {
     const { agent = new Agent({ maxCachedSessions: 0 }), ...tls } = asker
-    const asking = request(`${url}/entitlement`, { ...tls, agent, method: 'POST' }, response => {
-      let text = ''
-      response.on('data', chunk => {
-        text += chunk
-      })
-      response.on('error', reject)
-      response.on('end', () => {
-        const { connection } = response.headers
-        resolve({ status: response.statusCode, connection, body: JSON.parse(text) as AskedAnswer['body'] }) // as documented
-      })
-    })
-    asking.on('error', reject)
+    const asking = request(`${url}/entitlement`, { ...tls, agent, method: 'POST' })
+    asking.on('response', response => resolve(received(response))).on('error', reject)
     asking.end(JSON.stringify(QUESTION))
   })
+}
+
+export async function received(response: IncomingMessage): Promise<AskedAnswer> {
+  const body = JSON.parse((await response.setEncoding('utf8').toArray()).join('')) as AskedAnswer['body'] // as documented
+  return { status: response.statusCode, connection: response.headers.connection, body }
 }
 
 /** The lines of the log with this text, when there are so many of them. */

@@ -8,7 +8,7 @@ import { Authority } from '../../src/certificates/authority.js'
 import { BasicConstraintsExtension, PemConverter, X509CertificateGenerator } from '../../src/certificates/library.js'
 import { NOON, startTestServer } from '../harness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
-import { logged, QUESTION, WARN } from './door.js'
+import { type AskedAnswer, logged, QUESTION, received, WARN } from './door.js'
 
 t.beforeEach(t => {
   t.testdir()
@@ -222,22 +222,10 @@ function refused(reason: string) {
 }
 
 function ask(url: string, header: string | string[] | undefined, name = 'client-cert', headers = {}) {
-  return new Promise<{ status: number | undefined; connection: string | undefined; body: unknown }>(
-    (resolve, reject) => {
-      const all = header === undefined ? headers : { ...headers, [name]: header }
-      const asking = request(`${url}/entitlement`, { method: 'POST', headers: all }, response => {
-        let text = ''
-        response.on('data', chunk => {
-          text += chunk
-        })
-        response.on('error', reject)
-        response.on('end', () => {
-          const { connection } = response.headers
-          resolve({ status: response.statusCode, connection, body: JSON.parse(text) })
-        })
-      })
-      asking.on('error', reject)
-      asking.end(JSON.stringify(QUESTION))
-    },
-  )
+  return new Promise<AskedAnswer>((resolve, reject) => {
+    const all = header === undefined ? headers : { ...headers, [name]: header }
+    const asking = request(`${url}/entitlement`, { method: 'POST', headers: all })
+    asking.on('response', response => resolve(received(response))).on('error', reject)
+    asking.end(JSON.stringify(QUESTION))
+  })
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { shownAccount } from '../../schemas/admin.js'
-import { administratorOf, bodyOf } from '../administrator.js'
+import { administratorOf, bodyOf, type Malformed, requireMalformed } from '../administrator.js'
 import { errorOf, startTestServer } from '../harness.js'
 
 const secret = '0123456789abcdef0123456789abcdef'
@@ -10,7 +10,7 @@ t.test('every malformed input is a 400 that names the field and repeats no value
   const server = await startTestServer(t)
   const admin = administratorOf(server)
   const balance = { environment: 'test', add: 1 }
-  const cases: [method: string, path: string, body: unknown, parameter: string | undefined][] = [
+  const cases: Malformed[] = [
     ['GET', '/accounts?after=x', undefined, 'after'],
     ['GET', '/accounts?after=-1', undefined, 'after'],
     ['GET', '/accounts?after=4294967296', undefined, 'after'],
@@ -72,16 +72,7 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['POST', '/accounts/2/authenticators', { environment: 'test', validForSeconds: -1 }, 'validForSeconds'],
     ['POST', '/accounts/2/authenticators', { environment: 'test', validForSeconds: 31_536_001 }, 'validForSeconds'],
   ]
-  for (const [method, path, body, parameter] of cases) {
-    const answer = await admin.ask(method, path, body)
-    const title = `${method} ${path} ${JSON.stringify(body)}`
-    t.equal(answer.status, 400, title)
-    t.equal(answer.headers.get('content-type'), 'application/json')
-    const error = await errorOf(answer)
-    t.match(error, { errorCode: 400, requestId: answer.headers.get('x-request-id') })
-    t.equal(error.parameter, parameter, title)
-    t.notMatch(JSON.stringify(error), secret)
-  }
+  await requireMalformed(t, admin, cases, [secret])
   t.match(await bodyOf(shownAccount, admin.get('/accounts/2')), {
     name: '',
     services: { test: { balance: 1_000_000 } },
