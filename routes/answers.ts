@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { ErrorAnswer } from '../schemas/answers.js'
+import { type ErrorAnswer, messageWithCode } from '../schemas/answers.js'
 import type { ErrorFormat } from '../schemas/credentials.js'
 import { type EntitlementAnswer, echoOf } from '../schemas/entitlement.js'
 import { errorFormatOf } from '../schemas/token-request.js'
@@ -41,19 +41,19 @@ export function sendRefusal(request: FastifyRequest, reply: FastifyReply, refusa
   reply.refusal = refusal
   reply.code(status).header('x-content-type-options', 'nosniff')
   const answer: ErrorAnswer = {
-    errorCode: code,
-    errorMessage: message,
+    code,
+    message: messageWithCode(code, message),
     ...(parameter === undefined ? {} : { parameter }),
     requestId: request.id,
   }
-  const form = reply.errorFormat ?? errorFormatOf(request.query, request.body)
+  const form = reply.errorFormat ?? errorFormatOf(request)
   if (form === 'soap') return sendAs(reply.code(FAULT_STATUS), SOAP_TYPE, faultOf(answer))
   if (form === 'entitlement') return sendJson(reply, refusedEntitlement(request.body, refusal))
   if (form === 'json') return sendJson(reply, answer)
   return sendAs(
     reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'"),
     'text/html; charset=utf-8',
-    errorPage(answer),
+    errorPage({ code, message, parameter, requestId: request.id }),
   )
 }
 

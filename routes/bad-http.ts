@@ -26,7 +26,7 @@ export function refuseBadHttp(
     const [type, text] =
       errorFormat === 'entitlement'
         ? ['application/json', JSON.stringify(refusedEntitlement(undefined, { code: status, message: reason }))]
-        : ['text/html; charset=utf-8', errorPage({ errorCode: status, errorMessage: reason, requestId })]
+        : ['text/html; charset=utf-8', errorPage({ code: status, message: reason, requestId })]
     const head = [
       `HTTP/1.1 ${status} ${reason}`,
       `content-type: ${type}`,

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenAnswer } from '../schemas/answers.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, readIdempotencyKey } from '../schemas/idempotency.js'
 import type { RawParameters } from '../schemas/sorting.js'
-import { checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
+import { accepts, checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
 import { type Environment, environmentOfHost } from '../src/environment.js'
 import { PublicError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
@@ -50,7 +50,8 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
     else metrics.tokenIssued('playready', environment)
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
-    if (!namesJson(request.headers.accept)) return sendAs(reply, 'text/uri-list', JSON.stringify(body))
+    if (!accepts(request.headers.accept, 'application/json'))
+      return sendAs(reply, 'text/uri-list', JSON.stringify(body))
     if (schema.wantsPlayerConfig(parameters)) {
       const clearKeyUrl = options.clearKeyUrl(issued.licenseAcquisitionUrl, environment)
       body.playerConfig = playerConfigOf(issued, clearKeyUrl)
@@ -67,9 +68,4 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       if (error instanceof PublicError) metrics.tokenRefused('playready', error.code)
     },
   })
-}
-
-/** Whether an Accept header asks for JSON by name. */
-function namesJson(accept: string | undefined): boolean {
-  return accept !== undefined && /(?:^|[,\s])application\/json\s*(?:$|,|;(?!\s*q=0(?:\.0+)?\s*(?:,|$)))/i.test(accept)
 }

@@ -15,12 +15,25 @@ export const tokenAnswer = z
 
 export const errorAnswer = z
   .object({
-    errorCode: z.int().meta({ description: 'The documented code, or the status where HTTP itself refuses.' }),
-    errorMessage: z.string(),
+    code: z.int().meta({ description: 'The documented code, or the status where HTTP itself refuses.' }),
+    message: z.string().meta({
+      description: 'The code in square brackets, then the text.',
+      examples: ['[-2018] Authentication token invalid: it must be a customer id, a comma and 32 hexadecimal digits'],
+    }),
     parameter: z.string().optional().meta({ description: 'The parameter at fault.' }),
     requestId: z.string().meta({ description: 'Also in the header `x-request-id`, and in the log.' }),
   })
   .meta({ description: 'An error, as JSON.' })
+
+/** The message of an error answer: the code in square brackets before the text, as the real service writes it. */
+export function messageWithCode(code: number, text: string): string {
+  return `[${code}] ${text}`
+}
+
+/** The text of such a message, without the code. */
+export function textOfMessage(message: string): string {
+  return message.replace(/^\[-?\d{1,10}\] ?/, '')
+}
 
 export type TokenAnswer = z.output<typeof tokenAnswer>
 export type ErrorAnswer = z.output<typeof errorAnswer>

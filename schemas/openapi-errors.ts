@@ -1,4 +1,5 @@
 import { type DocumentedError, documentedErrors, type ErrorCode } from '../src/errors.js'
+import { messageWithCode } from './answers.js'
 
 export function documentedWith(status: number): DocumentedError[] {
   return [...documentedErrors.values()].filter(error => error.status === status)
@@ -16,7 +17,7 @@ export function errorResponse(description: string, errors: readonly DocumentedEr
       `error${code}`.replace('-', ''),
       {
         summary: message,
-        value: { errorCode: code, errorMessage: message.replace(/[<>]/g, ''), requestId: '5d2ab1c09e77-1' },
+        value: { code, message: messageWithCode(code, message.replace(/[<>]/g, '')), requestId: '5d2ab1c09e77-1' },
       },
     ]),
   )

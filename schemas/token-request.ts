@@ -136,10 +136,31 @@ export function tokenRequestParameters(now: Now) {
   }
 }
 
-/** `errorFormat` from wherever it stands. A wrong one is told by `checkErrorFormat`, in HTML. */
-export function errorFormatOf(query: unknown, body: unknown): ErrorFormat {
+/** What of a request says in which form its errors shall be. */
+export interface ErrorFormatSource {
+  readonly query: unknown
+  readonly body: unknown
+  readonly headers: { readonly accept?: string | undefined }
+}
+
+/** `errorFormat` from wherever it stands, else by the Accept header. `checkErrorFormat` refuses a wrong one, in HTML. */
+export function errorFormatOf({ query, body, headers }: ErrorFormatSource): ErrorFormat {
   const given = errorFormatText(query, body)
-  return given === undefined ? 'html' : (errorFormat.safeParse(given).data ?? 'html')
+  if (given !== undefined) return errorFormat.safeParse(given).data ?? 'html'
+  const { accept } = headers
+  return accepts(accept, 'application/json') && !accepts(accept, 'text/html') ? 'json' : 'html'
+}
+
+/** Whether an Accept header names this content type. */
+export function accepts(accept: string | undefined, contentType: 'application/json' | 'text/html'): boolean {
+  return accept !== undefined && NAMED[contentType].test(accept)
+}
+
+const NAMED = { 'application/json': namedIn('application/json'), 'text/html': namedIn('text/html') }
+
+/** Without a quality of 0, which says that it is not wanted. */
+function namedIn(contentType: string): RegExp {
+  return new RegExp(`(?:^|[,\\s])${contentType}\\s*(?:$|,|;(?!\\s*q=0(?:\\.0+)?\\s*(?:,|$)))`, 'i')
 }
 
 export function checkErrorFormat(query: unknown, body: unknown): void {

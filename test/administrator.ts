@@ -45,7 +45,7 @@ export async function requireMalformed(
     t.equal(answer.status, 400, title)
     t.equal(answer.headers.get('content-type'), 'application/json')
     const error = await errorOf(answer)
-    t.match(error, { errorCode: 400, requestId: answer.headers.get('x-request-id') })
+    t.match(error, { code: 400, requestId: answer.headers.get('x-request-id') })
     t.equal(error.parameter, parameter, title)
     for (const secret of secrets) t.notMatch(JSON.stringify(error), secret, title)
   }

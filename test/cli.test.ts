@@ -25,7 +25,7 @@ t.test('token prints the answer of a server', async t => {
 
   t.match(
     await runCommand(t, ['token', '-u', url, 'kid']),
-    { code: 1, stdout: /"errorCode":-4018/ },
+    { code: 1, stdout: /"code":-4018/ },
     'a name alone leaves it out',
   )
   t.match(await runCommand(t, ['token', '-u', url, 'cookie=a=b', 'errorFormat=']), { code: 1, stdout: /-3004/ })

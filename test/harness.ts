@@ -124,8 +124,8 @@ class SecretRegister {
 
 /** The body of an error in JSON. */
 export interface ErrorBody {
-  readonly errorCode: number
-  readonly errorMessage: string
+  readonly code: number
+  readonly message: string
   readonly parameter?: string
   readonly requestId: string
 }

@@ -11,7 +11,7 @@ import {
   shownAccount,
   shownBalance,
 } from '../../schemas/admin.js'
-import { errorAnswer } from '../../schemas/answers.js'
+import { errorAnswer, textOfMessage } from '../../schemas/answers.js'
 import type { Administration } from '../accounts/administration.js'
 import { AdministrationRefused } from '../accounts/refused.js'
 import { NoAnswer } from './no-answer.js'
@@ -58,7 +58,7 @@ export class RemoteAdministration implements Administration {
     if (status < 300 && answer.success) return answer.data
     const { data: refusal } = errorAnswer.safeParse(content)
     if (refusal !== undefined && status < 500)
-      throw new AdministrationRefused(status, refusal.errorMessage, refusal.parameter)
+      throw new AdministrationRefused(status, textOfMessage(refusal.message), refusal.parameter)
     if (status === 404)
       throw new AdministrationRefused(
         404,

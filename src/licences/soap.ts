@@ -15,7 +15,7 @@ const PROTOCOLS = 'http://schemas.microsoft.com/DRM/2007/03/protocols'
 export function faultOf(error: ErrorAnswer): string {
   const exception = element('StatusCode', SERVICE_SPECIFIC) + element('CustomData', xmlText(JSON.stringify(error)))
   return envelope(
-    `<soap:Fault><faultcode>soap:Server</faultcode>${element('faultstring', xmlText(error.errorMessage))}` +
+    `<soap:Fault><faultcode>soap:Server</faultcode>${element('faultstring', xmlText(error.message))}` +
       `${element('detail', element('Exception', exception))}</soap:Fault>`,
   )
 }

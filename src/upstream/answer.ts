@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { textOfMessage } from '../../schemas/answers.js'
+import { codeInText, textOfPage } from '../error-pages.js'
 import { PublicError } from '../errors.js'
 import type { UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
@@ -12,7 +14,16 @@ const issued = z.object({
     .refine(URL.canParse),
   token: z.string().regex(/^[\w+/-]{32,}={0,2}$/),
 })
-const refused = z.object({ errorCode: z.int32(), errorMessage: z.string(), parameter: z.string().optional() })
+const parameter = z.string().optional()
+/** The service's own form of an error, and an older one. */
+const refused = z.union([
+  z.object({ code: z.int32(), message: z.string(), parameter }),
+  z
+    .object({ errorCode: z.int32(), errorMessage: z.string(), parameter })
+    .transform(({ errorCode: code, errorMessage: message, parameter }) => ({ code, message, parameter })),
+])
+
+type UpstreamError = z.output<typeof refused>
 
 export type UpstreamToken = z.output<typeof issued>
 
@@ -25,7 +36,7 @@ export function readAnswer(answer: UpstreamAnswer, request: UpstreamRequest): Up
   const content = contentOf(body)
   const token = status === 200 ? issued.safeParse(content).data : undefined
   if (token !== undefined) return token
-  const error = status >= 400 ? refused.safeParse(content).data : undefined
+  const error = status >= 400 ? (refused.safeParse(content).data ?? errorOnPage(body)) : undefined
   if (error !== undefined) throw refusal(error, answer, request)
   const reason = `HTTP_${status}`
   if (status === 429) throw new UpstreamFailure('too many requests', { reason, retryAfter })
@@ -45,15 +56,22 @@ function contentOf(body: string): unknown {
   }
 }
 
+/** An error page has the code somewhere in its text. */
+function errorOnPage(body: string): UpstreamError | undefined {
+  const text = textOfPage(body)
+  const code = codeInText(text)
+  return code === undefined ? undefined : { code, message: text }
+}
+
 const LONGEST_MESSAGE = 300
 
 function refusal(
-  { errorCode, errorMessage, parameter }: z.output<typeof refused>,
+  { code, message, parameter }: UpstreamError,
   { status, retryAfter }: UpstreamAnswer,
   request: UpstreamRequest,
 ): UpstreamRefusal {
-  return new UpstreamRefusal(withoutSecrets(errorMessage, request).slice(0, LONGEST_MESSAGE), {
-    code: errorCode,
+  return new UpstreamRefusal(withoutSecrets(textOfMessage(message), request).slice(0, LONGEST_MESSAGE), {
+    code,
     // Above 599 is no status that we could answer with.
     status: Math.min(status, 599),
     parameter: parameter === undefined ? undefined : withoutSecrets(parameter, request).slice(0, 100),

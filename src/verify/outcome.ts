@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { tokenAnswer } from '../../schemas/answers.js'
+import { textOfMessage, tokenAnswer } from '../../schemas/answers.js'
+import { codeInText, textOfPage } from '../error-pages.js'
 
 /** An answer as far as it is compared. */
 export interface Answer {
@@ -32,26 +33,27 @@ export function outcomeOf({ status, body }: Answer): Outcome {
   const kind = status >= 400 ? 'a refusal' : 'neither'
   const error = errorBody.safeParse(content)
   if (!error.success) return { kind, ...ofPage(body) }
-  const { errorCode, errorMessage, parameter, requestId } = error.data
-  return { kind, code: errorCode, text: errorMessage, parameter, requestId }
+  const { code, errorCode, message, errorMessage, parameter, requestId } = error.data
+  return { kind, code: code ?? errorCode, text: textOfMessage(message ?? errorMessage ?? ''), parameter, requestId }
 }
 
 export function isToken(answer: Answer): boolean {
   return outcomeOf(answer).kind === 'a token'
 }
 
+/** The service's form, and an older one with other names. */
 const errorBody = z.object({
+  code: z.int().optional().catch(undefined),
   errorCode: z.int().optional().catch(undefined),
-  errorMessage: z.string().catch(''),
+  message: z.string().optional().catch(undefined),
+  errorMessage: z.string().optional().catch(undefined),
   parameter: z.string().optional().catch(undefined),
   requestId: z.string().optional().catch(undefined),
 })
 
-/** An HTML page says its code somewhere in its text. */
 function ofPage(html: string) {
-  const text = html.replace(/<[^<>]*>/g, ' ').trim()
-  const [code] = /-\d{4}\b/.exec(text) ?? []
-  return { code: code === undefined ? undefined : Number(code), text }
+  const text = textOfPage(html)
+  return { code: codeInText(text), text }
 }
 
 function jsonOf(text: string): unknown {

@@ -51,7 +51,7 @@ t.test('verify shows exactly what a service does otherwise', async t => {
     if (path.includes('cookie=a%00b'))
       return { status, body: body.replace('-2033', '-2005').replace('Invalid', '\\u001b[2J') }
     if (path.includes('kid=%5Ekid1'))
-      return { status: 400, body: `{"errorCode":-2018,"errorMessage":"no ${authenticators.own}"}` }
+      return { status: 400, body: `{"code":-2018,"message":"no ${authenticators.own}"}` }
     return { status, body }
   })
   const { code, stdout } = await verify(t, changing, ...others)
@@ -87,7 +87,7 @@ t.test('verify prints no key and no authenticator, in whatever spelling a servic
   const encoded = encodeURIComponent(spoken[0] ?? '')
   const telling = await otherwise(t, url, () => ({
     status: 400,
-    body: JSON.stringify({ errorCode: -1, errorMessage: `${spoken.join(' ')} ${encoded}`, parameter: spoken[1] }),
+    body: JSON.stringify({ code: -1, message: `${spoken.join(' ')} ${encoded}`, parameter: spoken[1] }),
   }))
   const { code, stdout } = await verify(t, telling, '--free', '--account', `disabled=${authenticators.disabled}`)
   t.match(stdout, /201722,… … 2,… 201722%2C…/)

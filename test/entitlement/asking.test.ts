@@ -96,17 +96,17 @@ t.test('without a token: what it gives is checked as any token', async t => {
   ]
   for (const [content, headers, code] of refusals) {
     server.peer.answer = server.allows(content)
-    t.match(await errorOf(await server.play(asking, headers)), { errorCode: code })
+    t.match(await errorOf(await server.play(asking, headers)), { code })
     t.match((await server.events())[0], { event: 'redemption_refused', error_code: code })
   }
   server.peer.answer = server.allows({}, 2)
-  t.match(await errorOf(await server.play(asking)), { errorCode: -2031 })
+  t.match(await errorOf(await server.play(asking)), { code: -2031 })
   server.peer.answer = says()
-  t.match(await errorOf(await server.play(asking)), { errorCode: -4010, errorMessage: /not made by this service/ })
+  t.match(await errorOf(await server.play(asking)), { code: -4010, message: /not made by this service/ })
   const once = server.allows()
   server.peer.answer = once
   t.equal((await server.play(asking)).status, 200)
-  t.match(await errorOf(await server.play(asking)), { errorCode: -4010, errorMessage: /redeemed as often/ })
+  t.match(await errorOf(await server.play(asking)), { code: -4010, message: /redeemed as often/ })
 })
 
 t.test('without a token: a denial is told in the words of the service, in the form of each family', async t => {
@@ -115,7 +115,7 @@ t.test('without a token: a denial is told in the words of the service, in the fo
   for (const path of [CLEAR_KEY, '/hms/wv/rights/', '/hms/fp/rights/']) {
     const answer = await postTo(server.url + path, { contentID }, clearKeyBody(KID), { origin: 'https://a.example' })
     t.equal(answer.status, 403)
-    t.match(await errorOf(answer), { errorCode: 4711, errorMessage: 'Buy <it> & watch', requestId: /./ })
+    t.match(await errorOf(answer), { code: 4711, message: 'Buy <it> & watch', requestId: /./ })
     t.equal(answer.headers.get('access-control-allow-origin'), '*')
   }
   const fault = await postTo(`${server.url}${PLAYREADY}`, { contentID }, playreadyBody())
@@ -123,7 +123,7 @@ t.test('without a token: a denial is told in the words of the service, in the fo
   const text = await fault.text()
   t.match(text, '<StatusCode>0x8004C604</StatusCode>')
   t.match(text, '<faultstring>Buy &lt;it&gt; &amp; watch</faultstring>')
-  t.match(text, '<CustomData>{"errorCode":4711,"errorMessage":"Buy &lt;it&gt; &amp; watch","requestId":')
+  t.match(text, '<CustomData>{"code":4711,"message":"[4711] Buy &lt;it&gt; &amp; watch","requestId":')
   t.same(await server.events(), [], 'whose viewer it was nobody knows')
   t.ok(server.log.some(line => line.includes('denied a licence') && line.includes(contentID) && line.includes('4711')))
   const metrics = await (await fetch(`${server.url}/metrics`)).text()
@@ -146,7 +146,7 @@ t.test('what the service does not clearly allow is denied', async t => {
       server.peer.answer = answer
       const refused = await server.play(query)
       t.equal(refused.status, 403)
-      t.match(await errorOf(refused), { errorCode: code })
+      t.match(await errorOf(refused), { code })
     }
   t.ok(server.log.some(line => line.includes('"level":40') && line.includes('"reason":"otherMessage"')))
   const metrics = await (await fetch(`${server.url}/metrics`)).text()
@@ -156,14 +156,14 @@ t.test('what the service does not clearly allow is denied', async t => {
 t.test('a service that does not answer in time', async t => {
   const server = await startAsking(t, { ENTITLEMENT_URL_TIMEOUT: 150 })
   server.peer.answer = () => {}
-  t.match(await errorOf(await server.play({ contentID })), { errorCode: 1302 })
-  t.match(await errorOf(await server.play({ ExpressPlayToken: server.seal() })), { errorCode: 1302 })
+  t.match(await errorOf(await server.play({ contentID })), { code: 1302 })
+  t.match(await errorOf(await server.play({ ExpressPlayToken: server.seal() })), { code: 1302 })
   t.match((await server.events())[0], { event: 'redemption_refused', error_code: 1302 })
 })
 
 t.test('a service that is not there, or that another authority has certified', async t => {
   const gone = await startAsking(t, { ENTITLEMENT_URL: 'https://127.0.0.1:1' })
-  t.match(await errorOf(await gone.play({ contentID })), { errorCode: 1301 })
+  t.match(await errorOf(await gone.play({ contentID })), { code: 1301 })
   t.ok(gone.log.some(line => line.includes('ECONNREFUSED')))
   const folder = t.testdir({ 'other.pem': (await TestAuthority.create()).cert })
   const peer = await startPeer(t, says())
@@ -172,7 +172,7 @@ t.test('a service that is not there, or that another authority has certified', a
   })
   const token = untrusting.seal()
   const refused = await untrusting.ask(CLEAR_KEY, { token, body: clearKeyBody(KID) })
-  t.match(await errorOf(refused), { errorCode: 1303 })
+  t.match(await errorOf(refused), { code: 1303 })
   t.equal(peer.asked.length, 0)
 })
 
@@ -193,7 +193,7 @@ t.test('with a token: it is asked about as well, last of all', async t => {
   server.peer.answer = denies(1103, 'The content is not available any more')
   const denied = await server.play({}, { ExpressPlayToken: token })
   t.equal(denied.status, 403)
-  t.match(await errorOf(denied), { errorCode: 1103, errorMessage: 'The content is not available any more' })
+  t.match(await errorOf(denied), { code: 1103, message: 'The content is not available any more' })
   const [refusal, ...before] = await server.events()
   t.match(refusal, { event: 'redemption_refused', error_code: 1103, cookie: 'viewer-4711', kid: [KID] })
   t.match(
@@ -202,7 +202,7 @@ t.test('with a token: it is asked about as well, last of all', async t => {
   )
   const count = server.peer.asked.length
   const refused = await server.play({ ExpressPlayToken: server.seal({ deviceId: DEVICE }), contentID })
-  t.match(await errorOf(refused), { errorCode: -4001 })
+  t.match(await errorOf(refused), { code: -4001 })
   t.equal(server.peer.asked.length, count, 'what the token itself does not allow is not asked')
 })
 
@@ -221,7 +221,7 @@ t.test('a device that registers itself is not asked about', async t => {
   t.equal((await redeem(registration)).status, 200)
   t.equal(server.peer.asked.length, 0)
   const both = await redeem({ keys: [...registration.keys, tokenKey(KID)] })
-  t.match(await errorOf(both), { errorCode: 1 }, 'only where it is the only key')
+  t.match(await errorOf(both), { code: 1 }, 'only where it is the only key')
 })
 
 t.test('with ENTITLEMENT_URL_WHEN=without-token a token is enough', async t => {
@@ -229,7 +229,7 @@ t.test('with ENTITLEMENT_URL_WHEN=without-token a token is enough', async t => {
   const ExpressPlayToken = server.seal()
   t.equal((await server.play({ ExpressPlayToken, contentID: 'nothing that is read' })).status, 200)
   t.equal(server.peer.asked.length, 0)
-  t.match(await errorOf(await server.play({ contentID })), { errorCode: 1 })
+  t.match(await errorOf(await server.play({ contentID })), { code: 1 })
   server.peer.answer = server.allows()
   t.equal((await server.play({ contentID })).status, 200)
 })
@@ -257,13 +257,13 @@ t.test('what a query says of the viewer is checked before anybody is asked', asy
     const answer = await server.play(query)
     t.equal(answer.status, 400)
     t.match(await errorOf(answer), {
-      errorCode: 400,
-      errorMessage: new RegExp(`${parameter}|needs a cookie`),
+      code: 400,
+      message: new RegExp(`${parameter}|needs a cookie`),
       parameter,
     })
   }
-  t.match(await errorOf(await server.play({})), { errorCode: -4010, errorMessage: /no token was sent/ })
-  t.match(await errorOf(await server.play({ contentID: '' })), { errorCode: -4010, errorMessage: /no token was sent/ })
+  t.match(await errorOf(await server.play({})), { code: -4010, message: /no token was sent/ })
+  t.match(await errorOf(await server.play({ contentID: '' })), { code: -4010, message: /no token was sent/ })
   t.equal(server.peer.asked.length, 0)
   t.equal((await server.play({ contentID, customerCookie: '', requestType: '' })).status, 200, 'an empty one is none')
 })
@@ -271,7 +271,7 @@ t.test('what a query says of the viewer is checked before anybody is asked', asy
 t.test('where nobody is asked, the query says nothing', async t => {
   const server = await startLicenceServer(t)
   const answer = await postTo(`${server.url}${CLEAR_KEY}`, { contentID, requestType: '9' }, clearKeyBody(KID))
-  t.match(await errorOf(answer), { errorCode: -4010, errorMessage: /no token was sent/ })
+  t.match(await errorOf(answer), { code: -4010, message: /no token was sent/ })
 })
 
 t.test('certificates that are none keep the service from starting', async t => {

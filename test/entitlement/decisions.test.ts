@@ -76,7 +76,7 @@ t.test('what the catalogue says', async t => {
   t.equal(server.openToken(tokenIn(going))?.expiresAt, NOON + 60_000, 'no token outlives its content')
   const rental = await ask({ contentID: CATALOGUE.rental })
   clock.now += 60_000
-  t.match(await playPlayready(going), { errorCode: -4010 })
+  t.match(await playPlayready(going), { code: -4010 })
   const text = (await playPlayready(rental)).body
   t.match(text, '<rental.periodEndTime>2026-06-01T14:00:00.000Z</rental.periodEndTime>', 'counted from the grant')
   const both = await ask({ contentID: CATALOGUE.twoKeys })

@@ -97,7 +97,7 @@ t.test('a log that cannot be read is no decision about the viewer', async t => {
   t.match(await ask(bound), { isAllowed: true })
   const before = (await events('viewer-1')).length
   const failures: [title: string, failure: string, answer: RequestListener][] = [
-    ['a refusal', 'not accepted', says({ errorCode: -2018, errorMessage: REAL.test }, 401)],
+    ['a refusal', 'not accepted', says({ code: -2018, message: REAL.test }, 401)],
     ['a redirection', 'not accepted', says('', 302, { location: 'http://127.0.0.1:1/' })],
     ['too many requests', 'too many requests', says('', 429, { 'retry-after': '7' })],
     ['a failure', 'no answer', says({ events: [] }, 500)],

@@ -6,7 +6,7 @@ import { tokenIn } from './service.js'
 export interface Licence {
   readonly status: number
   readonly kids: readonly string[]
-  readonly errorCode: number | undefined
+  readonly code: number | undefined
   readonly body: string
 }
 
@@ -25,8 +25,8 @@ export async function playPlayready({ epTokenURL }: { epTokenURL: string }, play
   })
   const body = await answer.text()
   const kids = [...body.matchAll(/<Licence kid="(\w+)"/g)].map(([, granted = '']) => granted)
-  const [, code] = /"errorCode":(-?\d+)/.exec(body) ?? []
-  return { status: answer.status, kids, errorCode: code === undefined ? undefined : Number(code), body }
+  const [, code] = /"code":(-?\d+)/.exec(body) ?? []
+  return { status: answer.status, kids, code: code === undefined ? undefined : Number(code), body }
 }
 
 /** Takes the token of that URL to the Clear Key endpoint beside it. */
@@ -35,9 +35,9 @@ export async function playClearKey({ epTokenURL }: { epTokenURL: string }, playe
   const url = `${new URL(epTokenURL).origin}${LICENCE_PATHS.clearkey}?ExpressPlayToken=${tokenIn({ epTokenURL })}`
   const answer = await fetch(url, { method: 'POST', headers: device(player), body: clearKeyBody(kid) })
   const body = await answer.text()
-  const { keys = [], errorCode } = JSON.parse(body) as { keys?: { kid: string }[]; errorCode?: number } // the documented answers
+  const { keys = [], code } = JSON.parse(body) as { keys?: { kid: string }[]; code?: number } // the documented answers
   const kids = keys.map(key => Buffer.from(key.kid, 'base64url').toString('hex'))
-  return { status: answer.status, kids, errorCode, body }
+  return { status: answer.status, kids, code, body }
 }
 
 function device({ deviceId }: Player): Record<string, string> {

@@ -28,8 +28,8 @@ const timeBasedScene: Scene = [
     t.match(await playClearKey(anonymous), { kids: [KID] }, 'nobody has to say who is watching')
 
     clock.now += 3_600_000
-    t.match(await playPlayready(granted), { status: 500, kids: [], errorCode: -4010 })
-    t.match(await playClearKey(granted), { status: 403, kids: [], errorCode: -4010 })
+    t.match(await playPlayready(granted), { status: 500, kids: [], code: -4010 })
+    t.match(await playClearKey(granted), { status: 403, kids: [], code: -4010 })
   },
 ]
 
@@ -43,7 +43,7 @@ const deviceBoundScene: Scene = [
 
     const registration = await ask({ requestType: deviceRegistration, customerCookie })
     t.match(registration, { status: 200, isAllowed: true })
-    t.match(await playClearKey(registration), { status: 400, errorCode: -4022 }, 'its token has no key of the content')
+    t.match(await playClearKey(registration), { status: 400, code: -4022 }, 'its token has no key of the content')
     t.match(await ask(bound), { error: 1104 }, 'a registration alone is no device')
     t.match(await playClearKey(registration, { kid: REGISTRATION_KID }), { kids: [REGISTRATION_KID] })
     t.match(await ask(bound), { error: 1104 }, 'nor is a player that does not say which device it is')
@@ -54,10 +54,10 @@ const deviceBoundScene: Scene = [
     t.match(granted, { status: 200, isAllowed: true })
     t.match(await playPlayready(granted, { deviceId: PHONE }), { status: 200, kids: [KID] }, 'the right device')
     t.match(await playClearKey(granted, { deviceId: PHONE.toUpperCase() }), { status: 200, kids: [KID] })
-    t.match(await playPlayready(granted, { deviceId: TABLET }), { status: 500, errorCode: -4001 }, 'a wrong one')
-    t.match(await playClearKey(granted, { deviceId: TABLET }), { status: 403, errorCode: -4001 })
-    t.match(await playPlayready(granted), { status: 500, errorCode: -4001 }, 'none')
-    t.match(await playClearKey(granted), { status: 403, errorCode: -4001 })
+    t.match(await playPlayready(granted, { deviceId: TABLET }), { status: 500, code: -4001 }, 'a wrong one')
+    t.match(await playClearKey(granted, { deviceId: TABLET }), { status: 403, code: -4001 })
+    t.match(await playPlayready(granted), { status: 500, code: -4001 }, 'none')
+    t.match(await playClearKey(granted), { status: 403, code: -4001 })
     t.match(await ask({ ...bound, customerCookie: 'viewer-3' }), { error: 1104 }, "another viewer's device is nobody's")
 
     const log = await events(customerCookie)
@@ -86,7 +86,7 @@ const secondDevice: Scene = [
     await register('family', TABLET)
     const granted = await askFor(CATALOGUE.film, 'family')
     t.match(await playClearKey(granted, { deviceId: TABLET }), { kids: [KID] })
-    t.match(await playClearKey(granted, { deviceId: PHONE }), { errorCode: -4001 })
+    t.match(await playClearKey(granted, { deviceId: PHONE }), { code: -4001 })
 
     const refused = await askFor(CATALOGUE.oneDevice, 'family')
     t.match(refused, { status: 200, isAllowed: false, error: 1105 }, 'where one device may have it, it is the first')

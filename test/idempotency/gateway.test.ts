@@ -7,7 +7,7 @@ import { account, LOCAL, startGateway } from '../upstream/gateway.js'
 import { type Arrival, answerOf, hangs, issues, says, startHostile } from '../upstream/hostile.js'
 import { told } from './keyed.js'
 
-const refusal = answerOf(JSON.stringify({ errorCode: -2019, errorMessage: 'Insufficient tokens available' }), {
+const refusal = answerOf(JSON.stringify({ code: -2019, message: 'Insufficient tokens available' }), {
   status: '400 Bad',
 })
 const request = { customerAuthenticator: LOCAL.test, cookie: 'viewer' }
@@ -48,7 +48,7 @@ t.test('what the upstream may have issued is never asked for again', async t => 
   upstream.behave = issues
   const again = await ask()
   t.equal(again.status, 504)
-  t.match(await again.json(), { errorCode: -2030, errorMessage: /use a new key/, parameter: 'Idempotency-Key' })
+  t.match(await again.json(), { code: -2030, message: /use a new key/, parameter: 'Idempotency-Key' })
   t.equal(upstream.arrivals.length, 1)
   t.match(await told(await gateway.post(request, { 'idempotency-key': 'b' })), { isReplayed: false })
   t.equal(await gateway.paid(), 2)
@@ -128,7 +128,7 @@ t.test('a gateway that is killed while it asks does not ask again', async t => {
   upstream.behave = issues
   const again = await ask(second.url)
   t.equal(again.status, 502)
-  t.match(await again.json(), { errorCode: -2030, errorMessage: /use a new key/ })
+  t.match(await again.json(), { code: -2030, message: /use a new key/ })
   t.equal(upstream.arrivals.length, 1)
 
   const query = new URLSearchParams({ customerAuthenticator: LOCAL.test })

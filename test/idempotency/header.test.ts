@@ -33,7 +33,7 @@ t.test('a key is 1 to 200 visible ASCII characters, bare or as a quoted string',
   ]
   for (const key of wrong) {
     const answer = await ask(key)
-    t.match(answer.json(), { errorCode: 400, parameter: 'Idempotency-Key' }, JSON.stringify(key))
+    t.match(answer.json(), { code: 400, parameter: 'Idempotency-Key' }, JSON.stringify(key))
     t.equal(answer.statusCode, 400)
   }
 
@@ -51,7 +51,7 @@ t.test('a key is 1 to 200 visible ASCII characters, bare or as a quoted string',
         t.equal(first.statusCode, 200)
         t.equal(second.headers['idempotency-replayed'], 'true')
         t.equal(second.body, first.body)
-      } else t.match(first.json(), { errorCode: 400, parameter: 'Idempotency-Key' })
+      } else t.match(first.json(), { code: 400, parameter: 'Idempotency-Key' })
     }),
     { numRuns: 200 },
   )

@@ -24,7 +24,7 @@ onBothEngines(t, 'a key', async (t, database) => {
 
     const other = await ask('a', { cookie: 'two' })
     t.equal(other.status, 422)
-    t.match(await errorOf(other), { errorCode: 422, parameter: 'Idempotency-Key', requestId: String })
+    t.match(await errorOf(other), { code: 422, parameter: 'Idempotency-Key', requestId: String })
     const twice = { cookie: 'one', kid: ['b366360da82e9c6e0b0984002a362cf2', 'b366360da82e9c6e0b0984002a362cf2'] }
     t.same(await told(await ask('a', twice)), { code: 422 })
     t.same(await told(await ask('a', { cookie: 'one', unknown: '1' })), { code: 422 })
@@ -131,7 +131,7 @@ onBothEngines(t, 'a key', async (t, database) => {
     // An answer that can't be read is no reason to issue another token.
     const unreadable = await third.customer(11).ask('a', { cookie: 'another' })
     t.equal(unreadable.status, 409)
-    t.match(await errorOf(unreadable), { errorCode: 409, errorMessage: /TOKEN_KEYS/ })
+    t.match(await errorOf(unreadable), { code: 409, message: /TOKEN_KEYS/ })
     t.equal((await third.customer(11).book()).balance, 1)
   })
 })

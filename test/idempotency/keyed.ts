@@ -64,7 +64,7 @@ function customerOf(server: TestServer, id: number): KeyedCustomer {
 
 /** What an answer says in short: its token, and whether it was issued before; or its error code. */
 export async function told(answer: Response): Promise<{ token?: string; isReplayed?: boolean; code?: number }> {
-  const { token, errorCode } = (await answer.json()) as { token?: string; errorCode?: number } // one of the two
-  if (token === undefined) return { code: errorCode ?? 0 }
+  const { token, code } = (await answer.json()) as { token?: string; code?: number } // one of the two
+  if (token === undefined) return { code: code ?? 0 }
   return { token, isReplayed: answer.headers.get('idempotency-replayed') === 'true' }
 }

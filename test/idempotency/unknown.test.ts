@@ -40,13 +40,13 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
       now = NOON + LEASE - 1
       const underWay = await ask('a')
       t.match(underWay, { statusCode: 409, headers: { 'retry-after': '1' } })
-      t.match(underWay.json(), { errorCode: 409, parameter: 'Idempotency-Key' })
+      t.match(underWay.json(), { code: 409, parameter: 'Idempotency-Key' })
       now = NOON + LEASE
     }
-    t.match((await ask('a', { cookie: 'another' })).json(), { errorCode: 422 })
+    t.match((await ask('a', { cookie: 'another' })).json(), { code: 422 })
     for (const answer of await Promise.all([ask('a'), ask('a'), ask('a')])) {
       t.match(answer, { statusCode: 502 })
-      t.match(answer.json(), { errorCode: -2030, errorMessage: /unknown whether .* issued a token.* use a new key/ })
+      t.match(answer.json(), { code: -2030, message: /unknown whether .* issued a token.* use a new key/ })
     }
     t.same(await newEvents(), [], 'nothing was issued, and nothing was refused')
     t.match((await ask('b')).json(), { token: String })
@@ -70,7 +70,7 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
     await other.claim('other-b', NOON)
     const unknown = ask('other-b')
     await other.complete('other-b', { unknown: 504 })
-    t.match((await unknown).json(), { errorCode: -2030 })
+    t.match((await unknown).json(), { code: -2030 })
     t.equal((await unknown).statusCode, 504)
     t.same(await newEvents(), [])
 
@@ -91,8 +91,8 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
     })
     const { ask } = await instance(t, { store })
     t.match(await failing.ask('ledger-a'), { statusCode: 503 })
-    t.match((await failing.ask('ledger-a')).json(), { errorCode: -2030, errorMessage: /use a new key/ })
-    t.match((await ask('ledger-a')).json(), { errorCode: -2030, errorMessage: /use a new key/ })
+    t.match((await failing.ask('ledger-a')).json(), { code: -2030, message: /use a new key/ })
+    t.match((await ask('ledger-a')).json(), { code: -2030, message: /use a new key/ })
     t.same(await newEvents(), [])
     t.match((await failing.ask('ledger-b', { kid: 'short' })).statusCode, 503, 'a refusal that could not be booked')
     t.match((await ask('ledger-b')).json(), { token: String }, 'leaves the key free')

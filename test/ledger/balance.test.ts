@@ -52,7 +52,7 @@ t.test('with a balance of n exactly n of all concurrent requests get a token: fo
   // Each of them knows what the others have given.
   const agent = new Agent()
   for (const { url } of services)
-    for (const customer of customers) t.match(await ask(url, agent, customer), { body: { errorCode: -2019 } })
+    for (const customer of customers) t.match(await ask(url, agent, customer), { body: { code: -2019 } })
   for (const service of services) await stop(service, 'SIGTERM')
 })
 
@@ -64,7 +64,7 @@ t.test('what is refused is booked with its code, and what nobody is known for is
     const agent = new Agent()
     const strangers = [customerWith(99, 0), { ...known, authenticator: `5,${'f'.repeat(32)}` }]
     for (const stranger of strangers)
-      t.match(await ask(service.url, agent, stranger), { status: 401, body: { errorCode: -2018 } })
+      t.match(await ask(service.url, agent, stranger), { status: 401, body: { code: -2018 } })
     const answers: Answer[] = []
     for (const change of [BAD_KID, {}, {}, BAD_KID]) answers.push(await ask(service.url, agent, known, change))
     await stop(service, 'SIGTERM')
@@ -142,7 +142,7 @@ async function checkRush(t: Test, database: string, answers: ReadonlyMap<Custome
     const given = answers.get(customer) ?? []
     const { balance, events } = await checkBook(t, database, customer, tokensOf(given))
     t.equal(balance, 0)
-    t.same(countsOf(given.map(({ status, body }) => `${status} ${body.errorCode ?? 'token'}`)), expected.answers)
+    t.same(countsOf(given.map(({ status, body }) => `${status} ${body.code ?? 'token'}`)), expected.answers)
     t.same(countsOf(events.map(({ event, error_code }) => `${event} ${error_code}`)), expected.events)
   }
 }

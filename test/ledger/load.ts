@@ -10,7 +10,7 @@ export interface Answer {
   readonly status: number
   readonly contentType: string | undefined
   readonly requestId: string
-  readonly body: { readonly token?: string; readonly errorCode?: number; readonly requestId?: string }
+  readonly body: { readonly token?: string; readonly code?: number; readonly requestId?: string }
   /** How long it took. */
   readonly ms: number
 }
@@ -107,7 +107,7 @@ export class Load {
 export function checkRefusals(t: Test, load: Load): void {
   t.equal(load.unanswered, 0, 'all were answered')
   const isDocumented = ({ status, contentType, requestId, body }: Answer) =>
-    status === 503 && contentType === 'application/json' && body.errorCode === -2030 && body.requestId === requestId
+    status === 503 && contentType === 'application/json' && body.code === -2030 && body.requestId === requestId
   t.same(
     load.refusals.filter(answer => !isDocumented(answer)),
     [],

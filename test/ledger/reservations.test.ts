@@ -210,8 +210,8 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     t.equal(late.status, 429)
     t.equal(late.headers.get('retry-after'), '2')
     t.match(await late.json(), {
-      errorCode: -2019,
-      errorMessage: 'Insufficient tokens available: the quota of today is used up',
+      code: -2019,
+      message: 'Insufficient tokens available: the quota of today is used up',
     })
     now = MIDNIGHT
     t.equal((await server.get(change)).status, 200)

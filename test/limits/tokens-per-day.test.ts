@@ -27,7 +27,7 @@ onBothEngines(t, 'an account has so many tokens a day', async (t, database) => {
   t.same(await together(20), [4, 16], 'exact among many at once')
   const refused = await server.get({ customerAuthenticator: MINE, errorFormat: 'json' })
   t.same([refused.status, refused.headers.get('retry-after')], [429, String(12 * 3600)], 'until midnight in UTC')
-  t.match(await errorOf(refused), { errorCode: -2019 })
+  t.match(await errorOf(refused), { code: -2019 })
   t.equal((await server.get({ customerAuthenticator: OTHER })).status, 200, 'others have their own')
   t.match(await bodyOf(shownAccount, admin.get('/accounts/77')), { services: { test: { balance: 1_000_000 - 4 } } })
 

@@ -89,8 +89,8 @@ async function isUnauthorized(t: Test, answer: Response) {
   t.equal(answer.headers.get('www-authenticate'), 'Bearer realm="admin"')
   t.equal(answer.headers.get('content-type'), 'application/json')
   const error = await errorOf(answer)
-  t.match(error, { errorCode: 401, requestId: answer.headers.get('x-request-id') })
-  t.notMatch(error.errorMessage, TOKEN)
+  t.match(error, { code: 401, requestId: answer.headers.get('x-request-id') })
+  t.notMatch(error.message, TOKEN)
 }
 
 t.test('an admin token must be long enough and fit into a header', async t => {

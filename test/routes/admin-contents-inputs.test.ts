@@ -89,7 +89,7 @@ t.test('200 generated bodies: an answer of ours to each, and nothing of a refuse
     const answer = await admin.ask('PUT', `/contents/${ID}`, JSON.stringify(given))
     seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1)
     const answered: unknown = await answer.json()
-    if (!answer.ok) return answer.status === 400 && (answered as { errorCode: number }).errorCode === 400 // ours, or it fails here
+    if (!answer.ok) return answer.status === 400 && (answered as { code: number }).code === 400 // ours, or it fails here
     const shown: unknown = await (await admin.get(`/contents/${ID}`)).json()
     return JSON.stringify(shown) === JSON.stringify(answered) && shownContent.parse(shown).readable
   })
@@ -109,7 +109,7 @@ t.test('what HTTP itself refuses is told in JSON, too', async t => {
   ]
   for (const [answer, status, message] of cases) {
     t.equal(answer.status, status)
-    t.match(await errorOf(answer), { errorCode: status, errorMessage: message })
+    t.match(await errorOf(answer), { code: status, message })
   }
   await admin.ask('PUT', `/contents/${ID}`, content)
   const typed = { 'content-type': 'application/json' }

@@ -122,7 +122,7 @@ onBothEngines(t, 'contents in the database', async (t, database) => {
     for (const method of ['GET', 'DELETE']) {
       const gone = await admin.ask(method, `/contents/${ID}`)
       t.equal(gone.status, 404)
-      t.match(await errorOf(gone), { errorCode: 404, parameter: 'contentID' })
+      t.match(await errorOf(gone), { code: 404, parameter: 'contentID' })
     }
     t.strictSame(await (await admin.get('/contents')).json(), { contents: [], next: null })
     t.equal((await put(ID, content)).status, 201, 'and it may come again')

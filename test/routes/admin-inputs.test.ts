@@ -96,7 +96,7 @@ t.test('what HTTP itself refuses is told in JSON, too', async t => {
   for (const [answer, status, message] of cases) {
     t.equal(answer.status, status)
     t.equal(answer.headers.get('content-type'), 'application/json')
-    t.match(await errorOf(answer), { errorCode: status, errorMessage: message })
+    t.match(await errorOf(answer), { code: status, message })
   }
   const typed = { 'content-type': 'application/json; charset=utf-8' }
   t.equal((await admin.ask('POST', '/accounts', '{}', typed)).status, 201, 'a charset does no harm')
@@ -149,7 +149,7 @@ t.test('2000 generated requests: an answer of ours to each, and nothing breaks',
     const answer = await admin.ask(method, path, body)
     seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1)
     const answered: unknown = await answer.json()
-    const code = answer.ok ? 'none' : (answered as { errorCode: number }).errorCode // ours, or it fails here
+    const code = answer.ok ? 'none' : (answered as { code: number }).code // ours, or it fails here
     return answer.status < 500 && (answer.ok || code === answer.status)
   })
   await fc.assert(property, { numRuns: 2000 })

@@ -37,7 +37,7 @@ function onEach(title: string, test: (t: Test, world: World) => Promise<void>): 
 function tokensOf(server: TestServer) {
   return async (customerAuthenticator: string) => {
     const answer = await server.get({ customerAuthenticator })
-    return answer.ok ? 200 : (await errorOf(answer)).errorCode
+    return answer.ok ? 200 : (await errorOf(answer)).code
   }
 }
 
@@ -78,7 +78,7 @@ onEach('ids and authenticators can be given', async (t, { admin, tokenWith }) =>
   t.equal(await tokenWith(mine), -2031)
   const again = await admin.post('/accounts', { id: 77, name: 'another' })
   t.equal(again.status, 409)
-  t.match(await errorOf(again), { errorCode: 409, parameter: 'id', requestId: String })
+  t.match(await errorOf(again), { code: 409, parameter: 'id', requestId: String })
   t.match(await bodyOf(shownAccount, admin.get('/accounts/77')), { name: '' }, 'nothing is changed')
 
   const together = Array.from({ length: 8 }, () => bodyOf(createdAccount, admin.post('/accounts', {})))
@@ -139,7 +139,7 @@ onEach('a balance goes up and down within its bounds', async (t, { admin, tokenW
   ] as const) {
     await change({ set })
     const refused = await change({ add })
-    t.match(await errorOf(refused), { errorCode: 400, parameter: 'add' }, `${set} and ${add}`)
+    t.match(await errorOf(refused), { code: 400, parameter: 'add' }, `${set} and ${add}`)
     const { services } = await bodyOf(shownAccount, admin.get('/accounts/4'))
     t.equal(services.test.balance, set, 'nothing is changed')
     t.equal(services.production.balance, 0, 'nor in the other environment')
@@ -204,7 +204,7 @@ onEach('a replaced authenticator is valid for a while', async (t, { server, admi
   t.equal(services.production.authenticators.length, 1, 'the other environment is not touched')
 
   const again = { environment: 'test', authenticator: fourth.authenticator }
-  t.match(await errorOf(await admin.post(`/accounts/${CUSTOMER}/authenticators`, again)), { errorCode: 409 })
+  t.match(await errorOf(await admin.post(`/accounts/${CUSTOMER}/authenticators`, again)), { code: 409 })
   t.equal(await tokenWith(fourth.authenticator), 200)
 })
 
@@ -224,7 +224,7 @@ onEach('an account that does not exist is 404', async (t, { admin }) => {
     await admin.post('/accounts/99/authenticators', { environment: 'test' }),
   ]) {
     t.equal(answer.headers.get('content-type'), 'application/json')
-    t.match(await errorOf(answer), { errorCode: 404, parameter: 'id', requestId: answer.headers.get('x-request-id') })
+    t.match(await errorOf(answer), { code: 404, parameter: 'id', requestId: answer.headers.get('x-request-id') })
   }
 })
 

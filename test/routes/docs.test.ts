@@ -13,7 +13,7 @@ interface Document {
 }
 
 interface Answer {
-  readonly content: Record<string, { examples?: Record<string, { value: { errorCode: number } }> }>
+  readonly content: Record<string, { examples?: Record<string, { value: { code: number } }> }>
 }
 
 t.test('the OpenAPI document names every parameter and every error with its status', async t => {
@@ -32,7 +32,7 @@ t.test('the OpenAPI document names every parameter and every error with its stat
   ] as const) {
     const examples = Object.values(responses[status]?.content['application/json']?.examples ?? {})
     t.ok(
-      examples.some(({ value }) => value.errorCode === code),
+      examples.some(({ value }) => value.code === code),
       `${code} is an example of ${status}`,
     )
   }

@@ -134,6 +134,6 @@ t.test(`${REQUESTS} generated requests: a documented answer to each, and nothing
 
 function codeOf(body: string, contentType: string): number {
   if (contentType !== 'application/json') return Number(/<title>Error (-?\d+)<\/title>/.exec(body)?.[1])
-  const { errorCode } = JSON.parse(body) as { errorCode: number } // NaN or undefined fails the caller's check
-  return errorCode
+  const { code } = JSON.parse(body) as { code: number } // NaN or undefined fails the caller's check
+  return code
 }

@@ -2,6 +2,25 @@ import { connect } from 'node:net'
 import t from 'tap'
 import { errorOf, form, startTestServer } from '../harness.js'
 
+t.test('without errorFormat the Accept header says whether an error is JSON', async t => {
+  const server = await startTestServer(t)
+  for (const [accept, type] of [
+    ['application/json', 'application/json'],
+    ['application/json;q=0.9, */*', 'application/json'],
+    ['application/json, text/html', 'text/html; charset=utf-8'],
+    ['application/json, text/html;q=0', 'application/json'],
+    ['application/json;q=0', 'text/html; charset=utf-8'],
+    ['*/*', 'text/html; charset=utf-8'],
+  ] as const) {
+    for (const path of ['/hms/pr/token?kid=x', '/cmiapi/getrecord/', '/nowhere']) {
+      const answer = await fetch(`${server.url}${path}`, { headers: { accept } })
+      t.equal(answer.headers.get('content-type'), type, `${path}, ${accept}`)
+    }
+    const asked = await server.get({ kid: null, errorFormat: 'html' }, { accept })
+    t.equal(asked.headers.get('content-type'), 'text/html; charset=utf-8', 'errorFormat comes first')
+  }
+})
+
 t.test('what HTTP itself refuses is told in the form that was asked for', async t => {
   const server = await startTestServer(t, { settings: { BODY_LIMIT: 2048 } })
   const url = `${server.url}/hms/pr/token`
@@ -58,7 +77,7 @@ t.test('what HTTP itself refuses is told in the form that was asked for', async 
     t.equal(asJson.headers.get('allow'), allow ?? null)
     t.equal(asJson.headers.get('cache-control'), 'no-store')
     const error = await errorOf(asJson)
-    t.equal(error.errorCode, status)
+    t.equal(error.code, status)
     t.equal(error.requestId, asJson.headers.get('x-request-id'))
 
     const asHtml = await fetch(url, init)
@@ -89,7 +108,7 @@ t.test('the HTML error escapes all that came from the request', async t => {
 
 t.test('the error format is found in the body, too', async t => {
   const server = await startTestServer(t)
-  t.match(await errorOf(await server.post({ kid: null })), { errorCode: -4018 })
+  t.match(await errorOf(await server.post({ kid: null })), { code: -4018 })
   const contradiction = await fetch(`${server.url}/hms/pr/token?errorFormat=html`, { method: 'POST', body: form() })
   t.match(await contradiction.text(), /-3004/)
 })

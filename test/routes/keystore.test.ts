@@ -286,7 +286,7 @@ for (const [engine, newDatabase] of Object.entries(engines))
       t.match(server.openToken(await tokenOf(await ask({})))?.keys, [{ kid: KID, contentKey: k }])
       const refused = async (change: Record<string, string>) => {
         const response = await ask(change)
-        t.match({ ...(await errorOf(response)), status: response.status }, { errorCode: -4019, status: 400 })
+        t.match({ ...(await errorOf(response)), status: response.status }, { code: -4019, status: 400 })
       }
       await refused({ kek: OTHER_KEK })
       await refused({ kid: '^unknown' })

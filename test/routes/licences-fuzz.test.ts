@@ -42,17 +42,17 @@ function isDocumented(code: number, status: number): boolean {
 
 function isClearKeyAnswer({ statusCode, body }: Answer): boolean {
   if (statusCode === 200) return body.startsWith('{"keys":[{"kty":"oct","kid":"M0tdPUT1T1akEOB8qqcWDg"')
-  return isDocumented((JSON.parse(body) as { errorCode: number }).errorCode, statusCode) // else it fails here
+  return isDocumented((JSON.parse(body) as { code: number }).code, statusCode) // else it fails here
 }
 
 function isPlayreadyAnswer({ statusCode, body }: Answer): boolean {
   if (statusCode === 200) return body.includes(`<Licence kid="${KID}"`)
   const [, customData] = /<StatusCode>0x8004C604<\/StatusCode><CustomData>(\{.*\})<\/CustomData>/.exec(body) ?? []
   if (statusCode !== 500 || customData === undefined) return false
-  const { errorCode } = JSON.parse(customData.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&')) as {
-    errorCode: number // else it is not documented
+  const { code } = JSON.parse(customData.replace(/&lt;/g, '<').replace(/&gt;/g, '>').replace(/&amp;/g, '&')) as {
+    code: number // else it is not documented
   }
-  return errorCode === 413 || documentedErrors.has(errorCode as ErrorCode)
+  return code === 413 || documentedErrors.has(code as ErrorCode)
 }
 
 const hostile = fc.oneof(

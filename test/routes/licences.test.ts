@@ -124,7 +124,7 @@ t.test('every check, each before those that come after it', async t => {
   async function refusal(t: Test, path: string, request: KeyRequest, [status, code, message]: Expected) {
     const answer = await server.ask(path, request)
     t.equal(answer.status, status, String(message))
-    t.match(await errorOf(answer), { errorCode: code, errorMessage: message })
+    t.match(await errorOf(answer), { code, message })
   }
   const invalid = (details: RegExp): Expected => [403, -4010, details]
   await refusal(t, WIDEVINE, {}, invalid(/^Invalid token: no token was sent$/))
@@ -213,7 +213,7 @@ t.test('refusals are JSON on these paths, whatever is asked for', async t => {
     ]
     for (const [answer, status] of answers) {
       t.equal(answer.status, status)
-      t.match(await errorOf(answer), { errorCode: status, requestId: answer.headers.get('x-request-id') })
+      t.match(await errorOf(answer), { code: status, requestId: answer.headers.get('x-request-id') })
     }
   }
   t.equal((await fetch(`${server.url}${CLEAR_KEY}`)).headers.get('allow'), 'POST')

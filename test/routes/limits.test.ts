@@ -66,14 +66,14 @@ t.test('an account may send so many requests a minute, whatever it asks', async 
   t.equal(together.filter(({ status }) => status === 429).length, 37)
   const refused = await server.get({ errorFormat: 'json' })
   t.same([refused.status, refused.headers.get('retry-after'), standingOf(refused)], [429, '40', ['7', '0', '40']])
-  t.match(await errorOf(refused), { errorCode: 429, errorMessage: /^Too many requests of this account: 7 a minute/ })
+  t.match(await errorOf(refused), { code: 429, message: /^\[429\] Too many requests of this account: 7 a minute/ })
   const html = await server.post({ errorFormat: 'html' })
   t.same([html.status, html.headers.get('content-type')], [429, 'text/html; charset=utf-8'])
   t.match(await html.text(), /Too many requests/)
   t.equal((await records()).status, 429)
   const keys = await keystoreOf(server).post('/keys', { body: {} })
   t.match(keys, { status: 429, headers: { 'retry-after': '40' } })
-  t.match(JSON.parse(keys.body), { code: 429, message: /^Too many requests/ }, 'in the form of the key storage')
+  t.match(JSON.parse(keys.body), { code: 429, message: /^\[429\] Too many requests/ }, 'in the form of the key storage')
   t.equal(await refusedBy(server, 'account'), 41)
 
   t.same(await statuses(2, { customerAuthenticator: OTHER }), [200, 200], 'others have their own')
@@ -141,7 +141,7 @@ t.test('an address over its limit is refused everywhere, in the form that the en
   t.equal((await admin.get('/accounts')).headers.get('x-ratelimit-remaining'), '1')
   t.equal((await fetch(`${url}/nowhere`)).headers.get('x-ratelimit-remaining'), '0')
   t.same(await statuses(1), [429])
-  const json = { errorCode: 429, errorMessage: 'Too many requests from this address: 2 a minute are allowed' }
+  const json = { code: 429, message: '[429] Too many requests from this address: 2 a minute are allowed' }
 
   t.match(await errorOf(await server.get({ errorFormat: 'json' })), json)
   const stranger = administratorOf(server, 'not-the-token-of-the-admin')
@@ -151,7 +151,7 @@ t.test('an address over its limit is refused everywhere, in the form that the en
   }
   t.match(await errorOf(await fetch(`${url}/tools/pssh`, { method: 'POST' })), json)
   const keys = await keystoreOf(server).get('/keys', { customerAuthenticator: WRONG })
-  t.match([keys.status, JSON.parse(keys.body)], [429, { code: 429, message: json.errorMessage }])
+  t.match([keys.status, JSON.parse(keys.body)], [429, { code: 429, message: json.message.replace('[429] ', '') }])
   for (const path of ['/nowhere', '/docs', '/player', '/openapi.json', '/cmiapi/getrecord'])
     t.equal((await fetch(url + path)).status, 429, path)
 

@@ -80,7 +80,7 @@ t.test('another value is refused before a token is taken', async t => {
   for (const playerConfig of ['', 'yes', 'TRUE', ['true', 'true']]) {
     const refused = await server.get({ ...account, playerConfig }, JSON_ONLY)
     t.equal(refused.status, 400)
-    t.match(await errorOf(refused), { errorCode: -2034, parameter: 'playerConfig' })
+    t.match(await errorOf(refused), { code: -2034, parameter: 'playerConfig' })
   }
   for (let tokens = 3; tokens > 0; tokens--) t.equal((await server.get(account)).status, 200)
   const misspelt = await server.get({ playerconfig: 'true' }, JSON_ONLY)

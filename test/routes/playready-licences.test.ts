@@ -89,15 +89,15 @@ t.test('a SOAPAction in any form or none changes nothing', async t => {
 })
 
 /** The error inside a fault, which must be one. */
-async function faultIn(answer: Response): Promise<{ errorCode: number; errorMessage: string; requestId: string }> {
+async function faultIn(answer: Response): Promise<{ code: number; message: string; requestId: string }> {
   const text = await answer.text()
   const fault =
     /<soap:Body><soap:Fault><faultcode>soap:Server<\/faultcode><faultstring>(.*)<\/faultstring><detail><Exception><StatusCode>0x8004C604<\/StatusCode><CustomData>(.*)<\/CustomData><\/Exception><\/detail><\/soap:Fault>/
   const [, faultstring, customData = ''] = fault.exec(text) ?? []
   if (answer.status !== 500 || answer.headers.get('content-type') !== 'text/xml; charset=utf-8')
     throw new Error(`${answer.status} ${text}`)
-  const error = JSON.parse(unescaped(customData)) as { errorCode: number; errorMessage: string; requestId: string } // checked below
-  if (error.errorMessage !== unescaped(faultstring ?? '')) throw new Error(`not the same text twice: ${text}`)
+  const error = JSON.parse(unescaped(customData)) as { code: number; message: string; requestId: string } // checked below
+  if (error.message !== unescaped(faultstring ?? '')) throw new Error(`not the same text twice: ${text}`)
   return error
 }
 
@@ -137,18 +137,18 @@ t.test('every refusal is a fault that carries the documented error', async t => 
   for (const [title, body, code] of refused) {
     const answer = await server.ask(PLAYREADY, { token, body })
     const error = await faultIn(answer)
-    t.equal(error.errorCode, code, title)
+    t.equal(error.code, code, title)
     t.equal(error.requestId, answer.headers.get('x-request-id'))
   }
   const rejected = await faultIn(await server.ask(PLAYREADY, { body: 'nothing of a token' }))
-  t.match(rejected, { errorCode: -4010, errorMessage: 'Invalid token: no token was sent' }, 'the token comes first')
+  t.match(rejected, { code: -4010, message: 'Invalid token: no token was sent' }, 'the token comes first')
   const [one, other] = [server.seal({}), server.seal({})]
   const twice = playreadyBody(undefined, `${one}</CustomData><CustomData>${other}`)
   const contradicted = await faultIn(await server.ask(PLAYREADY, { body: twice }))
-  t.equal(contradicted.errorCode, -4010, 'two that contradict each other')
-  t.notMatch(contradicted.errorMessage, 'no token was sent')
+  t.equal(contradicted.code, -4010, 'two that contradict each other')
+  t.notMatch(contradicted.message, 'no token was sent')
   const bound = { token: server.seal({ ipAddress: '203.0.113.7' }), body: playreadyBody() }
-  t.match(await faultIn(await server.ask(PLAYREADY, bound)), { errorCode: -2003 })
+  t.match(await faultIn(await server.ask(PLAYREADY, bound)), { code: -2003 })
   const answered = server.log.filter(line => line.includes('"status":500') && line.includes('"level":30'))
   t.equal(answered.length, refused.length + 3, 'a line for each')
   t.equal(server.log.filter(line => line.includes('"level":50')).length, 0, 'no failure of ours')

@@ -91,13 +91,13 @@ onBothEngines(t, 'the transaction log', async (t, database) => {
   t.test('a disabled customer, a missing option and a used-up balance are in the log', async t => {
     const withSecond = accounts.map(account => ({ ...account, enabled: true }))
     const server = await startTestServer(t, { settings: { DATABASE_URL: await database() }, accounts: withSecond })
-    for (const [id, errorCode] of [
+    for (const [id, code] of [
       [3, -5002],
       [4, -2019],
     ]) {
       const credentials = { customerAuthenticator: `${id},0000000000000000000000000000000${id}` }
-      t.equal((await errorOf(await server.get(credentials))).errorCode, errorCode)
-      t.match(await eventsOf(lookUp(server, credentials)), [{ error_code: errorCode, token_id: null, event_id: 1 }])
+      t.equal((await errorOf(await server.get(credentials))).code, code)
+      t.match(await eventsOf(lookUp(server, credentials)), [{ error_code: code, token_id: null, event_id: 1 }])
     }
   })
 
@@ -236,7 +236,7 @@ t.test('what a look-up refuses', async t => {
   for (const [parameter, given] of wrong) {
     const response = await lookUp(server, given)
     t.equal(response.status, 400, JSON.stringify(given))
-    t.match(await errorOf(response), { errorCode: 400, parameter, requestId: String })
+    t.match(await errorOf(response), { code: 400, parameter, requestId: String })
   }
   const twice = await fetch(
     `${server.url}/cmiapi/getrecord?${new URLSearchParams({ customerAuthenticator })}&id=1&id=2`,
@@ -247,7 +247,7 @@ t.test('what a look-up refuses', async t => {
 
 t.test('who may look', async t => {
   const server = await startTestServer(t)
-  const code = async (parameters: Record<string, string>) => (await errorOf(await lookUp(server, parameters))).errorCode
+  const code = async (parameters: Record<string, string>) => (await errorOf(await lookUp(server, parameters))).code
   t.equal(await code({ customerAuthenticator: '' }), -2017)
   t.equal(await code({ customerAuthenticator: '201722,00000000000000000000000000000000' }), -2018)
   t.equal(await code({ customerAuthenticator: 'x' }), -2018)

@@ -14,7 +14,7 @@ function limit(server: LicenceServer, maxRedemptions: number | null): Promise<Re
 
 async function codeOf(answer: Promise<Response>): Promise<number> {
   const response = await answer
-  return response.ok ? 200 : (await errorOf(response)).errorCode
+  return response.ok ? 200 : (await errorOf(response)).code
 }
 
 onBothEngines(t, 'a limited number of redemptions', async (t, database) => {

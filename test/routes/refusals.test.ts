@@ -23,9 +23,9 @@ t.test('of two faults in one request the first in the catalogue wins', async t =
     for (const other of refusals.slice(index + 1)) {
       if (one.code === other.code || one.code === -3004 || haveParametersInCommon(one, other)) continue
       const expected = rankOf(one.code) < rankOf(other.code) ? one : other
-      const { errorCode } = await errorOf(await server.get({ ...one.change, ...other.change }))
+      const { code } = await errorOf(await server.get({ ...one.change, ...other.change }))
       pairs += 1
-      if (errorCode !== expected.code) t.fail(`${one.title}, ${other.title}: ${errorCode}, not ${expected.code}`)
+      if (code !== expected.code) t.fail(`${one.title}, ${other.title}: ${code}, not ${expected.code}`)
     }
   }
   t.ok(pairs > 1500, `${pairs} pairs were tried`)

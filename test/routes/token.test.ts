@@ -132,9 +132,9 @@ t.test('several keys: a bare parameter is for all, a numbered one for its own', 
   t.match(token?.keys[3], { algId: 'aescbc', policy: { analogVideoOPL: 0 } })
 
   const seventeenth = { ...change, 'kid.16': '^key 16', 'contentKey.16': '0'.repeat(32) }
-  t.match(await errorOf(await server.post(seventeenth)), { errorCode: -4022, parameter: 'kid.16' })
+  t.match(await errorOf(await server.post(seventeenth)), { code: -4022, parameter: 'kid.16' })
   const differing = { ...change, 'useHttps.0': 'false' }
-  t.match(await errorOf(await server.post(differing)), { errorCode: -2034, parameter: 'useHttps' })
+  t.match(await errorOf(await server.post(differing)), { code: -2034, parameter: 'useHttps' })
 })
 
 t.test('unknown parameters are ignored and named, with what they were probably meant to be', async t => {
@@ -154,7 +154,7 @@ t.test('unknown parameters are ignored and named, with what they were probably m
   t.match(await ignored(many), /unknown-15, and 4 more$/)
 
   const misspelt = await server.get({ analogVideoOPL: null, analogVideoOpl: '0' })
-  t.match(await errorOf(misspelt), { errorCode: -5006, errorMessage: /analogVideoOPL.*did you mean analogVideoOPL/ })
+  t.match(await errorOf(misspelt), { code: -5006, message: /analogVideoOPL.*did you mean analogVideoOPL/ })
   t.equal(misspelt.headers.get('x-ignored-parameters'), 'analogVideoOpl (did you mean analogVideoOPL?)')
 })
 
@@ -165,7 +165,7 @@ t.test('parameters may stand in the query and in the body of a POST', async t =>
       method: 'POST',
       body: form(body),
     })
-    return response.ok ? 200 : (await errorOf(response)).errorCode
+    return response.ok ? 200 : (await errorOf(response)).code
   }
   t.equal(await ask('errorFormat=json', {}), 200, 'the same value in both')
   t.equal(await ask('rightsType=BuyToOwn', { rightsType: null }), 200, 'in the query alone')
@@ -182,7 +182,7 @@ t.test('the balance falls by one per token and by nothing else', async t => {
   t.equal((await server.get({ ...account, cookie: 'x'.repeat(33) })).status, 400)
   const answers = await Promise.all(Array.from({ length: 10 }, () => server.get(account)))
   t.equal(answers.filter(({ status }) => status === 200).length, 3, 'of ten requests at once three get a token')
-  t.match(await errorOf(await server.get(account)), { errorCode: -2019, errorMessage: 'Insufficient tokens available' })
+  t.match(await errorOf(await server.get(account)), { code: -2019, message: 'Insufficient tokens available' })
 })
 
 t.test('the Host header decides between test and production', async t => {

@@ -40,7 +40,7 @@ t.test('a ledger that fails is -2030 with 503, and nothing of its error is told'
   const { ask, log } = await appWith({ ledger })
   const answer = await ask()
   t.equal(answer.statusCode, 503)
-  t.match(answer.json(), { errorCode: -2030, errorMessage: /^ExpressPlay Admin error: / })
+  t.match(answer.json(), { code: -2030, message: /^\[-2030\] ExpressPlay Admin error: / })
   t.notMatch(answer.body + log.join(), secret)
   t.match(log.join(), '"msg":"failed"', 'the log says where it failed')
 })
@@ -50,7 +50,7 @@ t.test('a key storage that cannot be reached is -4019 with 503', async t => {
   const { ask } = await appWith({ keyStorage })
   const answer = await ask({ contentKey: null, kek: '000102030405060708090a0b0c0d0e0f' })
   t.equal(answer.statusCode, 503)
-  t.match(answer.json(), { errorCode: -4019 })
+  t.match(answer.json(), { code: -4019 })
 })
 
 t.test('a key that is stored is taken from the storage', async t => {
@@ -67,7 +67,7 @@ t.test('a key that is stored is taken from the storage', async t => {
   t.equal(right.statusCode, 200)
   t.same(asked, [[{ customerId: 201722, environment: 'test' }, '80ea8bc8a58f990ad1f76bc665b30bfa']])
   const wrong = await ask({ contentKey: null, kek: '100102030405060708090a0b0c0d0e0f' })
-  t.match(wrong.json(), { errorCode: -4019 })
+  t.match(wrong.json(), { code: -4019 })
   t.equal(wrong.statusCode, 400)
 })
 
@@ -78,6 +78,6 @@ t.test('an unforeseen error is a 500 with a request id and no more', async t => 
   const { ask, log } = await appWith({ vault })
   const answer = await ask()
   t.equal(answer.statusCode, 500)
-  t.match(answer.json(), { errorCode: 500, errorMessage: 'Internal server error', requestId: String })
+  t.match(answer.json(), { code: 500, message: 'Internal server error', requestId: String })
   t.notMatch(answer.body + log.join(), secret)
 })

@@ -23,7 +23,7 @@ const failures: readonly ((arrival: Arrival, token: string) => void)[] = [
   drips,
   ({ socket }) => socket.write(html),
   ({ socket }) => socket.write(answerOf('<html>', { status: '502 Bad Gateway' })),
-  ({ socket }) => socket.write(answerOf('{"errorCode":-2030,"errorMessage":"down"}', { status: '503 Down' })),
+  ({ socket }) => socket.write(answerOf('{"code":-2030,"message":"down"}', { status: '503 Down' })),
   ({ socket }, token) => socket.end(answerOf(issuedBody(token)).slice(0, -9)),
   ({ socket }, token) => socket.end(`${chunked}ff\r\n${issuedBody(token)}`),
   ({ socket }, token) => socket.write(answerOf(issuedBody(token).slice(0, -9))),
@@ -33,7 +33,7 @@ const failures: readonly ((arrival: Arrival, token: string) => void)[] = [
 ]
 /** The same, without having issued one. */
 const refusals: readonly ((arrival: Arrival) => void)[] = [
-  ({ socket }) => socket.write(answerOf('{"errorCode":-2019,"errorMessage":"none left"}', { status: '400 No' })),
+  ({ socket }) => socket.write(answerOf('{"code":-2019,"message":"none left"}', { status: '400 No' })),
   ({ socket }) => socket.write(answerOf('<html>', { status: '404 Not Found' })),
   ({ socket }) => socket.write(answerOf('', { status: '302 Found', headers: 'location: /\r\n' })),
 ]

@@ -20,7 +20,7 @@ t.test('an upstream that fails is left alone; one request tries whether it is we
   const { status, retryAfter, body } = await gateway.ask('open')
   t.equal(status, 503)
   t.equal(retryAfter, '1')
-  t.match(body, { errorCode: -2030, errorMessage: /: the upstream fails, and is left alone for a while$/ })
+  t.match(body, { code: -2030, message: /: the upstream fails, and is left alone for a while$/ })
   t.equal(upstream.arrivals.length, 20, 'it is not asked')
   t.same(await gateway.eventsOf('open'), [], 'refused before anything is written')
   t.equal(await gateway.paid(), paid)
@@ -141,12 +141,12 @@ t.test('a wall clock that is put back or forward does not change how long an ups
 
 t.test('refusals do not open the circuit, however many', async t => {
   const upstream = await startHostile(t, ({ socket }) => {
-    const body = '{"errorCode":-2019,"errorMessage":"Insufficient tokens available"}'
+    const body = '{"code":-2019,"message":"Insufficient tokens available"}'
     socket.write(`HTTP/1.1 400 Bad\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
   })
   const gateway = await startGateway(t, upstream.url)
   for (let asked = 0; asked < 30; asked += 1)
-    t.match(await gateway.ask('refused'), { status: 400, body: { errorCode: -2019 } })
+    t.match(await gateway.ask('refused'), { status: 400, body: { code: -2019 } })
   t.equal(upstream.arrivals.length, 30)
   t.same(await statesOf(gateway), { test: 'closed', production: 'closed' })
   t.equal(await gateway.paid(), 0)

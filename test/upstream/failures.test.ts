@@ -19,7 +19,7 @@ const html = '<html><body>Bad gateway</body></html>'
 const body = issuedBody('A'.repeat(171))
 const chunk = `${body.length.toString(16)}\r\n${body}\r\n`
 const chunked = 'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n'
-const refusal = (errorCode: number) => JSON.stringify({ errorCode, errorMessage: 'ExpressPlay Admin error: down' })
+const refusal = (code: number) => JSON.stringify({ code, message: 'ExpressPlay Admin error: down' })
 
 /** Whether a token was issued nobody can know: it stays paid for. */
 const unknown = { event: 'token_unknown', isPaid: true }
@@ -148,7 +148,7 @@ t.test('every failure has its outcome, is sent once, and leaves the next request
     const answer = await gateway.ask(cookie)
     t.ok(performance.now() - begin < TIMEOUT + 1000, `${name}: in time`)
     t.equal(answer.status, status, name)
-    if (message !== undefined) t.match(answer.body, { errorCode: -2030, errorMessage: message }, name)
+    if (message !== undefined) t.match(answer.body, { code: -2030, message }, name)
     t.equal(upstream.arrivalsOf(cookie), 1, `${name}: arrived once`)
     t.match(await gateway.eventsOf(cookie), [{ event, error_code: message === undefined ? 0 : -2030 }], name)
     paid += isPaid ? 1 : 0
@@ -166,13 +166,13 @@ t.test('every failure has its outcome, is sent once, and leaves the next request
 t.test('what the upstream refuses is refused in its words, without the secrets among them', async t => {
   const upstream = await startHostile(t, ({ socket, form }) => {
     const all = [...form.values()].join(' and ')
-    const errorMessage = `Authentication token invalid: ${all} ${all.toUpperCase()}`
-    socket.write(answerOf(JSON.stringify({ errorCode: -2018, errorMessage, parameter: 'x' }), { status: '401 No' }))
+    const message = `Authentication token invalid: ${all} ${all.toUpperCase()}`
+    socket.write(answerOf(JSON.stringify({ code: -2018, message, parameter: 'x' }), { status: '401 No' }))
   })
   const gateway = await startGateway(t, upstream.url)
   const { status, body } = await gateway.ask('echo')
   t.equal(status, 401)
-  t.match(body, { errorCode: -2018, errorMessage: /^Authentication token invalid: .*…/, parameter: 'x' })
+  t.match(body, { code: -2018, message: /^\[-2018\] Authentication token invalid: .*…/, parameter: 'x' })
   const [arrival] = upstream.arrivals
   for (const name of ['customerAuthenticator', 'contentKey']) {
     const secret = arrival?.form.get(name)?.replace(/^\d+,/, '')
@@ -193,20 +193,38 @@ t.test('what the upstream refuses is refused in its words, without the secrets a
   )
 })
 
+t.test('a refusal keeps its code, status and text, in whatever form the upstream writes it', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  const text = 'Insufficient tokens available'
+  const page = `<html><head><title>Error</title><style>p { margin: -2000 }</style></head><body><h1>-2019</h1><p>${text}</p></body></html>`
+  for (const [form, body, type, message] of [
+    ['the service’s own', JSON.stringify({ code: -2019, message: `[-2019] ${text}` }), 'application/json', text],
+    ['an older one', JSON.stringify({ errorCode: -2019, errorMessage: text }), 'application/json', text],
+    ['a page', page, 'text/html', `-2019 ${text}`],
+  ] as const) {
+    upstream.behave = says(answerOf(body, { status: '400 Bad Request', type }))
+    const { status, body: answered } = await gateway.ask(form)
+    t.match({ status, ...answered }, { status: 400, code: -2019, message: `[-2019] ${message}` }, form)
+    t.match(await gateway.eventsOf(form), [{ event: 'token_refused', error_code: -2019 }], form)
+  }
+  t.equal(await gateway.paid(), 0)
+})
+
 t.test('an upstream that says when to ask again', async t => {
   const upstream = await startHostile(t, issues)
   const gateway = await startGateway(t, upstream.url)
   const limit = { status: '429 Too Many Requests', type: 'text/html' }
-  const json = JSON.stringify({ errorCode: 429, errorMessage: 'Too many requests of this account: 2 a minute' })
+  const json = JSON.stringify({ code: 429, message: 'Too many requests of this account: 2 a minute' })
   const down = answerOf(refusal(-2030), { status: '503 Down', headers: 'retry-after: 30\r\n' })
-  for (const [name, answer, status, errorCode, retryAfter, event] of [
+  for (const [name, answer, status, code, retryAfter, event] of [
     ['page', answerOf(html, { ...limit, headers: 'Retry-After: 40\r\n' }), 429, -2030, '40', 'token_refused'],
     ['json', answerOf(json, { ...limit, headers: 'retry-after: 86400\r\n' }), 429, 429, '86400', 'token_refused'],
     ['down', down, 503, -2030, '30', 'token_unknown'],
   ] as const) {
     upstream.behave = says(answer)
-    t.match(await gateway.ask(name), { status, retryAfter, body: { errorCode } }, name)
-    t.match(await gateway.eventsOf(name), [{ event, error_code: errorCode }], name)
+    t.match(await gateway.ask(name), { status, retryAfter, body: { code } }, name)
+    t.match(await gateway.eventsOf(name), [{ event, error_code: code }], name)
   }
   t.equal(await gateway.paid(), 1, 'the one that nobody knows of')
   t.equal(upstream.arrivals.length, 3, 'none was sent again')

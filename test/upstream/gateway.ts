@@ -31,7 +31,7 @@ export interface Gateway extends TestServer {
 export interface Answered {
   readonly status: number
   readonly retryAfter: string | null
-  readonly body: { readonly token?: string; readonly errorCode?: number; readonly errorMessage?: string }
+  readonly body: { readonly token?: string; readonly code?: number; readonly message?: string }
 }
 
 export async function startGateway(

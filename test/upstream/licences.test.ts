@@ -114,7 +114,7 @@ t.test('refusals come back as they are', async t => {
   }
   const soap = await post(`${gateway.url}/playready/RightsManager.asmx`, playreadyBody(undefined, expired))
   t.equal(soap.status, 500)
-  t.match(await soap.text(), /<StatusCode>0x8004C604<.*"errorCode":-4010,"errorMessage":"Invalid token: it expired/s)
+  t.match(await soap.text(), /<StatusCode>0x8004C604<.*"code":-4010,"message":"\[-4010\] Invalid token: it expired/s)
 })
 
 t.test('a hidden URL leads to the environment of its token', async t => {

@@ -19,8 +19,8 @@ t.test('an exchange becomes a readable file, with a stand-in for the token and n
   const unknown = { contentkey: 'c0ffee00c0ffee00c0ffee00c0ffee00', apiKey: 'hunter2', prFlag: '1' }
   const { body } = await gateway.ask('viewer-1', { expirationTime: '2026-06-01T13:00:00Z', ...unknown })
   const token = body.token ?? ''
-  t.match(await gateway.ask('viewer-2'), { body: { errorCode: -2019 } })
-  t.match(await gateway.ask('viewer-3', { kid: 'x' }), { body: { errorCode: -4020 } }, 'refused here: no exchange')
+  t.match(await gateway.ask('viewer-2'), { body: { code: -2019 } })
+  t.match(await gateway.ask('viewer-3', { kid: 'x' }), { body: { code: -4020 } }, 'refused here: no exchange')
   await gateway.close()
 
   t.strictSame(filesIn(folder), ['0001-test-200.json', '0002-test-400.json'])
@@ -55,7 +55,7 @@ t.test('an exchange becomes a readable file, with a stand-in for the token and n
     answer: { status: 200, json: { licenseAcquisitionUrl: answer?.json?.licenseAcquisitionUrl, token: standIn } },
   })
   t.match(read(folder, '0001-test-200.json'), /^\{\n {2}"format": 1,\n/)
-  t.match(recordingIn(folder, '0002-test-400.json').answer, { status: 400, json: { errorCode: -2019 } })
+  t.match(recordingIn(folder, '0002-test-400.json').answer, { status: 400, json: { code: -2019 } })
   nothingSecretIn(t, folder, [token, ...Object.values(unknown).slice(0, 2)])
 
   const later = await startGateway(t, upstream.url, { RECORD_DIR: folder })
@@ -131,7 +131,7 @@ t.test('secrets that an answer repeats in other spellings are not recorded', asy
   const upstream = await startHostile(t, ({ socket, form }) => {
     const text = said(form)
     const url = `https://pr.example.com/x?${form}`
-    const json = JSON.stringify({ token: form.get('jwt'), licenseAcquisitionUrl: url, deep: [{ errorMessage: text }] })
+    const json = JSON.stringify({ token: form.get('jwt'), licenseAcquisitionUrl: url, deep: [{ message: text }] })
     socket.end(answerOf(form.get('cookie') === 'json' ? json : `<p>${text}\n"token":"${form.get('jwt')}"`))
   })
   const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })

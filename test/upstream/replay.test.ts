@@ -33,7 +33,7 @@ t.test('what was recorded in June is answered a year later, with other keys and 
     await gateway.ask('last'),
     await gateway.ask('last'),
   ]
-  t.match(recorded[5], { status: 400, body: { errorCode: -2019 } })
+  t.match(recorded[5], { status: 400, body: { code: -2019 } })
   await gateway.close()
   await upstream.close()
 
@@ -51,8 +51,8 @@ t.test('what was recorded in June is answered a year later, with other keys and 
   await token({ cookie: 'rented', ...rental, 'rental.periodEndTime': inRfc3339(A_YEAR_LATER + 48 * HOUR) })
   await token({ cookie: 'relative', expirationTime: '+3600' })
   await token({ cookie: 'last' })
-  t.match(await errorOf(await replay.ask({ cookie: 'last' })), { errorCode: -2019 })
-  t.match(await errorOf(await replay.ask({ cookie: 'last', kid: 'x' })), { errorCode: -4020 }, 'refused here, as ever')
+  t.match(await errorOf(await replay.ask({ cookie: 'last' })), { code: -2019 })
+  t.match(await errorOf(await replay.ask({ cookie: 'last', kid: 'x' })), { code: -4020 }, 'refused here, as ever')
 
   const query = `customerAuthenticator=${form().get('customerAuthenticator')}`
   const { events } = (await (await fetch(`${replay.url}/cmiapi/getrecord/?${query}`)).json()) as RecordsAnswer // as documented
@@ -70,9 +70,9 @@ t.test('a request that nothing recorded is like costs nothing, and is told what 
   const told = async (change: Change) => {
     const answer = await ask({ customerAuthenticator: POOR, ...near, ...change })
     t.equal(answer.status, 502)
-    const { errorCode, errorMessage } = await errorOf(answer)
-    t.equal(errorCode, -2030)
-    return errorMessage.replace(/^.*in the nearest, /, '')
+    const { code, message } = await errorOf(answer)
+    t.equal(code, -2030)
+    return message.replace(/^.*in the nearest, /, '')
   }
   t.equal(await told({ cookie: 'viewer-9', prFlag: '1' }), '0001.json, cookie is "viewer-1", prFlag is not given')
   const later = { expirationTime: inRfc3339(A_YEAR_LATER + HOUR + 5001) }
@@ -92,7 +92,7 @@ t.test('a request that nothing recorded is like costs nothing, and is told what 
 })
 
 t.test('moments in answers are moved, failures fail as they did, the closest comes first', async t => {
-  const refusal = { errorCode: -2031, errorMessage: 'closed 2026-06-01T11:00:00Z to 2026-06-03T12:00:00.25+00:00' }
+  const refusal = { code: -2031, message: 'closed 2026-06-01T11:00:00Z to 2026-06-03T12:00:00.25+00:00' }
   const folder = t.testdir({
     '1.json': file({ cookie: 'closed' }, { answer: { status: 401, json: refusal } }),
     '2.json': file({ cookie: 'slow' }, { failure: 'timed out' }),
@@ -108,12 +108,12 @@ t.test('moments in answers are moved, failures fail as they did, the closest com
     '18.json': file({ cookie: 'stored' }, answered(7), { secrets: ['kek'] }),
   })
   const { ask, url } = await startReplay(t, folder)
-  const { errorMessage } = await errorOf(await ask({ cookie: 'closed' }))
-  t.equal(errorMessage, 'closed 2027-06-01T11:00:00Z to 2027-06-03T12:00:00.25+00:00')
+  const { message } = await errorOf(await ask({ cookie: 'closed' }))
+  t.equal(message, '[-2031] closed 2027-06-01T11:00:00Z to 2027-06-03T12:00:00.25+00:00')
 
   const slow = async () => {
     const answer = await ask({ cookie: 'slow' })
-    return { status: answer.status, text: (await errorOf(answer)).errorMessage }
+    return { status: answer.status, text: (await errorOf(answer)).message }
   }
   t.match(await slow(), { status: 504, text: /did not answer in time/ })
   t.match(await slow(), { status: 502, text: /something that is no answer/ }, 'of several tries the last')
@@ -150,8 +150,8 @@ t.test('of unknown parameters only the presence counts, also where a file shows 
   const { ask } = await startReplay(t, folder)
   t.equal(await tokenOf(await ask({ cookie: 'a', keySystem: 'another', prFlag: '1' })), token(1))
   t.equal(await tokenOf(await ask({ cookie: 'b', session: 'of today' })), token(2))
-  const { errorMessage } = await errorOf(await ask({ cookie: 'a' }))
-  t.match(errorMessage, /1\.json, prFlag is "1", keySystem is given$/)
+  const { message } = await errorOf(await ask({ cookie: 'a' }))
+  t.match(message, /1\.json, prFlag is "1", keySystem is given$/)
 })
 
 t.test('with HIDE_UPSTREAM a recorded URL names this service, as it did when it was recorded', async t => {

@@ -13,7 +13,7 @@ const COMMITTED = 'SELECT 0'
 
 const issues: Behaviour = ({ socket }) => void socket.write(answerOf(issuedBody(TOKEN)))
 const refuses: Behaviour = ({ socket }) =>
-  void socket.write(answerOf('{"errorCode":-2005,"errorMessage":"No"}', { status: '400 No' }))
+  void socket.write(answerOf('{"code":-2005,"message":"No"}', { status: '400 No' }))
 
 const server = await startPostgres(t)
 
@@ -31,7 +31,7 @@ for (const [where, at] of [
     t.equal(await gateway.paid(), 1)
 
     const refusing = answersAndLosesAt(refuses, at ?? 'viewer-2')
-    t.match(await gateway.ask('viewer-2'), { status: 400, body: { errorCode: -2005 } })
+    t.match(await gateway.ask('viewer-2'), { status: 400, body: { code: -2005 } })
     await refusing
     await caughtUp(gateway, 2)
     const events = await gateway.eventsOf('viewer-2')

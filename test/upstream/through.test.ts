@@ -59,10 +59,10 @@ t.test('tokens come through in both ways of asking and all forms of answers, and
 t.test('what is wrong with a request is refused here, and the upstream never hears of it', async t => {
   const gateway = await startGateway(t, emulator, {}, Date.now)
   const before = (await logOfEmulator()).length
-  t.match(await gateway.ask('a', { rightsType: 'Borrow' }), { status: 400, body: { errorCode: -2021 } })
-  t.match(await gateway.ask('b', { kid: 'zz' }), { status: 400, body: { errorCode: -4020 } })
+  t.match(await gateway.ask('a', { rightsType: 'Borrow' }), { status: 400, body: { code: -2021 } })
+  t.match(await gateway.ask('b', { kid: 'zz' }), { status: 400, body: { code: -4020 } })
   // The real authenticator is no key to the gateway.
-  t.match(await gateway.ask('c', { customerAuthenticator: REAL.test }), { status: 401, body: { errorCode: -2018 } })
+  t.match(await gateway.ask('c', { customerAuthenticator: REAL.test }), { status: 401, body: { code: -2018 } })
   t.equal((await logOfEmulator()).length, before)
   t.match(await gateway.eventsOf('a'), [{ event: 'token_refused', error_code: -2021 }])
   t.equal(await gateway.paid(), 0)
@@ -83,7 +83,7 @@ t.test('a key that our key storage has is sent; another is for the upstream to f
   })
   const nobodys = await askWithKek(gateway, OTHER_KID)
   t.equal(nobodys.status, 400)
-  t.match(await nobodys.json(), { errorCode: -4019, parameter: 'kid' })
+  t.match(await nobodys.json(), { code: -4019, parameter: 'kid' })
   const [refusal] = (await logOfEmulator()).slice(-1)
   t.match(refusal, { event: 'token_refused', error_code: -4019 }, 'the upstream was asked')
 
@@ -102,7 +102,7 @@ t.test('errors of the upstream keep code and status, in the form that is asked f
   const gateway = await startGateway(t, emulator, {}, Date.now)
   const issued = (await logOfEmulator()).filter(({ event }) => event === 'token_issued').length
   for (let left = BALANCE - issued; left > 0; left -= 1) t.equal((await gateway.ask('use up')).status, 200)
-  const answer = { status: 400, body: { errorCode: -2019, errorMessage: 'Insufficient tokens available' } }
+  const answer = { status: 400, body: { code: -2019, message: 'Insufficient tokens available' } }
   t.match(await gateway.ask('none'), answer)
   const page = await gateway.post({ ...order, errorFormat: 'html' })
   t.equal(page.status, 400)

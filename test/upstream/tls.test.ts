@@ -35,7 +35,7 @@ async function startTrusting(t: Test, upstreamUrl: string, settings: Record<stri
     ask: async (cookie: string) => {
       const body = form({ customerAuthenticator: LOCAL.test, errorFormat: 'json', cookie })
       const response = await fetch(`${url}/hms/pr/token`, { method: 'POST', body })
-      return { status: response.status, body: (await response.json()) as { errorMessage?: string } } // what is checked
+      return { status: response.status, body: (await response.json()) as { message?: string } } // what is checked
     },
     askLicence: async () => (await fetch(`${url}/hms/wv/rights/`, { method: 'POST', body: 'challenge' })).status,
     retries: async () => {
@@ -62,7 +62,7 @@ t.test('a certificate that is wrong in any way: nothing is sent, and the operato
     }
     const { status, body } = await gateway.ask(name)
     t.equal(status, 502, name)
-    t.match(body, { errorCode: -2030, errorMessage: /the upstream cannot be reached$/ }, name)
+    t.match(body, { code: -2030, message: /the upstream cannot be reached$/ }, name)
     t.equal(connections, 1, `${name}: trying again would not mend it`)
   }
   t.equal(upstream.arrivals.length, 1, 'only the first was sent')
@@ -89,7 +89,7 @@ t.test('a request that nobody waits for any more is not sent when its connection
   wire.hang()
   const late = await gateway.ask('late')
   t.equal(late.status, 504)
-  t.match(late.body, { errorMessage: /the upstream was not reached in time$/ })
+  t.match(late.body, { message: /the upstream was not reached in time$/ })
   wire.release()
   t.equal((await gateway.ask('next')).status, 200)
   t.equal(upstream.connections, 1, 'the connection that came late is used')
@@ -115,7 +115,7 @@ t.test('nothing is sent in the last tenth of its time, not even for the first ti
   wire.release()
   const { status, body } = await late
   t.equal(status, 504)
-  t.match(body, { errorMessage: /the upstream was not reached in time$/ })
+  t.match(body, { message: /the upstream was not reached in time$/ })
   t.equal((await gateway.ask('next')).status, 200)
   t.equal(upstream.connections, 1, 'the connection that came late is used')
   t.same(
