@@ -51,7 +51,7 @@ t.test('the server and its data are gone after the test', async t => {
 
 t.test('without a server the error says what to set', async t => {
   const remedy = /Set TEST_DATABASE_URL to a server/
-  await t.rejects(startOwnPostgres(t, join(t.testdirName, 'missing')), { message: remedy })
+  await t.rejects(startOwnPostgres(t, {}, join(t.testdirName, 'missing')), { message: remedy })
   const unreachable = await startPostgres(t, 'postgres://test@127.0.0.1:1/postgres')
   await t.rejects(unreachable.newDatabase(), { message: remedy })
 })

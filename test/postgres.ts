@@ -19,13 +19,15 @@ export interface PostgresServer {
 }
 
 export interface OwnPostgresServer extends PostgresServer {
+  /** Of the database that it has from the start. */
+  readonly url: string
   /** Ends every connection and stops; what was committed stays. */
   stop(): Promise<void>
   /** Starts again, on the same port and with the same data. */
   start(): Promise<void>
 }
 
-/** The server of TEST_DATABASE_URL, or else one of this test's own. */
+/** The server of TEST_DATABASE_URL, which the runner sets, or else one of this test's own. */
 export async function startPostgres(t: Ending, url = process.env.TEST_DATABASE_URL): Promise<PostgresServer> {
   if (url === undefined || url === '') return startOwnPostgres(t)
   return {
@@ -37,12 +39,24 @@ export async function startPostgres(t: Ending, url = process.env.TEST_DATABASE_U
   }
 }
 
-/** A server that the test can also stop; it and its data are gone after the test, or after a process that dies in it. */
-export function startOwnPostgres(t: Ending, parentFolder = tmpdir()): Promise<OwnPostgresServer> {
-  return startCluster(t, parentFolder).catch(unavailable('no PostgreSQL server could be started for the tests'))
+/** Of postgresql.conf. */
+export type PostgresSettings = Readonly<Record<string, string | number>>
+
+/**
+ * A server that the test can also stop; it and its data are gone after the test, or after a process that dies in it.
+ * Starting one takes seconds: it is for tests that stop, kill or freeze it.
+ */
+export function startOwnPostgres(
+  t: Ending,
+  settings: PostgresSettings = {},
+  parentFolder = tmpdir(),
+): Promise<OwnPostgresServer> {
+  return startCluster(t, settings, parentFolder).catch(
+    unavailable('no PostgreSQL server could be started for the tests'),
+  )
 }
 
-async function startCluster(t: Ending, parentFolder: string): Promise<OwnPostgresServer> {
+async function startCluster(t: Ending, settings: PostgresSettings, parentFolder: string): Promise<OwnPostgresServer> {
   const account = unprivilegedAccount()
   const folder = await mkdtemp(join(parentFolder, 'postgres-'))
   if (account !== undefined) await chown(folder, account.uid, account.gid)
@@ -69,8 +83,8 @@ async function startCluster(t: Ending, parentFolder: string): Promise<OwnPostgre
   })
 
   const port = await freePort()
-  const settings = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '' }
-  const set = Object.entries(settings).flatMap(([name, value]) => ['--set', `${name}=${value}`])
+  const loopback = { port, listen_addresses: '127.0.0.1', unix_socket_directories: '' }
+  const set = Object.entries({ ...settings, ...loopback }).flatMap(([name, value]) => ['--set', `${name}=${value}`])
   const flags = ['--no-sync', '--auth=trust', '--username=test', '--encoding=UTF8', '--locale=C', ...set]
   await promisify(execFile)(join(bin, 'initdb'), [...flags, '--pgdata', data], as)
 
@@ -82,6 +96,7 @@ async function startCluster(t: Ending, parentFolder: string): Promise<OwnPostgre
   await start()
   const url = `postgres://test@127.0.0.1:${port}/postgres`
   return {
+    url,
     newDatabase: async () => urlOf(url, await createDatabase(url)),
     stop: async () => void (await pgCtl('stop', '--mode', 'fast')),
     start,

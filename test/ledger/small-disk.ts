@@ -1,6 +1,8 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Test } from 'tap'
@@ -15,6 +17,21 @@ export interface SmallDisk {
   fill(): void
   /** Gives it back. */
   empty(): void
+}
+
+/** Why there can be none here, if so: for tests to skip themselves. */
+export async function whyNoSmallDisk(): Promise<string | false> {
+  const folder = await mkdtemp(join(tmpdir(), 'small-disk-'))
+  try {
+    const { keeper } = await startKeeper(folder, 1)
+    keeper.stdin.end()
+    await once(keeper, 'close')
+    return false
+  } catch (error) {
+    return (error as Error).message // startKeeper throws nothing else
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
 /** Mounts a disk at an empty folder. It is gone after the test, or after a process that dies in it. */
@@ -58,8 +75,8 @@ async function startKeeper(mountPoint: string, mebibytes: number) {
     faults.push(`unshare ${make.join(' ')}: ${fault}`)
   }
   throw new Error(
-    'This test needs a full disk, and may not mount one: run it as root, or where the kernel lets users have ' +
-      `namespaces of their own (in a container: --cap-add SYS_ADMIN). ${faults.join('; ')}`,
+    'it may not mount a small disk: run it on Linux as root, or where users may have namespaces of their own ' +
+      `(in a container: --cap-add SYS_ADMIN). ${faults.join('; ')}`,
   )
 }
 

@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util'
+import { chromiumRemedy, findChromium, installChromium } from '../browser/find-chromium.js'
+import { type Ending, startOwnPostgres } from '../postgres.js'
+import { chosenFiles, isBrowserTest, longestFirst, rememberTimes } from './files.js'
+import { Report } from './report.js'
+import { JOBS, runFile } from './test-process.js'
+
+/*
+ * `npm test` and `npm run test:long`: runs the built test files, or those that are named, each in a process of its own,
+ * and ends with one line of counts. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
+ */
+
+const interrupted = new AbortController()
+const endings: (() => unknown)[] = []
+
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+  ['SIGHUP', 1],
+] as const)
+  process.once(signal, async () => {
+    interrupted.abort()
+    await end()
+    process.exit(128 + number)
+  })
+
+const { values, positionals } = parseArgs({
+  options: { long: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+const files = chosenFiles(positionals, values.long)
+const report = new Report(files.length)
+let environment: NodeJS.ProcessEnv = values.long ? { LONG: 'true' } : {}
+let runnable = files
+try {
+  environment = { ...environment, ...(await databaseFor(files)) }
+  if (files.some(isBrowserTest) && !hasBrowser()) {
+    for (const file of files.filter(isBrowserTest)) report.skip(file, chromiumRemedy())
+    runnable = files.filter(file => !isBrowserTest(file))
+  }
+  const queue = longestFirst(runnable)
+  await Promise.all(Array.from({ length: JOBS }, () => runFrom(queue)))
+  rememberTimes(report.times)
+} finally {
+  await end()
+}
+if (!interrupted.signal.aborted) process.exitCode = report.close() ? 0 : 1
+
+async function runFrom(queue: string[]): Promise<void> {
+  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+    if (interrupted.signal.aborted) return
+    report.start(file)
+    report.end(await runFile(file, environment, interrupted.signal))
+  }
+}
+
+/**
+ * One server for all files, and without waiting for the disk: nobody needs these databases after a power cut. A file
+ * that runs alone starts its own if it needs one.
+ */
+async function databaseFor(files: readonly string[]): Promise<NodeJS.ProcessEnv> {
+  const given = process.env.TEST_DATABASE_URL ?? ''
+  if (given !== '' || files.length === 1) return { TEST_DATABASE_URL: given }
+  const ending: Ending = { teardown: work => void endings.push(work) }
+  const server = await startOwnPostgres(ending, { fsync: 'off', full_page_writes: 'off', max_connections: 400 })
+  return { TEST_DATABASE_URL: server.url }
+}
+
+function hasBrowser(): boolean {
+  if (findChromium() === undefined) installChromium(command => report.note(`installing Chromium: ${command}`))
+  return findChromium() !== undefined
+}
+
+async function end(): Promise<void> {
+  for (const work of endings.splice(0).reverse()) await work()
+}
