@@ -1,5 +1,6 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { LONGEST_OVERLAP } from '../schemas/admin.js'
 import { type AskedEntitlement, type EntitlementSettings, entitlementSettings } from './entitlement/settings.js'
@@ -143,8 +144,9 @@ function databaseIn(dataDirectory: string): string {
   return dataDirectory === '' ? 'memory:' : `sqlite:${join(dataDirectory, 'expressplay.db')}`
 }
 
-/** The settings of this process: the environment, and what a `.env` file beside it adds. */
-export function environmentSettings(): Settings {
-  if (existsSync('.env')) process.loadEnvFile('.env')
-  return process.env
+/** The settings in an environment. A `.env` file in the current folder adds to it first, as `process.loadEnvFile` would. */
+export function environmentSettings(env: NodeJS.ProcessEnv): Settings {
+  if (existsSync('.env'))
+    for (const [name, value] of Object.entries(parseEnv(readFileSync('.env', 'utf8')))) env[name] ??= value
+  return env
 }

@@ -1,12 +1,13 @@
 import closeWithGrace from 'close-with-grace'
 import { banner } from './banner.js'
+import type { CommandContext } from './commands/context.js'
 import { type Config, ConfigError, readConfig, type Settings } from './config.js'
 import { framesOf } from './errors.js'
 import { type ProcessLog, processLog } from './logging.js'
 import { type Server, serve } from './server.js'
 
-/** The process: reads the configuration, listens, and drains when it is told to stop. */
-export async function main(settings: () => Settings): Promise<void> {
+/** The process: reads the configuration, listens, and drains when it is told to stop. The exit code of the start: 0 or 1. */
+export async function main(settings: () => Settings, { stdout, stderr }: CommandContext): Promise<number> {
   let config: Config | undefined
   let server: Server
   let log: ProcessLog
@@ -15,14 +16,14 @@ export async function main(settings: () => Settings): Promise<void> {
     log = processLog(config.LOG_LEVEL)
     server = await serve({ config, logger: log.logger })
   } catch (error) {
-    process.stderr.write(startFailure(error, config))
-    process.exitCode = 1
-    return
+    stderr.write(startFailure(error, config))
+    return 1
   }
-  if (server.isDemo) process.stdout.write(banner(server.url))
+  if (server.isDemo) stdout.write(banner(server.url))
   const { url, entitlementUrl } = server
   log.logger.info({ url, entitlementUrl, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
   drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
+  return 0
 }
 
 function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: number): void {

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
+import { Readable, Writable } from 'node:stream'
 import type { Test } from 'tap'
+import { runCommandLine } from '../src/command-line.js'
 import { CONTENT_KEY } from './harness.js'
 
 /** Node on the built command line. The runner gives its own loaders to every child through this variable, which would triple its start. */
@@ -61,6 +63,37 @@ export function startCommand(t: Test, args: string[], env: Record<string, string
   }
 }
 
+/** The command before, of those that run in this process: they share its current folder, so they take turns. */
+let previous: Promise<unknown> = Promise.resolve()
+
+/**
+ * Runs a command inside this process, in the test's folder and an environment of its own. Of `serve` only starts that
+ * fail can be run like this: what listens needs `startCommand`.
+ */
 export function runCommand(t: Test, args: string[], env: Record<string, string> = {}, input = ''): Promise<Outcome> {
-  return startCommand(t, args, env, input).ended
+  const outcome = previous.then(() => runInFolder(t.testdirName, args, { PATH: process.env.PATH, ...env }, input))
+  previous = outcome.catch(() => {})
+  return outcome
+}
+
+async function runInFolder(folder: string, args: string[], env: NodeJS.ProcessEnv, input: string): Promise<Outcome> {
+  const [stdout, stderr] = [new Collected(), new Collected()]
+  const before = process.cwd()
+  process.chdir(folder)
+  try {
+    const code = await runCommandLine(args, { env, stdin: Readable.from([input]), stdout, stderr })
+    if ((stdout.text + stderr.text).includes(CONTENT_KEY)) throw new Error('a content key was printed')
+    return { code, stdout: stdout.text, stderr: stderr.text }
+  } finally {
+    process.chdir(before)
+  }
+}
+
+class Collected extends Writable {
+  text = ''
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk
+    done()
+  }
 }

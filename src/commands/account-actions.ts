@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import {
   accountChange,
@@ -11,6 +12,7 @@ import {
 import type { Administration } from '../accounts/administration.js'
 import { creationText, listText, rotationText, shownText } from './account-texts.js'
 import { administer } from './administer.js'
+import type { CommandContext } from './context.js'
 
 /** What every command of these takes. */
 export interface Common {
@@ -20,16 +22,16 @@ export interface Common {
 
 type Answer = 'yes' | 'no'
 
-export function listAccounts(options: Common): Promise<number> {
-  return administer(options.url, async administration => {
+export function listAccounts(options: Common, context: CommandContext): Promise<number> {
+  return administer(options.url, context, async administration => {
     const accounts: ShownAccount[] = []
     for await (const page of pages(administration)) accounts.push(...page)
     return printed(options, accounts, listText)
   })
 }
 
-export function showAccount(given: string, options: Common): Promise<number> {
-  return administer(options.url, async administration =>
+export function showAccount(given: string, options: Common, context: CommandContext): Promise<number> {
+  return administer(options.url, context, async administration =>
     printed(options, await administration.show(idOf(given)), shownText),
   )
 }
@@ -47,9 +49,12 @@ export interface Creation extends Common {
   readonly production?: string
 }
 
-export function createAccount({ id, name, balance, enabled, playready, ...options }: Creation): Promise<number> {
-  return administer(options.url, async administration => {
-    const [test, production] = await linesFor(options.test, options.production)
+export function createAccount(
+  { id, name, balance, enabled, playready, ...options }: Creation,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
+    const [test, production] = await linesFor(context.stdin, options.test, options.production)
     const account = read(newAccount, {
       id: numberOf(id),
       name,
@@ -73,8 +78,12 @@ export interface Change extends Common {
   readonly tokensPerDay?: string
 }
 
-export function changeAccount(given: string, { name, enabled, playready, ...options }: Change): Promise<number> {
-  return administer(options.url, async administration => {
+export function changeAccount(
+  given: string,
+  { name, enabled, playready, ...options }: Change,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
     const drm = playready && { playready: truthOf(playready) }
     const maxRedemptions = limitOf(options.maxRedemptions)
     const change = read(accountChange, {
@@ -93,8 +102,13 @@ export interface BalanceOptions extends Common {
   readonly set?: string
 }
 
-export function changeBalance(given: string, environment: string, options: BalanceOptions): Promise<number> {
-  return administer(options.url, async administration => {
+export function changeBalance(
+  given: string,
+  environment: string,
+  options: BalanceOptions,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
     const change = read(balanceChange, { environment, add: numberOf(options.add), set: numberOf(options.set) })
     const shown = await administration.changeBalance(idOf(given), change)
     return printed(options, shown, ({ balance }) => `${balance}`)
@@ -106,9 +120,14 @@ export interface RotationOptions extends Common {
   readonly validFor?: string
 }
 
-export function rotateAuthenticator(given: string, environment: string, options: RotationOptions): Promise<number> {
-  return administer(options.url, async administration => {
-    const [authenticator] = await linesFor(options.authenticator)
+export function rotateAuthenticator(
+  given: string,
+  environment: string,
+  options: RotationOptions,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
+    const [authenticator] = await linesFor(context.stdin, options.authenticator)
     const order = read(rotation, { environment, authenticator, validForSeconds: numberOf(options.validFor) })
     return printed(options, await administration.rotate(idOf(given), order), rotationText)
   })
@@ -151,7 +170,7 @@ function truthOf(given: Answer | undefined): boolean | undefined {
 }
 
 /** `-` stands for a line of standard input, because what stands in a command stays in the shell's history. */
-async function linesFor(...given: readonly (string | undefined)[]): Promise<(string | undefined)[]> {
-  const lines = given.includes('-') ? (await text(process.stdin)).split(/\r?\n/) : []
+async function linesFor(stdin: Readable, ...given: readonly (string | undefined)[]): Promise<(string | undefined)[]> {
+  const lines = given.includes('-') ? (await text(stdin)).split(/\r?\n/) : []
   return given.map(one => (one === '-' ? (lines.shift() ?? '') : one))
 }

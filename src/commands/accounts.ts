@@ -1,10 +1,13 @@
 import { type Command, Option } from 'commander'
 import type { BalanceOptions, Change, Common, Creation, RotationOptions } from './account-actions.js'
+import type { CommandContext } from './context.js'
 
 const yesOrNo = (flags: string, description: string) => new Option(flags, description).choices(['yes', 'no'])
 
 /** The commands below `accounts`: what they take. What they do is loaded when one of them is called. */
-export function defineAccounts(accounts: Command): void {
+export function defineAccounts(accounts: Command, context: CommandContext, ended: (exitCode: number) => void): void {
+  const run = async (action: (actions: typeof import('./account-actions.js')) => Promise<number>) =>
+    ended(await action(await import('./account-actions.js')))
   const define = (usage: string, description: string, examples: readonly string[]) => {
     const lines = examples.map(example => `  $ expressplay-token-backend accounts ${example}`)
     return accounts
@@ -29,12 +32,12 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
   )
 
   define('list', 'all accounts', ['list', 'list --json']).action((options: Common) =>
-    run(({ listAccounts }) => listAccounts(options)),
+    run(({ listAccounts }) => listAccounts(options, context)),
   )
 
   define('show', 'one account, and since when its authenticators are valid', ['show 7'])
     .argument('<id>', 'the account')
-    .action((id: string, options: Common) => run(({ showAccount }) => showAccount(id, options)))
+    .action((id: string, options: Common) => run(({ showAccount }) => showAccount(id, options, context)))
 
   define('create', 'a new account; its authenticators are shown this once', [
     'create',
@@ -51,7 +54,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; no limit without it')
     .option('--test <authenticator>', 'its authenticator for test, - to read a line; one is made without it')
     .option('--production <authenticator>', 'the same for production')
-    .action((options: Creation) => run(({ createAccount }) => createAccount(options)))
+    .action((options: Creation) => run(({ createAccount }) => createAccount(options, context)))
 
   define('change', 'the name, the options or the limits of an account, or whether it is enabled', [
     'change 7 --enabled no',
@@ -66,7 +69,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--max-redemptions <number>', 'how often one token may be redeemed; none for no limit')
     .option('--requests-per-minute <number>', 'how many requests; none for RATE_LIMIT_PER_ACCOUNT')
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; none for no limit')
-    .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options)))
+    .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options, context)))
 
   define('balance', 'how many tokens an account may still get', [
     'balance 7 test --add 1000',
@@ -78,7 +81,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--add <number>', 'so many more; below 0, less')
     .option('--set <number>', 'so many, whatever was there')
     .action((id: string, environment: string, options: BalanceOptions) =>
-      run(({ changeBalance }) => changeBalance(id, environment, options)),
+      run(({ changeBalance }) => changeBalance(id, environment, options, context)),
     )
 
   define('rotate', 'a new authenticator; those before it stay valid for a while', [
@@ -91,10 +94,6 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--authenticator <authenticator>', 'the new one, - to read it from standard input; made without it')
     .option('--valid-for <seconds>', 'how long those before stay valid at most; AUTHENTICATOR_OVERLAP without it')
     .action((id: string, environment: string, options: RotationOptions) =>
-      run(({ rotateAuthenticator }) => rotateAuthenticator(id, environment, options)),
+      run(({ rotateAuthenticator }) => rotateAuthenticator(id, environment, options, context)),
     )
-}
-
-async function run(action: (actions: typeof import('./account-actions.js')) => Promise<number>): Promise<void> {
-  process.exitCode = await action(await import('./account-actions.js'))
 }

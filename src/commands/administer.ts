@@ -5,6 +5,7 @@ import { type Config, ConfigError, environmentSettings, readConfig } from '../co
 import { pooledRandomness } from '../randomness.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore, type Store } from '../store/store.js'
+import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
 import { NoAnswer } from './no-answer.js'
 import { RemoteAdministration } from './remote-accounts.js'
@@ -15,27 +16,31 @@ type Work = (administration: Administration) => Promise<string>
  * Does the work and prints what it returns: on the database of these settings, or through a server where one is named
  * or has the database for itself. The exit code: 0 done, 1 refused, 2 no answer.
  */
-export async function administer(server: string | undefined, work: Work): Promise<number> {
+export async function administer(
+  server: string | undefined,
+  { env, stdout, stderr }: CommandContext,
+  work: Work,
+): Promise<number> {
   try {
-    process.stdout.write(`${await administered(server, work)}\n`)
+    stdout.write(`${await administered(server, env, work)}\n`)
     return 0
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    process.stderr.write(`${error.message}\n`)
+    stderr.write(`${error.message}\n`)
     return error instanceof AdministrationRefused || error instanceof ConfigError ? 1 : 2
   }
 }
 
-async function administered(server: string | undefined, work: Work): Promise<string> {
-  const config = readConfig(environmentSettings())
+async function administered(server: string | undefined, env: NodeJS.ProcessEnv, work: Work): Promise<string> {
+  const config = readConfig(environmentSettings(env))
   const remotely = (url: string) => work(new RemoteAdministration(url, config.ADMIN_TOKEN))
   if (server !== undefined) return remotely(server)
   // That one is in the server's memory.
-  if (config.DATABASE_URL === 'memory:') return remotely(localUrl())
+  if (config.DATABASE_URL === 'memory:') return remotely(localUrl(env))
   try {
     return await onDatabase(config, work)
   } catch (error) {
-    if (error instanceof DatabaseInUse) return remotely(localUrl()).catch(toldWith(error))
+    if (error instanceof DatabaseInUse) return remotely(localUrl(env)).catch(toldWith(error))
     throw error instanceof AdministrationRefused ? error : new NoAnswer('the database', error)
   }
 }

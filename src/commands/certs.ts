@@ -3,6 +3,7 @@ import { UnusableAuthority } from '../certificates/authority.js'
 import { CertificateExists, type MadeCertificate, makeCertificates, SERVER } from '../certificates/development.js'
 import { AUTHORITY, CertificateFolder } from '../certificates/folder.js'
 import { inUrl, isHost } from '../certificates/hosts.js'
+import type { CommandContext } from './context.js'
 import { table } from './table.js'
 
 export interface CertsOptions {
@@ -14,7 +15,7 @@ export interface CertsOptions {
 }
 
 /** Makes certificates to try mutual TLS with, and prints how. The exit code: 0 made, 1 refused. */
-export async function makeCerts(options: CertsOptions): Promise<number> {
+export async function makeCerts(options: CertsOptions, { stdout, stderr }: CommandContext): Promise<number> {
   try {
     const made = await makeCertificates({
       folder: options.dir,
@@ -24,10 +25,10 @@ export async function makeCerts(options: CertsOptions): Promise<number> {
       replace: options.force === true,
       now: new Date(),
     })
-    process.stdout.write(`${await textOf(options, made)}\n`)
+    stdout.write(`${await textOf(options, made)}\n`)
     return 0
   } catch (error) {
-    process.stderr.write(`${complaint(error)}\n`)
+    stderr.write(`${complaint(error)}\n`)
     return 1
   }
 }

@@ -1,15 +1,16 @@
+import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
 
 const PATIENCE_MS = 3000
 
 /** Asks the server that the same settings would start. The exit code: 0 ready, 1 not. */
-export async function checkHealth(): Promise<number> {
+export async function checkHealth({ env, stderr }: CommandContext): Promise<number> {
   try {
-    const answer = await fetch(`${localUrl()}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+    const answer = await fetch(`${localUrl(env)}/readyz`, { signal: AbortSignal.timeout(PATIENCE_MS) })
     if (answer.ok) return 0
-    process.stderr.write(`not ready: ${answer.status}\n`)
+    stderr.write(`not ready: ${answer.status}\n`)
   } catch (error) {
-    process.stderr.write(`not ready: ${error instanceof Error ? error.message : String(error)}\n`)
+    stderr.write(`not ready: ${error instanceof Error ? error.message : String(error)}\n`)
   }
   return 1
 }

@@ -4,24 +4,29 @@ import { pooledRandomness } from '../randomness.js'
 import { openToken, type ReadToken } from '../tokens/open.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
 import { TokenVault } from '../tokens/vault.js'
+import type { CommandContext } from './context.js'
 
 /** Opens a token with this machine's keys and prints what it says. The exit code: 0 opened, 1 not ours, 2 no keys. */
-export async function inspectToken(given: string, options: { showKeys?: true }): Promise<number> {
-  const token = tokenIn(given === '-' ? await text(process.stdin) : given)
+export async function inspectToken(
+  given: string,
+  options: { showKeys?: true },
+  { env, stdin, stdout, stderr }: CommandContext,
+): Promise<number> {
+  const token = tokenIn(given === '-' ? await text(stdin) : given)
   let vault: TokenVault
   try {
-    const { TOKEN_KEYS, DATA_DIR } = readConfig(environmentSettings())
+    const { TOKEN_KEYS, DATA_DIR } = readConfig(environmentSettings(env))
     vault = new TokenVault(TOKEN_KEYS ?? readTokenKeys(DATA_DIR), pooledRandomness())
   } catch (error) {
-    process.stderr.write(`Found no token keys: ${error instanceof Error ? error.message : String(error)}\n`)
+    stderr.write(`Found no token keys: ${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
   const opened = openToken(vault, token)
   if (opened === undefined) {
-    process.stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
+    stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
     return 1
   }
-  process.stdout.write(`${JSON.stringify(readable(opened, options.showKeys === true), null, 2)}\n`)
+  stdout.write(`${JSON.stringify(readable(opened, options.showKeys === true), null, 2)}\n`)
   return 0
 }
 

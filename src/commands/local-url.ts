@@ -1,9 +1,9 @@
 import { isIPv6 } from 'node:net'
 import { environmentSettings, readConfig } from '../config.js'
 
-/** Where a server with the settings of this process is reached from this machine. */
-export function localUrl(): string {
-  const { HOST, PORT } = readConfig(environmentSettings())
+/** Where a server with these settings is reached from this machine. */
+export function localUrl(env: NodeJS.ProcessEnv): string {
+  const { HOST, PORT } = readConfig(environmentSettings(env))
   const address =
     new Map([
       ['0.0.0.0', '127.0.0.1'],

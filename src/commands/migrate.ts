@@ -2,20 +2,21 @@ import { ConfigError, environmentSettings, readConfig } from '../config.js'
 import { NewerDatabase } from '../store/migrate.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore } from '../store/store.js'
+import type { CommandContext } from './context.js'
 import { NoAnswer } from './no-answer.js'
 
 /** Brings the database to this version's tables. The exit code: 0 done, 1 not possible, 2 no answer. */
-export async function migrateDatabase(): Promise<number> {
+export async function migrateDatabase({ env, stdout, stderr }: CommandContext): Promise<number> {
   try {
-    const store = await openStore(readConfig(environmentSettings()).DATABASE_URL)
+    const store = await openStore(readConfig(environmentSettings(env)).DATABASE_URL)
     const lines = store.applied.map(name => `applied ${name}\n`)
     await store.close()
-    process.stdout.write(lines.length > 0 ? lines.join('') : 'The database is up to date.\n')
+    stdout.write(lines.length > 0 ? lines.join('') : 'The database is up to date.\n')
     return 0
   } catch (error) {
     const isOurs = [ConfigError, DatabaseInUse, NewerDatabase].some(kind => error instanceof kind)
     const told = isOurs && error instanceof Error ? error : new NoAnswer('the database', error)
-    process.stderr.write(`${told.message}\n`)
+    stderr.write(`${told.message}\n`)
     return isOurs ? 1 : 2
   }
 }

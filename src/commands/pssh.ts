@@ -2,6 +2,7 @@ import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
 import { environmentSettings, readConfig } from '../config.js'
 import { clearKeyUrl, playreadyUrl } from '../licence-urls.js'
 import { protectionOf } from '../pssh/protection.js'
+import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
 
 export interface PsshOptions {
@@ -13,7 +14,11 @@ export interface PsshOptions {
 }
 
 /** Prints what signals the protection of content with these keys. The exit code: 0 printed, 1 refused. */
-export function printPssh(keys: readonly string[], options: PsshOptions): number {
+export function printPssh(
+  keys: readonly string[],
+  options: PsshOptions,
+  { env, stdout, stderr }: CommandContext,
+): number {
   const asked = readPsshRequest({
     scheme: options.scheme,
     keys: keys.map(keyOf),
@@ -22,13 +27,13 @@ export function printPssh(keys: readonly string[], options: PsshOptions): number
     useHttps: options.http === undefined,
   })
   if ('message' in asked) {
-    process.stderr.write(`${asked.message}\n`)
+    stderr.write(`${asked.message}\n`)
     return 1
   }
-  const { PUBLIC_URL } = readConfig(environmentSettings())
-  const playready = playreadyUrl(PUBLIC_URL, { useHttps: asked.useHttps, host: new URL(localUrl()).host })
+  const { PUBLIC_URL } = readConfig(environmentSettings(env))
+  const playready = playreadyUrl(PUBLIC_URL, { useHttps: asked.useHttps, host: new URL(localUrl(env)).host })
   const answer = protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) })
-  process.stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
+  stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
   return 0
 }
 

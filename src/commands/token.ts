@@ -1,23 +1,28 @@
 import { sampleParameters } from '../sample.js'
+import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
 
 /** Asks for a token and prints the answer. The exit code: 0 issued, 1 refused, 2 no answer. */
-export async function printToken(given: readonly string[], options: { url?: string; post?: true }): Promise<number> {
+export async function printToken(
+  given: readonly string[],
+  options: { url?: string; post?: true },
+  { env, stdout, stderr }: CommandContext,
+): Promise<number> {
   const parameters = withSample(given)
-  const server = options.url ?? localUrl()
+  const server = options.url ?? localUrl(env)
   try {
     const url = new URL(`${server.replace(/\/+$/, '')}/hms/pr/token`)
     const answer = options.post
       ? await fetch(url, { method: 'POST', body: parameters })
       : await fetch(Object.assign(url, { search: parameters.toString() }))
-    process.stdout.write(`${(await answer.text()).trimEnd()}\n`)
+    stdout.write(`${(await answer.text()).trimEnd()}\n`)
     const ignored = answer.headers.get('x-ignored-parameters')
-    if (ignored !== null) process.stderr.write(`Ignored by the server: ${ignored}\n`)
+    if (ignored !== null) stderr.write(`Ignored by the server: ${ignored}\n`)
     return answer.ok ? 0 : 1
   } catch (error) {
     // The message alone: the cause names the address, and a URL would show the authenticator.
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : 'the URL is wrong'
-    process.stderr.write(`No answer from ${withoutPassword(server)}: ${cause}\n`)
+    stderr.write(`No answer from ${withoutPassword(server)}: ${cause}\n`)
     return 2
   }
 }

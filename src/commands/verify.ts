@@ -1,7 +1,9 @@
+import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { AUTHENTICATOR } from '../../schemas/credentials.js'
 import { type Authenticators, TRAITS, type Trait } from '../verify/cases.js'
 import { type Report, type Unanswered, Verification } from '../verify/verification.js'
+import type { CommandContext } from './context.js'
 import { causeOf } from './no-answer.js'
 import { table } from './table.js'
 
@@ -17,10 +19,13 @@ export interface VerifyOptions {
 }
 
 /** Prints where a service differs from the specification. The exit code: 0 nowhere, 1 somewhere, 2 no answer. */
-export async function verifyService(options: VerifyOptions): Promise<number> {
+export async function verifyService(
+  options: VerifyOptions,
+  { stdin, stdout, stderr }: CommandContext,
+): Promise<number> {
   try {
     const service = serviceOf(options.upstream)
-    const authenticators = await authenticatorsOf(options)
+    const authenticators = await authenticatorsOf(options, stdin)
     const verification = new Verification({
       service,
       authenticators,
@@ -28,15 +33,15 @@ export async function verifyService(options: VerifyOptions): Promise<number> {
       isFree: options.free === true,
       timeout: millisecondsOf(options.timeout),
     })
-    process.stderr.write(`${announcement(service, verification)}\n`)
+    stderr.write(`${announcement(service, verification)}\n`)
     const report = await verification.run()
     const told = { ...report, unanswered: report.unanswered.map(one => ({ ...one, cause: causeOf(one.cause) })) }
-    process.stdout.write(`${options.json ? JSON.stringify(told, null, 2) : reportText(told)}\n`)
+    stdout.write(`${options.json ? JSON.stringify(told, null, 2) : reportText(told)}\n`)
     if (report.unanswered.length > 0) return 2
     return report.differences.length > 0 ? 1 : 0
   } catch (error) {
     if (!(error instanceof WrongOption)) throw error
-    process.stderr.write(`${error.message}\n`)
+    stderr.write(`${error.message}\n`)
     return 2
   }
 }
@@ -61,9 +66,9 @@ function customerIdOf(given: string | undefined): number | undefined {
   throw new WrongOption('--customer must be the id of a customer')
 }
 
-async function authenticatorsOf(options: VerifyOptions): Promise<Authenticators> {
+async function authenticatorsOf(options: VerifyOptions, stdin: Readable): Promise<Authenticators> {
   const given = givenIn(options)
-  const lines = given.some(({ value }) => value === '-') ? (await text(process.stdin)).split(/\r?\n/) : []
+  const lines = given.some(({ value }) => value === '-') ? (await text(stdin)).split(/\r?\n/) : []
   const found: { own: string } & Partial<Record<Trait, string>> = { own: '' }
   for (const { name, option, value } of given) {
     const authenticator = value === '-' ? (lines.shift() ?? '').trim() : value
