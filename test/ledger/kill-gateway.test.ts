@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { demoAccount } from '../../src/accounts/seeds.js'
+import { repetitions } from '../counts.js'
 import { type BookedEvent, readBook } from './book.js'
-import { killRounds } from './kill.js'
 import { Load } from './load.js'
 import { customerWith, demoCustomer, startService, stop } from './service.js'
 
-const rounds = killRounds(3)
+const rounds = repetitions({ usual: 2, long: 3 })
 const customer = customerWith(9, 1_000_000)
 
 t.test(`a gateway killed ${rounds} times under load: its log accounts for every token of the upstream`, async t => {

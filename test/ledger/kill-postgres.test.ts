@@ -1,8 +1,9 @@
 import t from 'tap'
+import { repetitions } from '../counts.js'
 import { startPostgres } from '../postgres.js'
-import { killAgainAndAgain, killRounds, killSeed } from './kill.js'
+import { killAgainAndAgain, killSeed } from './kill.js'
 
-const rounds = killRounds(20)
+const rounds = repetitions({ usual: 3, long: 20 })
 
 t.test(
   `PostgreSQL, killed ${rounds} times under load: every answered token is booked once (KILL_SEED=${killSeed})`,

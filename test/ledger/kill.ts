@@ -11,11 +11,6 @@ const LATEST_KILL_MS = 150
 /** What chooses the moments: KILL_SEED repeats those of an earlier run. */
 export const killSeed = Number(process.env.KILL_SEED ?? randomInt(2 ** 31))
 
-/** How often: a few times, or KILL_ROUNDS times, but no more than it makes sense for an engine. */
-export function killRounds(most: number): number {
-  return Math.min(most, Number(process.env.KILL_ROUNDS ?? 8))
-}
-
 /** Kills the service under load, starts it again on the same database, and reads the book after every death. */
 export async function killAgainAndAgain(t: Test, rounds: number, database: string) {
   const settings = { DATABASE_URL: database, LOG_LEVEL: 'silent' }

@@ -1,12 +1,13 @@
 import { Agent } from 'node:http'
 import t from 'tap'
 import type { RecordedEvent, RecordsAnswer } from '../../schemas/records.js'
+import { repetitions } from '../counts.js'
 import { type Answer, ask } from '../ledger/load.js'
 import { startService } from '../ledger/service.js'
 import { account, LOCAL } from './gateway.js'
 import { type Arrival, answerOf, drips, issuedBody, startHostile, tokenNumber } from './hostile.js'
 
-const REQUESTS = 10_000
+const REQUESTS = repetitions({ usual: 2000, long: 10_000 })
 const CALLERS = 100
 const TIMEOUT = 1000
 /** What ten thousand requests wait for each other, and for the tests beside them, on a machine with two cores. */
@@ -38,7 +39,7 @@ const refusals: readonly ((arrival: Arrival) => void)[] = [
   ({ socket }) => socket.write(answerOf('', { status: '302 Found', headers: 'location: /\r\n' })),
 ]
 
-t.test('ten thousand requests through an upstream that fails one in five times, in all ways', async t => {
+t.test(`${REQUESTS} requests through an upstream that fails one in five times, in all ways`, async t => {
   const issued = new Map<string, string>()
   const upstream = await startHostile(t, arrival => {
     const cookie = arrival.form.get('cookie') ?? ''
