@@ -10,7 +10,7 @@ import { pooledRandomness, type Randomness } from './randomness.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
-import { keptTokenKeys } from './tokens/token-keys.js'
+import { tokenKeysOf } from './tokens/token-keys.js'
 import { TokenVault } from './tokens/vault.js'
 import { missingCredentials } from './upstream/credentials.js'
 
@@ -39,7 +39,9 @@ export interface ServerParts {
 /** Builds the application with what it needs from outside, and listens. */
 export async function serve({ config, ...parts }: ServerParts): Promise<Server> {
   const random = parts.random ?? pooledRandomness()
-  const vault = new TokenVault(config.TOKEN_KEYS ?? keptTokenKeys(config.DATA_DIR, random), random)
+  const logger = parts.logger ?? pino({ level: config.LOG_LEVEL })
+  const { keys, areNew } = tokenKeysOf(config, random, logger)
+  const vault = new TokenVault(keys, random)
   const given =
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
   if (config.MODE === 'gateway') requireCredentials(given)
@@ -55,6 +57,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     return closing
   }
   try {
+    if (areNew && (await store.events.wereAny())) logger.warn(NEW_KEYS)
     if (config.MODE === 'gateway' && !namesDemo(given) && (await isDemoOpen(store.accounts, random)))
       throw new ConfigError([DEMO_IN_GATEWAY])
     // Its authenticators are public, so it comes into no database that somebody uses.
@@ -64,7 +67,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
       store,
       accounts: given ?? readAccounts({ accounts: isDemo ? [demoAccount] : [] }, 'the demo account'),
       vault,
-      logger: parts.logger ?? pino({ level: config.LOG_LEVEL }),
+      logger,
       now: parts.now ?? Date.now,
       uptime: parts.uptime,
       random,
@@ -109,6 +112,10 @@ async function listenForEntitlements(
   started(app)
   return app.listen({ host: config.HOST, port: config.entitlement.port })
 }
+
+/** A file that was lost, or a volume that is not mounted. */
+const NEW_KEYS =
+  'the token keys are new and the database is not: tokens issued before, stored contents and the answers that Idempotency-Keys remember cannot be opened. If this was not meant, stop, and put the former token.keys back into DATA_DIR or give TOKEN_KEYS'
 
 /** An emulator was at work in this database, and now everybody who has read the docs could spend real tokens. */
 const DEMO_IN_GATEWAY = `DATABASE_URL: the public demo account is open in this database. Take another for MODE=gateway, or disable account ${demoAccount.id}`

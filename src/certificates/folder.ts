@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { writeDurably } from '../durable-file.js'
 import { Authority, type KeyPair, UnusableAuthority } from './authority.js'
 
 /** Where a certificate and its private key are. */
@@ -57,25 +58,8 @@ export class CertificateFolder {
     const files = this.files(name)
     // Not with those above it: that runs for ever where a file system refuses new folders as ones that are missing.
     if (!existsSync(this.path)) await mkdir(this.path, { mode: 0o700 })
-    const write = replace ? replaced : written
-    await write(files.key, pair.key, 0o600)
-    await write(files.cert, pair.cert, 0o644)
+    writeDurably({ path: files.key, text: pair.key, mode: 0o600, replace })
+    writeDurably({ path: files.cert, text: pair.cert, mode: 0o644, replace })
     return files
-  }
-}
-
-/** Whoever made the file in the meantime keeps it. */
-function written(path: string, text: string, mode: number): Promise<void> {
-  return writeFile(path, text, { mode, flag: 'wx' })
-}
-
-/** At once: a server that reads the file anew gets the one or the other, and the mode is the new one's. */
-async function replaced(path: string, text: string, mode: number): Promise<void> {
-  const fresh = `${path}.${process.pid}`
-  try {
-    await written(fresh, text, mode)
-    await rename(fresh, path)
-  } finally {
-    await rm(fresh, { force: true })
   }
 }

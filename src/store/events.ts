@@ -81,6 +81,12 @@ export class EventRepository {
       .execute()
   }
 
+  /** Whether any service has ever had an event, also one that retention has removed since. */
+  async wereAny(): Promise<boolean> {
+    const used = await this.#db.selectFrom('services').select('id').where('last_event', '>', 0).limit(1).execute()
+    return used.length > 0
+  }
+
   async services(): Promise<number[]> {
     const services = await this.#db.selectFrom('services').select('id').orderBy('id').execute()
     return services.map(({ id }) => id)

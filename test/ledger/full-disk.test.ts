@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { program } from '../process.js'
@@ -55,6 +57,17 @@ t.test('the process is killed while the disk is full', { skip }, async t => {
     await checkBook(t, databaseOn(disk), customer, answered)
     disk.empty()
   }
+})
+
+t.test('a first start on a full disk leaves no draft of its keys', async t => {
+  const disk = await mountSmallDisk(t, t.testdir(), 1)
+  disk.fill()
+  const [command, ...args] = disk.within
+  const env = { PATH: process.env.PATH ?? '', PORT: '0', DATA_DIR: t.testdirName }
+  const child = spawn(command, [...args, ...program, 'serve'], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+  const [said] = await Promise.all([text(child.stderr), once(child, 'exit')])
+  t.match(said, /DATA_DIR cannot be used: ENOSPC/)
+  t.same(readdirSync(disk.folder), ['ballast'])
 })
 
 /** As `startService`, where the disk is to be seen. */
