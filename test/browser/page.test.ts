@@ -38,7 +38,7 @@ t.test('a token request may be pasted as a URL, and its refusal is shown', async
   const { url } = await startTestServer(t)
   const page = await PlayerPage.open(t, browser, url)
   await page.tab.getByLabel('Parameters').fill(`curl '${url}/hms/pr/token?${form({ rightsType: 'Lease' })}'`)
-  const refusal = '-2021 Invalid rights type (HTTP status 400)'
+  const refusal = '[-2021] Invalid rights type (HTTP status 400)'
   const shown = await page.playAsIs('shaka-player')
   t.match(shown, {
     outcome: refusal,

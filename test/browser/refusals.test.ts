@@ -29,10 +29,10 @@ for (const player of PLAYERS) {
     await administrator.patch('/accounts/5', { enabled: false })
 
     await Promise.all([
-      refused(t, player, expired, /^-4010 Invalid token: it expired at .+ \(HTTP status 403\)$/),
-      refused(t, player, otherKid, /^-4022 Invalid kid.* \(HTTP status 400\)$/),
-      refused(t, player, elsewhere, /^-2003 Invalid IP address.* \(HTTP status 403\)$/),
-      refused(t, player, disabled, /^-2031 Service Account Disabled.* \(HTTP status 401\)$/),
+      refused(t, player, expired, /^\[-4010\] Invalid token: it expired at .+ \(HTTP status 403\)$/),
+      refused(t, player, otherKid, /^\[-4022\] Invalid kid.* \(HTTP status 400\)$/),
+      refused(t, player, elsewhere, /^\[-2003\] Invalid IP address.* \(HTTP status 403\)$/),
+      refused(t, player, disabled, /^\[-2031\] Service Account Disabled.* \(HTTP status 401\)$/),
     ])
   })
 

@@ -122,7 +122,7 @@ t.test('without a token: a denial is told in the words of the service, in the fo
   t.equal(fault.status, 500)
   const text = await fault.text()
   t.match(text, '<StatusCode>0x8004C604</StatusCode>')
-  t.match(text, '<faultstring>Buy &lt;it&gt; &amp; watch</faultstring>')
+  t.match(text, '<faultstring>[4711] Buy &lt;it&gt; &amp; watch</faultstring>')
   t.match(text, '<CustomData>{"code":4711,"message":"[4711] Buy &lt;it&gt; &amp; watch","requestId":')
   t.same(await server.events(), [], 'whose viewer it was nobody knows')
   t.ok(server.log.some(line => line.includes('denied a licence') && line.includes(contentID) && line.includes('4711')))

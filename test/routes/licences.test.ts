@@ -127,13 +127,13 @@ t.test('every check, each before those that come after it', async t => {
     t.match(await errorOf(answer), { code, message })
   }
   const invalid = (details: RegExp): Expected => [403, -4010, details]
-  await refusal(t, WIDEVINE, {}, invalid(/^Invalid token: no token was sent$/))
+  await refusal(t, WIDEVINE, {}, invalid(/^\[-4010\] Invalid token: no token was sent$/))
   await refusal(t, WIDEVINE, { token: ['one', 'two'] }, invalid(/two different tokens/))
   await refusal(t, WIDEVINE, { token: 'AQADE' }, invalid(/not made by this service/))
   const forged = server.seal().replace(/.$/, last => (last === 'A' ? 'Q' : 'A'))
   await refusal(t, WIDEVINE, { token: forged }, invalid(/not made by this service/))
-  await refusal(t, WIDEVINE, { token: server.seal(wrong, 2) }, [401, -2031, /^Service Account Disabled$/])
-  await refusal(t, WIDEVINE, { token: server.seal(wrong, 999) }, [401, -2031, /^Service Account Disabled$/])
+  await refusal(t, WIDEVINE, { token: server.seal(wrong, 2) }, [401, -2031, /^\[-2031\] Service Account Disabled$/])
+  await refusal(t, WIDEVINE, { token: server.seal(wrong, 999) }, [401, -2031, /^\[-2031\] Service Account Disabled$/])
   await refusal(t, WIDEVINE, { token: server.seal(wrong) }, invalid(/it is for playready, not for widevine/))
 
   const asking = async (change: Partial<TokenContent>, body: string, expected: Expected) =>
@@ -142,9 +142,9 @@ t.test('every check, each before those that come after it', async t => {
   const here = { ...later, ipAddress: '127.0.0.1' }
   const mine = { ...here, deviceId: DEVICE }
   await asking({}, noKey, invalid(/it expired at 2026-06-01T12:00:00.000Z/))
-  await asking(later, noKey, [403, -2003, /^Invalid IP address: the token is bound to another address$/])
+  await asking(later, noKey, [403, -2003, /^\[-2003\] Invalid IP address: the token is bound to another address$/])
   await asking(here, noKey, [403, -4001, /bound to another device/])
-  await asking(mine, noKey, [400, -4018, /^Missing kid/])
+  await asking(mine, noKey, [400, -4018, /^\[-4018\] Missing kid/])
   await asking(mine, 'no JSON', [400, -4018, /no Clear Key licence request/])
   await asking(mine, '{"kids":["AAAA"]}', [400, -4022, /16 bytes in base64url/])
   await asking(mine, clearKeyBody(KID, OTHER_KID), [400, -4022, new RegExp(`no key for ${OTHER_KID}`)])

@@ -52,7 +52,7 @@ const cases: readonly Case[] = [
     says(answerOf(refusal(-2030), { status: '503 Down' })),
     503,
     unknown,
-    /^ExpressPlay Admin/,
+    /^\[-2030\] ExpressPlay Admin/,
   ],
   ['a 5xx that is a page', says(answerOf(html, { status: '502 Bad', type: 'text/html' })), 502, unknown, nonsense],
   ['a page with status 200', says(answerOf(html, { type: 'text/html' })), 502, unknown, nonsense],
