@@ -1,7 +1,8 @@
 import { Agent } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Change } from '../harness.js'
+import { isLong, repetitions } from '../counts.js'
+import { type Change, startTestServer } from '../harness.js'
 import { startPostgres } from '../postgres.js'
 import { runCommand } from '../process.js'
 import { checkBook } from './book.js'
@@ -10,21 +11,24 @@ import { type Customer, customerWith, demoCustomer, type Service, settingsFor, s
 
 const BAD_KID: Change = { kid: 'abc' }
 
+const HUNDREDS = repetitions({ usual: 1, long: 5 })
+const PROCESSES = repetitions({ usual: 2, long: 4 })
+
 /** One has fewer tokens than requests, the other just enough; some requests of both are refused for another reason. */
 const RUSH: readonly Share[] = [
   {
-    customer: customerWith(5, 500),
-    good: 1500,
+    customer: customerWith(5, 100 * HUNDREDS),
+    good: 300 * HUNDREDS,
     bad: 100,
-    answers: { '200 token': 500, '400 -2019': 1000, '400 -4020': 100 },
-    events: { 'token_issued 0': 500, 'token_refused -2019': 1000, 'token_refused -4020': 100 },
+    answers: { '200 token': 100 * HUNDREDS, '400 -2019': 200 * HUNDREDS, '400 -4020': 100 },
+    events: { 'token_issued 0': 100 * HUNDREDS, 'token_refused -2019': 200 * HUNDREDS, 'token_refused -4020': 100 },
   },
   {
-    customer: customerWith(6, 300),
-    good: 300,
+    customer: customerWith(6, 100 * HUNDREDS),
+    good: 100 * HUNDREDS,
     bad: 100,
-    answers: { '200 token': 300, '400 -4020': 100 },
-    events: { 'token_issued 0': 300, 'token_refused -4020': 100 },
+    answers: { '200 token': 100 * HUNDREDS, '400 -4020': 100 },
+    events: { 'token_issued 0': 100 * HUNDREDS, 'token_refused -4020': 100 },
   },
 ]
 const customers = RUSH.map(({ customer }) => customer)
@@ -40,34 +44,38 @@ t.test('with a balance of n exactly n of all concurrent requests get a token: on
   await checkRush(t, database, answers)
 })
 
-t.test('with a balance of n exactly n of all concurrent requests get a token: four processes, PostgreSQL', async t => {
-  const accounts = settingsFor(t, customers)
-  const database = await server.newDatabase()
-  const services = await Promise.all(
-    Array.from({ length: 4 }, () => startService(t, { ...accounts, DATABASE_URL: database })),
-  )
-  const answers = await rush(services)
-  await checkRush(t, database, answers)
+t.test(
+  `with a balance of n exactly n of all concurrent requests get a token: ${PROCESSES} processes, PostgreSQL`,
+  async t => {
+    const accounts = settingsFor(t, customers)
+    const database = await server.newDatabase()
+    const services = await Promise.all(
+      Array.from({ length: PROCESSES }, () => startService(t, { ...accounts, DATABASE_URL: database })),
+    )
+    const answers = await rush(services)
+    await checkRush(t, database, answers)
 
-  // Each of them knows what the others have given.
-  const agent = new Agent()
-  for (const { url } of services)
-    for (const customer of customers) t.match(await ask(url, agent, customer), { body: { code: -2019 } })
-  for (const service of services) await stop(service, 'SIGTERM')
-})
+    // Each of them knows what the others have given.
+    const agent = new Agent()
+    for (const { url } of services)
+      for (const customer of customers) t.match(await ask(url, agent, customer), { body: { code: -2019 } })
+    for (const service of services) await stop(service, 'SIGTERM')
+  },
+)
 
 t.test('what is refused is booked with its code, and what nobody is known for is not', async t => {
   const known = customerWith(5, 1)
-  const accounts = settingsFor(t, [known])
+  const accounts = [{ id: known.id, authenticators: { test: known.authenticator }, balance: known.balance }]
+  t.testdir()
   for (const database of [`sqlite:${join(t.testdirName, 'ledger.db')}`, await server.newDatabase()]) {
-    const service = await startService(t, { ...accounts, DATABASE_URL: database })
+    const service = await startTestServer(t, { accounts, settings: { DATABASE_URL: database } })
     const agent = new Agent()
     const strangers = [customerWith(99, 0), { ...known, authenticator: `5,${'f'.repeat(32)}` }]
     for (const stranger of strangers)
       t.match(await ask(service.url, agent, stranger), { status: 401, body: { code: -2018 } })
     const answers: Answer[] = []
     for (const change of [BAD_KID, {}, {}, BAD_KID]) answers.push(await ask(service.url, agent, known, change))
-    await stop(service, 'SIGTERM')
+    await service.close()
 
     const { balance, events } = await checkBook(t, database, known, tokensOf(answers))
     t.equal(balance, 0)
@@ -86,7 +94,7 @@ t.test('what is refused is booked with its code, and what nobody is known for is
 
 t.test('processes that start at the same moment on an empty PostgreSQL database all come up', async t => {
   t.testdir()
-  for (const processes of [2, 4]) {
+  for (const processes of isLong ? [2, 4] : [3]) {
     const settings = { DATABASE_URL: await server.newDatabase(), LOG_LEVEL: 'silent' }
     const services = await Promise.all(Array.from({ length: processes }, () => startService(t, settings)))
     const agent = new Agent()

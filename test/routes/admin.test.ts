@@ -6,6 +6,8 @@ import { errorOf, NOON, startTestServer, type TestServer } from '../harness.js'
 import { startPostgres } from '../postgres.js'
 
 const HOUR = 3_600_000
+/** How long an instance goes by what it knows of an account. */
+const FRESH_MS = 500
 const CUSTOMER = 201722
 const mine = '77,0123456789abcdef0123456789abcdef'
 
@@ -228,30 +230,32 @@ onEach('an account that does not exist is 404', async (t, { admin }) => {
   }
 })
 
-t.test('what one instance changes, another knows within a second', async t => {
+t.test('what one instance changes, another knows half a second later', async t => {
   const settings = { DATABASE_URL: await postgres.newDatabase() }
   const one = await startTestServer(t, { settings })
-  const other = await startTestServer(t, { settings })
+  let uptime = 0
+  const other = await startTestServer(t, { settings, uptime: () => uptime })
   const [admin, tokenOfOther] = [administratorOf(one), tokensOf(other)]
   const authenticator = sampleParameters.customerAuthenticator
   t.equal(await tokenOfOther(authenticator), 200)
 
-  async function knownWithin(t: Test, expected: number, of: string) {
-    const start = performance.now()
-    while ((await tokenOfOther(of)) !== expected && performance.now() - start < 5000);
-    t.ok(performance.now() - start < 1000, `${expected} after ${Math.round(performance.now() - start)} ms`)
+  async function knownLater(t: Test, expected: number, of: string) {
+    uptime += FRESH_MS + 1
+    t.equal(await tokenOfOther(of), expected)
   }
   await admin.patch(`/accounts/${CUSTOMER}`, { enabled: false })
-  await knownWithin(t, -2031, authenticator)
+  uptime += FRESH_MS - 1
+  t.equal(await tokenOfOther(authenticator), 200, 'not before: it does not ask for every request')
+  await knownLater(t, -2031, authenticator)
   await admin.patch(`/accounts/${CUSTOMER}`, { enabled: true })
-  await knownWithin(t, 200, authenticator)
+  await knownLater(t, 200, authenticator)
   const order = { environment: 'test', validForSeconds: 0 }
   const rotated = admin.post(`/accounts/${CUSTOMER}/authenticators`, order)
   const { authenticator: next } = await bodyOf(rotatedAuthenticator, rotated)
-  await knownWithin(t, -2018, authenticator)
-  await knownWithin(t, 200, next)
+  await knownLater(t, -2018, authenticator)
+  await knownLater(t, 200, next)
   const { authenticators } = await bodyOf(createdAccount, admin.post('/accounts', {}))
-  await knownWithin(t, 200, authenticators.test)
+  await knownLater(t, 200, authenticators.test)
   await admin.post(`/accounts/${CUSTOMER}/balance`, { environment: 'test', set: 0 })
   t.equal(await tokenOfOther(next), -2019, 'a balance at once')
 })

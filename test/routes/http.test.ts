@@ -120,14 +120,24 @@ t.test('a secret in a path, however long, does not come into the log', async t =
   t.notMatch(server.log.at(-1), '1ad8')
 })
 
-t.test('a body full of unknown names is read in no time', async t => {
+t.test('the time for a body full of unknown names does not grow with the square of their number', async t => {
   const server = await startTestServer(t, { settings: { BODY_LIMIT: 1_048_576 } })
-  const body = Array.from({ length: 140_000 }, (_, index) => index.toString(36)).join('&')
   const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-  const begin = performance.now()
-  const response = await fetch(`${server.url}/hms/pr/token`, { method: 'POST', body, headers })
-  t.equal(response.status, 401)
-  t.ok(performance.now() - begin < 3000, 'it took fifteen seconds when the time grew with the square of the names')
+  const timeFor = async (names: number) => {
+    const body = Array.from({ length: names }, (_, index) => index.toString(36)).join('&')
+    const begin = performance.now()
+    const response = await fetch(`${server.url}/hms/pr/token`, { method: 'POST', body, headers })
+    t.equal(response.status, 401)
+    return performance.now() - begin
+  }
+  // What is compiled at the first request counts for neither.
+  await timeFor(1000)
+  let [few, many] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+  for (let tries = 0; tries < 3; tries += 1) {
+    few = Math.min(few, await timeFor(8750))
+    many = Math.min(many, await timeFor(140_000))
+  }
+  t.ok(many < 64 * few, `sixteen times the names take ${(many / few).toFixed(1)} times as long, and not 256 times`)
 })
 
 t.test('bytes that are not HTTP are answered and the server goes on', async t => {

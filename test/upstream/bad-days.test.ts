@@ -10,8 +10,6 @@ import { type Arrival, answerOf, drips, issuedBody, startHostile, tokenNumber } 
 const REQUESTS = repetitions({ usual: 2000, long: 10_000 })
 const CALLERS = 100
 const TIMEOUT = 1000
-/** What ten thousand requests wait for each other, and for the tests beside them, on a machine with two cores. */
-const BUSY = 4000
 
 const html = answerOf('<html>', { type: 'text/html' })
 const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
@@ -67,8 +65,6 @@ t.test(`${REQUESTS} requests through an upstream that fails one in five times, i
   const answers = await askAll(url)
   const events = await eventsOf(url)
   t.equal(answers.size, REQUESTS, 'all were answered')
-  const slowest = Math.max(...[...answers.values()].map(({ ms }) => ms))
-  t.ok(slowest < TIMEOUT + BUSY, `in time: the slowest took ${Math.round(slowest)} ms`)
 
   const arrived = upstream.arrivals.map(({ form }) => form.get('cookie') ?? '')
   t.equal(new Set(arrived).size, arrived.length, 'none was sent twice')
