@@ -53,16 +53,16 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
 
 /** Before anything of a request is read; also where there is no such path, so that a stranger learns no paths. */
 function guard(app: FastifyInstance, access: AdminAccess): void {
-  app.addHook('onRequest', (request, reply, next) => {
-    if (access(request.raw) !== 'hidden') reply.errorFormat = 'json'
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.errorFormat = 'json'
     next()
   })
   // When the address was counted: guessing is limited, too.
   app.addHook('preParsing', (request, reply, _payload, next) => {
     const admission = access(request.raw)
-    if (admission === 'hidden')
-      return void sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })
     if (admission === 'admitted') return next()
+    if (admission !== 'unauthorized')
+      return void sendRefusal(request, reply, { status: 403, code: 403, message: admission.refused })
     const message = 'Administration needs "Authorization: Bearer" with the ADMIN_TOKEN'
     sendRefusal(request, reply.header('www-authenticate', 'Bearer realm="admin"'), { status: 401, code: 401, message })
   })

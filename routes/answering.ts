@@ -1,11 +1,20 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Logger } from 'pino'
 import { framesOf, PublicError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { type Refusal, sendRefusal } from './answers.js'
-import { refuseUnknown } from './methods.js'
+import { isUnroutable, markUnroutable, refuseUnknown } from './methods.js'
+
+declare module 'fastify' {
+  interface FastifyReply {
+    isRecorded: boolean
+  }
+}
+
+/** In the log and the metrics, where a request has no path. */
+export const INVALID_ROUTE = 'invalid'
 
 export interface AnsweringOptions {
   readonly logger: Logger
@@ -18,28 +27,44 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   app.decorateReply('refusal', undefined)
   app.decorateReply('errorFormat', undefined)
   app.decorateReply('asked', undefined)
+  app.decorateReply('isRecorded', false)
 
-  app.addHook('onRequest', (request, reply, next) => {
-    addStandardHeaders(request, reply)
-    next()
-  })
-
-  app.addHook('onResponse', (request, reply, next) => {
-    const route = request.routeOptions.url
-    metrics.answered(route ?? 'unknown', reply.statusCode, reply.elapsedTime)
+  function record(request: FastifyRequest, reply: FastifyReply, isAborted: boolean): void {
+    if (reply.isRecorded) return
+    reply.isRecorded = true
+    const route = request.routeOptions.url ?? (isUnroutable(request.raw) ? INVALID_ROUTE : undefined)
+    const status = isAborted && !reply.raw.headersSent ? CALLER_GONE : reply.statusCode
+    metrics.answered(route ?? 'unknown', status, reply.elapsedTime)
     logger.info(
       {
         requestId: request.id,
         method: request.method,
         route,
         path: route === undefined ? withoutSecrets(request.url) : undefined,
-        status: reply.statusCode,
+        status,
+        aborted: isAborted ? true : undefined,
         ms: Math.round(reply.elapsedTime * 1000) / 1000,
         errorCode: reply.refusal?.code,
         asked: reply.asked,
       },
       'answered',
     )
+  }
+
+  app.addHook('onRequest', (request, reply, next) => {
+    addStandardHeaders(request, reply)
+    if (request.raw.socket.destroyed) {
+      // Its connection ended while it waited for its turn.
+      reply.hijack()
+      return record(request, reply, true)
+    }
+    reply.raw.once('close', () => record(request, reply, true))
+    next()
+  })
+
+  // Node calls an answer finished, too, that the end of its connection has thrown away.
+  app.addHook('onResponse', (request, reply, next) => {
+    record(request, reply, request.raw.socket.destroyed)
     next()
   })
 
@@ -53,15 +78,18 @@ function addStandardHeaders(request: FastifyRequest, reply: FastifyReply): void 
   reply.header('cache-control', 'no-store').header('x-request-id', request.id)
 }
 
-/** For what the router refuses before any hook runs: a path that is no URL. */
-export function refuseBadUrl(logger: Logger, errorFormat?: 'entitlement') {
-  return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    reply.errorFormat = errorFormat
-    const status = error.statusCode ?? 400
-    request.query = Object.fromEntries(new URLSearchParams(request.url.replace(/^[^?]*/, '')))
-    addStandardHeaders(request, reply)
-    sendRefusal(request, reply, { status, code: status, message: 'The path is not a valid URL' })
-    logger.info({ requestId: request.id, method: request.method, route: 'invalid', status }, 'answered')
+/** Of a request that was not answered before its caller was gone: no status was sent. nginx writes the same. */
+const CALLER_GONE = 499
+
+/**
+ * Sends what the router refuses before any hook runs, a path that is no URL, to the router once more: as a path that
+ * it can read and nobody serves. So it is counted, limited, logged and answered like everything else.
+ */
+export function refuseUnroutable(route: (request: IncomingMessage, response: ServerResponse) => void) {
+  return ({ statusCode }: FastifyError, { raw }: FastifyRequest, reply: FastifyReply): void => {
+    markUnroutable(raw, statusCode ?? 400)
+    raw.url = (raw.url ?? '').replace(/^[^?#]*/, '/')
+    route(raw, reply.raw)
   }
 }
 

@@ -1,42 +1,91 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { PublicError } from '../src/errors.js'
+import type { HttpConnections } from '../src/http-connections.js'
+import type { AddressLimit } from '../src/limits/rate-limits.js'
+import type { Metrics } from '../src/metrics.js'
+import { INVALID_ROUTE } from './answering.js'
 import { refusedEntitlement } from './answers.js'
 import { errorPage } from './error-page.js'
 
-const REFUSALS: Readonly<Record<string, readonly [status: number, reason: string]>> = {
-  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
+export interface BadHttpParts {
+  readonly connections: HttpConnections
+  readonly newRequestId: (request: Pick<IncomingMessage, 'headers'>) => string
+  readonly logger: Logger
+  readonly metrics: Metrics
+  readonly addresses?: AddressLimit | undefined
+  readonly errorFormat?: 'entitlement' | undefined
+}
+
+interface HttpRefusal {
+  readonly status: number
+  readonly reason: string
+  readonly message?: string
+  readonly retryAfter?: number | undefined
+}
+
+const BAD_REQUEST: HttpRefusal = { status: 400, reason: 'Bad Request' }
+const REFUSALS: Readonly<Record<string, HttpRefusal>> = {
+  HPE_HEADER_OVERFLOW: { status: 431, reason: 'Request Header Fields Too Large' },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, reason: 'Payload Too Large' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, reason: 'Request Timeout' },
 }
 
 /**
  * Answers bytes that are no HTTP request: there is no request to read an error format from, so in HTML where the
- * application does not have one for all.
+ * application does not have one for all. They count as a request, for the log, the metrics and the limit.
  */
-export function refuseBadHttp(
-  newRequestId: (request: Pick<IncomingMessage, 'headers'>) => string,
-  errorFormat?: 'entitlement',
-) {
-  return (error: { code?: string }, socket: Socket): void => {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
-      socket.destroy()
-      return
-    }
-    const [status, reason] = REFUSALS[error.code ?? ''] ?? [400, 'Bad Request']
+export function badHttp(parts: BadHttpParts) {
+  const { connections, newRequestId, logger, metrics, errorFormat } = parts
+
+  function answer(socket: Socket, asked: HttpRefusal): void {
     const requestId = newRequestId({ headers: {} })
+    const refusal = withinLimit(parts.addresses, socket) ?? asked
+    const { status, reason, message = reason, retryAfter } = refusal
     const [type, text] =
       errorFormat === 'entitlement'
-        ? ['application/json', JSON.stringify(refusedEntitlement(undefined, { code: status, message: reason }))]
-        : ['text/html; charset=utf-8', errorPage({ code: status, message: reason, requestId })]
+        ? ['application/json', JSON.stringify(refusedEntitlement(undefined, { code: status, message }))]
+        : ['text/html; charset=utf-8', errorPage({ code: status, message, requestId })]
     const head = [
       `HTTP/1.1 ${status} ${reason}`,
       `content-type: ${type}`,
       `content-length: ${Buffer.byteLength(text)}`,
       'cache-control: no-store',
       `x-request-id: ${requestId}`,
+      ...(retryAfter === undefined ? [] : [`retry-after: ${retryAfter}`]),
       'connection: close',
     ]
     socket.write(`${head.join('\r\n')}\r\n\r\n${text}`)
     // Nothing that still comes can be understood, and a peer that does not hang up must not hold the socket.
-    socket.destroy()
+    socket.destroySoon()
+    metrics.answered(INVALID_ROUTE, status, 0)
+    logger.info({ requestId, route: INVALID_ROUTE, status }, 'answered')
+  }
+
+  return (error: NodeJS.ErrnoException, socket: Socket): void => {
+    const { code = '' } = error
+    // A connection that broke, or on which nothing was ever sent.
+    if (!(code.startsWith('HPE_') || code in REFUSALS) || !socket.writable || socket.bytesRead === 0)
+      return void socket.destroy()
+    const refusal = REFUSALS[code] ?? BAD_REQUEST
+    connections.refuse(socket, unfinished => {
+      if (unfinished === undefined) answer(socket, refusal)
+      // Whoever reads the body answers its error as any other. Before anybody does, there is nobody to tell.
+      else if (!unfinished.listenerCount('error')) socket.destroy()
+      else unfinished.emit('error', Object.assign(new Error(refusal.reason), { statusCode: refusal.status }))
+    })
+  }
+}
+
+function withinLimit(addresses: AddressLimit | undefined, { remoteAddress }: Socket): HttpRefusal | undefined {
+  if (addresses?.isOn !== true || remoteAddress === undefined) return undefined
+  try {
+    addresses.admit(remoteAddress, () => {})
+    return undefined
+  } catch (error) {
+    if (!(error instanceof PublicError)) throw error
+    const { status, message, retryAfter } = error
+    return { status, reason: 'Too Many Requests', message, retryAfter }
   }
 }

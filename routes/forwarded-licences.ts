@@ -28,7 +28,7 @@ export async function forwardedLicenceRoutes(
   app: FastifyInstance,
   options: ForwardedLicenceRoutesOptions,
 ): Promise<void> {
-  await licenceEndpoints(app, options, ({ drm }) =>
+  await licenceEndpoints(app, { ...options, forwardsBodies: true }, ({ drm }) =>
     options.licences.environmentsOf(drm).length === 0 ? undefined : forwarding(drm, options),
   )
 }

@@ -24,6 +24,7 @@ const INVALID_SYNTAX = 3
 
 const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
   [400, 'The body is not JSON'],
+  [408, 'The body did not arrive in time'],
   [413, 'The body is too large'],
   [415, 'The body must be application/json'],
 ])

@@ -15,6 +15,8 @@ export interface LicenceEndpointsOptions {
   readonly metrics: Metrics
   /** The sites whose players may come here. */
   readonly origins: '*' | readonly string[]
+  /** Whether the bodies go to another server as they are. */
+  readonly forwardsBodies?: boolean
 }
 
 export type KeyRequest = FastifyRequest<{ Querystring: RawParameters; Body: Buffer | undefined }>
@@ -48,7 +50,7 @@ async function licenceEndpoint(
   paths: readonly string[],
   family: LicenceFamily,
   handler: KeyRequestHandler,
-  { metrics, origins }: LicenceEndpointsOptions,
+  { metrics, origins, forwardsBodies }: LicenceEndpointsOptions,
 ): Promise<void> {
   await admitOrigins(app, origins)
   takeAnyBody(app)
@@ -58,6 +60,7 @@ async function licenceEndpoint(
       method: 'POST',
       url,
       prefixTrailingSlash: 'slash',
+      config: { isOpenToOtherSites: true, takesAnyCoding: forwardsBodies === true },
       onRequest: (_request, reply, next) => {
         reply.errorFormat = family.refusals
         next()

@@ -1,10 +1,25 @@
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendRefusal } from './answers.js'
+
+/** Requests whose path the router cannot read, with the status that they are due. */
+const unroutable = new WeakMap<IncomingMessage, number>()
+
+export function markUnroutable(request: IncomingMessage, status: number): void {
+  unroutable.set(request, status)
+}
+
+export function isUnroutable(request: IncomingMessage): boolean {
+  return unroutable.has(request)
+}
 
 /** Answers what no route takes, be it a wrong method (405) or a wrong path (404). Comes before the routes. */
 export function refuseUnknown(app: FastifyInstance) {
   const methodsOf = allowedMethods(app)
   return (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const status = unroutable.get(request.raw)
+    if (status !== undefined)
+      return sendRefusal(request, reply, { status, code: status, message: 'The path is not a valid URL' })
     const allowed = methodsOf(request.url)
     if (allowed.length === 0 || allowed.includes(request.method))
       return sendRefusal(request, reply, { status: 404, code: 404, message: 'Not found' })

@@ -63,6 +63,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     method: ['GET', 'POST'],
     url: '/hms/pr/token',
     exposeHeadRoute: false, // it would cost a token
+    config: { changesOnGet: true },
     handler: answer,
     onError: async (_request, _reply, error: Error) => {
       if (error instanceof PublicError) metrics.tokenRefused('playready', error.code)

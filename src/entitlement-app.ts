@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { answering } from '../routes/answering.js'
+import { crossSite } from '../routes/cross-site.js'
 import { draining } from '../routes/draining.js'
 import { entitlementRoutes } from '../routes/entitlement.js'
+import { httpRules } from '../routes/http-rules.js'
 import { plainHost } from '../routes/plain-host.js'
 import { ConfigError } from './config.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
@@ -52,6 +54,7 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     config,
     random,
     logger,
+    metrics,
     createServer: door.createServer?.bind(door),
     proxies: settings.door.kind === 'proxy' ? settings.door.proxies : undefined,
     errorFormat: 'entitlement',
@@ -63,6 +66,8 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
   await app.register(answering, { logger, metrics })
   door.guard(app)
   await app.register(draining)
+  await app.register(httpRules)
+  await app.register(crossSite, { origins: config.CORS_ORIGINS })
   app.decorateReply('standing', undefined)
   await app.register(entitlementRoutes, {
     entitlements,

@@ -1,33 +1,82 @@
-import type { RequestListener } from 'node:http'
-import type { Server } from 'node:https'
-import fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
+import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import type { Server as TlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { refuseBadUrl } from '../routes/answering.js'
-import { refuseBadHttp } from '../routes/bad-http.js'
+import { refuseUnroutable } from '../routes/answering.js'
+import { badHttp } from '../routes/bad-http.js'
 import type { Config } from './config.js'
+import { HttpConnections } from './http-connections.js'
+import type { AddressLimit } from './limits/rate-limits.js'
+import type { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
 import { requestIds } from './request-ids.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly connections: HttpConnections
+    /** Another server with the same settings, for another address. */
+    newServer(): Server
+  }
+}
 
 export interface HttpServerParts {
   readonly config: Config
   readonly random: Randomness
   readonly logger: Logger
+  readonly metrics: Metrics
+  /** How many requests one address may send, where that is limited. */
+  readonly addresses?: AddressLimit | undefined
   /** Makes a server that speaks TLS. */
-  readonly createServer?: ((handler: RequestListener) => Server) | undefined
+  readonly createServer?: ((options: ServerOptions, handler: RequestListener) => TlsServer) | undefined
   /** Whose word on where a request comes from holds, where it is not TRUSTED_PROXIES. */
   readonly proxies?: readonly string[] | undefined
   /** The form of errors where the application has only one. */
   readonly errorFormat?: 'entitlement' | undefined
 }
 
-/** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies. */
+/** An idle connection is closed after so many milliseconds. */
+const KEEP_ALIVE = 72_000
+
+/** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies, servers. */
 export function httpServer(parts: HttpServerParts): FastifyInstance {
-  const { config, random, logger, createServer, errorFormat } = parts
+  const { config, random, createServer = createPlainServer } = parts
+  const { REQUEST_TIMEOUT, ANSWER_TIMEOUT } = config
   const proxies = parts.proxies ?? config.TRUSTED_PROXIES
   const newRequestId = requestIds(random)
+  const connections = new HttpConnections((request, response) => app.routing(request, response))
+  const refuse = badHttp({ ...parts, connections, newRequestId })
+
+  function newServer(): Server {
+    const options: ServerOptions = {
+      keepAliveTimeout: KEEP_ALIVE,
+      requestTimeout: REQUEST_TIMEOUT,
+      // Of the two Node gives the longer one to the whole request.
+      headersTimeout: REQUEST_TIMEOUT,
+      // Node looks at its clock only so often, every half a minute by default.
+      connectionsCheckingInterval: Math.min(1000, Math.ceil(REQUEST_TIMEOUT / 10)),
+      // We refuse it ourselves, in the form that was asked for.
+      requireHostHeader: false,
+    }
+    const server = createServer(options, connections.listener)
+    // Node drops what comes after the first thousand headers, such as what a proxy says of a client. How long all of
+    // them may be is bounded anyway.
+    server.maxHeadersCount = 0
+    server.timeout = ANSWER_TIMEOUT
+    connections.watch(server)
+    server.on('clientError', refuse)
+    // An expectation that we do not know is no reason to refuse (RFC 9110, 10.1.1), least of all past our own answers.
+    server.on('checkExpectation', connections.listener)
+    return server
+  }
+
   const app = fastify({
     logger: false,
-    ...(createServer && servedBy(createServer)),
+    // That there are options of TLS tells it the scheme, and no more.
+    ...(parts.createServer && { https: {} }),
+    serverFactory: newServer,
     genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
     trustProxy: proxies === undefined ? false : [...proxies],
@@ -35,30 +84,28 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
     routerOptions: { maxParamLength: 16_384 },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    requestTimeout: 30_000,
-    frameworkErrors: refuseBadUrl(logger, errorFormat),
-    clientErrorHandler: refuseBadHttp(newRequestId, errorFormat),
+    // Each server has our own.
+    clientErrorHandler: () => {},
+    frameworkErrors: refuseUnroutable((request, response) => app.routing(request, response)),
   }) as unknown as FastifyInstance // whether it speaks TLS is nothing that a route sees
   app.removeAllContentTypeParsers()
-  // Of the two Node gives the longer one to the whole request.
-  app.server.headersTimeout = app.server.requestTimeout
-  // An expectation that we do not know is no reason to refuse (RFC 9110, 10.1.1), least of all past our own answers.
-  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  app.decorate('connections', connections)
+  app.decorate('newServer', newServer)
   return app
 }
 
-/**
- * With a factory Fastify makes one server only, for `localhost` too, and leaves its timeouts to it. That there are
- * options of TLS tells it the scheme, and no more.
- */
-function servedBy(createServer: (handler: RequestListener) => Server) {
-  return {
-    https: {},
-    serverFactory: (handler: RequestListener, options: FastifyServerOptions) => {
-      const server = createServer(handler)
-      server.keepAliveTimeout = options.keepAliveTimeout ?? server.keepAliveTimeout
-      server.requestTimeout = options.requestTimeout ?? server.requestTimeout
-      return server
-    },
+/** Listens, for `localhost` on each of its addresses. Says where. */
+export async function listen(app: FastifyInstance, where: { host: string; port: number }): Promise<string> {
+  const url = await app.listen(where)
+  if (where.host !== 'localhost') return url
+  const { address: first, port } = app.server.address() as AddressInfo // it listens on a port
+  for (const { address } of await lookup(where.host, { all: true })) {
+    if (address === first) continue
+    const server = app.newServer()
+    server.listen(port, address)
+    // An address that this machine does not have, or a port that somebody else has there.
+    await once(server, 'listening').catch(() => {})
+    app.server.once('close', () => server.close())
   }
+  return url
 }

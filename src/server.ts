@@ -6,6 +6,7 @@ import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accou
 import { buildApp } from './app.js'
 import { type Config, ConfigError } from './config.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
+import { listen } from './http-server.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
@@ -75,7 +76,7 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     app = await buildApp(services)
     // What is asked of it while it closes needs the services, which end with the application.
     app.addHook('onClose', () => entitlement?.close())
-    const url = await app.listen({ host: config.HOST, port: config.PORT })
+    const url = await listen(app, { host: config.HOST, port: config.PORT })
     const entitlementUrl = await listenForEntitlements(services, url, given, started => {
       entitlement = started
     })
@@ -110,7 +111,7 @@ async function listenForEntitlements(
     licencePort: Number(new URL(url).port),
   })
   started(app)
-  return app.listen({ host: config.HOST, port: config.entitlement.port })
+  return listen(app, { host: config.HOST, port: config.entitlement.port })
 }
 
 /** A file that was lost, or a volume that is not mounted. */

@@ -95,6 +95,14 @@ export function asOrigins(text: string, context: z.RefinementCtx): '*' | string[
   return z.NEVER
 }
 
+/** As they are compared: in lower case, without a port. */
+export function asHostnames(text: string, context: z.RefinementCtx): string[] {
+  const names = text.split(',').map(name => name.trim().toLowerCase())
+  if (names.every(name => /^[a-z\d_](?:[\w.-]*[a-z\d])?$/.test(name))) return names
+  context.addIssue({ code: 'custom', message: 'must be names of hosts such as drm.local, separated by commas' })
+  return z.NEVER
+}
+
 export function asNetworks(text: string, context: z.RefinementCtx): string[] {
   const networks = text.split(',').map(network => network.trim())
   if (networks.every(isNetwork)) return networks

@@ -8,6 +8,7 @@ import t from 'tap'
 import { readConfig } from '../../src/config.js'
 import { httpServer } from '../../src/http-server.js'
 import { startServer } from '../../src/index.js'
+import { Metrics } from '../../src/metrics.js'
 import { pooledRandomness } from '../../src/randomness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
 import { ask, logged, openDoor, WARN } from './door.js'
@@ -136,8 +137,9 @@ t.test('a client that says why it does not accept our certificate', async t => {
 })
 
 t.test('who sends slowly is not waited for longer than half a minute, with TLS or without', async t => {
-  const parts = { config: readConfig({}), random: pooledRandomness(), logger: pino({ level: 'silent' }) }
-  for (const { server } of [httpServer(parts), httpServer({ ...parts, createServer: on => createServer(on) })])
+  const logger = pino({ level: 'silent' })
+  const parts = { config: readConfig({}), random: pooledRandomness(), logger, metrics: new Metrics() }
+  for (const { server } of [httpServer(parts), httpServer({ ...parts, createServer })])
     t.equal(Math.max(server.requestTimeout, server.headersTimeout), 30_000, 'Node takes the longer one')
 })
 

@@ -55,6 +55,8 @@ t.test('a shutdown lets go of connections that carry no request, and of half han
 t.test('a request that comes during a shutdown is refused, on a connection that is still busy', async t => {
   const { socket, server, body } = await halfAsked(t)
   const closing = server.close()
+  // Until the shutdown has begun, on both ports at once.
+  while (await fetch(`${server.url}/healthz`).catch(() => undefined));
   const answer = answerOn(socket)
   socket.write(`${body.slice(10)}${head(body)}${body}`)
   t.match(await answer, /HTTP\/1\.1 200 OK.*HTTP\/1\.1 503 .*"errorText":"The server is shutting down"/s)

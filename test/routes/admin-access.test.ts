@@ -1,4 +1,7 @@
+import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect, isIPv6 } from 'node:net'
 import t, { type Test } from 'tap'
 import { adminAccess } from '../../src/admin-access.js'
 import { administratorOf } from '../administrator.js'
@@ -30,26 +33,75 @@ t.test('without a token, an emulator is administered from this machine', async t
   }
   for (const [title, headers] of Object.entries(admitted)) t.equal((await ask(url, headers)).status, 200, title)
 
-  const hidden: Record<string, Record<string, string>> = {
-    'a name that someone lets resolve to it': { host: `evil.example:${port}` },
-    'a name that begins like one of its own': { host: 'localhost.evil.example' },
-    'another address': { host: '0.0.0.0' },
-    'a proxy that says for whom': { 'x-forwarded-for': '203.0.113.9' },
-    'a proxy that says for which host': { 'x-forwarded-host': 'drm.example.com' },
-    'a proxy that keeps to the standard': { forwarded: 'for=203.0.113.9' },
-    'a proxy that only names itself': { via: '1.1 proxy' },
-    'a page of another site': { origin: 'https://evil.example' },
-    'a page of another server on this machine': { origin: 'http://127.0.0.1:1' },
-    'a page that hides its site': { origin: 'null' },
+  const refused: Record<string, [reason: RegExp, headers: Record<string, string>]> = {
+    'a name that someone lets resolve to it': [/Host/, { host: `evil.example:${port}` }],
+    'a name that begins like one of its own': [/Host/, { host: 'localhost.evil.example' }],
+    'a name that begins like an address of its own': [/Host/, { host: '127.0.0.1.evil.example' }],
+    'another address': [/Host/, { host: '0.0.0.0' }],
+    'a proxy that says for whom': [/x-forwarded-for/, { 'x-forwarded-for': '203.0.113.9' }],
+    'a proxy that says for which host': [/x-forwarded-host/, { 'x-forwarded-host': 'drm.example.com' }],
+    'a proxy that keeps to the standard': [/forwarded/, { forwarded: 'for=203.0.113.9' }],
+    'a proxy that only names itself': [/via/, { via: '1.1 proxy' }],
+    'a page of another site': [/page of another site/, { origin: 'https://evil.example' }],
+    'an image of another site': [/page of another site/, { 'sec-fetch-site': 'cross-site' }],
+    'a page of another server on this machine': [/page of another site/, { origin: 'http://127.0.0.1:1' }],
+    'a page that hides its site': [/page of another site/, { origin: 'null' }],
   }
-  for (const [title, headers] of Object.entries(hidden))
-    for (const method of ['GET', 'POST', 'PUT']) t.match(await ask(url, headers, method), unknownPath, title)
+  for (const [title, [reason, headers]] of Object.entries(refused))
+    await isRefused(t, title, await ask(url, headers), reason)
 
   const token = { authorization: `Bearer ${TOKEN}` }
-  t.match(await ask(url, { ...token, host: 'evil.example' }), unknownPath, 'no token counts where none is set')
+  const answer = await ask(url, { ...token, host: 'evil.example' })
+  await isRefused(t, 'no token counts where none is set', answer, /Host/)
 })
 
-const unknownPath = { status: 404, body: /<!doctype html>.*Not found/s }
+async function isRefused(t: Test, title: string, { status, body }: { status: number; body: string }, reason: RegExp) {
+  t.equal(status, 403, title)
+  t.match(JSON.parse(body), { code: 403, message: /Without ADMIN_TOKEN/ }, title)
+  t.match(JSON.parse(body).message, reason, title)
+}
+
+t.test('names of this machine may be added', async t => {
+  const { url } = await startTestServer(t, { settings: { ADMIN_HOSTS: 'drm.local, workstation' } })
+  for (const [host, status] of [
+    ['drm.local', 200],
+    ['Workstation:8080', 200],
+    ['127.8.9.10', 200],
+    ['other.local', 403],
+  ] as const)
+    t.equal((await ask(url, { host })).status, status, host)
+  for (const ADMIN_HOSTS of ['a b', 'http://drm.local', 'drm.local:8080', '-'])
+    t.match(await startTestServer(t, { settings: { ADMIN_HOSTS } }).then(() => 'started', String), /ADMIN_HOSTS must/)
+})
+
+t.test('no number of headers hides what a proxy says, on any address', async t => {
+  for (const HOST of ['127.0.0.1', 'localhost']) {
+    const { url } = await startTestServer(t, { settings: { HOST } })
+    for (const { address } of await lookup(HOST, { all: true })) {
+      const target = new URL(url)
+      target.hostname = isIPv6(address) ? `[${address}]` : address
+      const text = await exchange(target, `${'a:\r\n'.repeat(2500)}X-Forwarded-For: 203.0.113.9\r\n`)
+      t.match(text, /^HTTP\/1\.1 403 .*x-forwarded-for/s, address)
+      t.match(await exchange(target, 'a:\r\n'.repeat(2500)), /^HTTP\/1\.1 200 /, address)
+      t.match(
+        await exchange(target, 'a:\r\n'.repeat(20_000)),
+        /^HTTP\/1\.1 431 /,
+        'how long they are together is bounded',
+      )
+    }
+  }
+})
+
+async function exchange({ host, hostname, port }: URL, headers: string): Promise<string> {
+  const socket = connect(Number(port), hostname.replace(/[[\]]/g, ''))
+  let text = ''
+  socket.on('data', chunk => {
+    text += chunk
+  })
+  socket.write(`GET /admin/api/accounts HTTP/1.1\r\n${headers}Host: ${host}\r\nConnection: close\r\n\r\n`)
+  await once(socket, 'close')
+  return text
+}
 
 t.test('without a token, nothing but an emulator on a connection from this machine lets anybody in', async t => {
   t.equal(adminAccess(undefined, false), undefined)
@@ -60,7 +112,7 @@ t.test('without a token, nothing but an emulator on a connection from this machi
   }
   for (const address of ['127.0.0.1', '127.8.9.10', '::1', '::ffff:127.0.0.1']) t.equal(from(address), 'admitted')
   for (const address of ['172.17.0.1', '::', 'fe80::1', '::ffff:10.0.0.1', '128.127.0.1', undefined])
-    t.equal(from(address), 'hidden', String(address))
+    t.match(from(address), { refused: /this connection comes from another/ }, String(address))
 })
 
 t.test('with a token, it is asked for everywhere', async t => {

@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { errorOf, form, startTestServer } from '../harness.js'
 
@@ -167,6 +168,60 @@ t.test('a request is one log line, with its id and without its query', async t =
     { status: 404, path: '/hms/pr/…' },
     'a path may hold a secret by mistake',
   )
+})
+
+t.test('a path that is no URL, and what is no HTTP, count like every request', async t => {
+  const server = await startTestServer(t, { settings: { RATE_LIMIT_PER_ADDRESS: 2 } })
+  t.equal((await fetch(`${server.url}/%zz`)).status, 400)
+  t.equal((await fetch(`${server.url}/%zz?errorFormat=json`)).status, 400)
+  const limited = await fetch(`${server.url}/%zz?errorFormat=json`)
+  t.equal(limited.status, 429)
+  t.match(await errorOf(limited), { code: 429 })
+  t.match(await exchange(server.url, 'no HTTP\r\n\r\n'), /^HTTP\/1\.1 429 .*retry-after: \d+\r\n.*Error 429/s)
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  t.match(metrics, 'duration_seconds_count{route="invalid",status="400"} 2')
+  t.match(metrics, 'duration_seconds_count{route="invalid",status="429"} 2')
+  const lines = server.log.filter(line => line.includes('"answered"') && line.includes('"invalid"'))
+  t.same(
+    lines.map(line => JSON.parse(line).status),
+    [400, 400, 429, 429],
+  )
+})
+
+t.test('a request has one Host header', async t => {
+  const { url } = await startTestServer(t)
+  const line = 'GET /hms/pr/token?errorFormat=json HTTP/1.'
+  for (const [title, version, hosts] of [
+    ['two of them', 1, 'Host: a.test.example\r\nHost: b.service.example\r\n'],
+    ['twice the same', 1, 'Host: a\r\nhost: a\r\n'],
+    ['two before HTTP/1.1', 0, 'Host: a\r\nHost: b\r\n'],
+    ['none', 1, ''],
+  ] as const)
+    t.match(await exchange(url, `${line}${version}\r\n${hosts}\r\n`), /^HTTP\/1\.1 400 .*"code":400,.*Host/s, title)
+  t.match(await exchange(url, `${line}0\r\n\r\n`), /^HTTP\/1\.1 401 .*-2017/s, 'HTTP/1.0 has none')
+})
+
+t.test('a compressed body is refused in the form of the endpoint, and never read as text', async t => {
+  const server = await startTestServer(t)
+  const body = gzipSync(form({ errorFormat: null }).toString())
+  const authenticator = `customerAuthenticator=${form().get('customerAuthenticator')}`
+  const headers = { 'content-encoding': 'gzip', 'content-type': 'application/x-www-form-urlencoded' }
+  for (const [path, status, form] of [
+    ['/hms/pr/token', 415, /<!doctype html>.*Error 415/s],
+    ['/hms/pr/token?errorFormat=json', 415, /^\{"code":415,/],
+    [`/keystore/keys?${authenticator}`, 415, /^\{"code":415,"message":"[^"]*"\}$/],
+    ['/admin/api/accounts', 415, /^\{"code":415,/],
+    ['/tools/pssh', 415, /^\{"code":415,/],
+    ['/hms/ck/rights/', 415, /^\{"code":415,/],
+    ['/playready/RightsManager.asmx', 500, /^<.*:Fault>.*415/s],
+  ] as const) {
+    const answer = await fetch(`${server.url}${path}`, { method: 'POST', body, headers })
+    t.equal(answer.status, status, path)
+    t.equal(answer.headers.get('accept-encoding'), 'identity')
+    t.match(await answer.text(), form, path)
+  }
+  t.equal((await server.post({}, { 'content-encoding': 'identity' })).status, 200)
+  t.equal((await server.get({}, { 'content-encoding': 'gzip' })).status, 200, 'where there is no body')
 })
 
 function exchange(url: string, bytes: string): Promise<string> {

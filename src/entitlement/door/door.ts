@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerOptions } from 'node:http'
 import type { Server } from 'node:https'
 import type { FastifyInstance } from 'fastify'
 import type { Now } from '../../../schemas/rules.js'
@@ -12,7 +12,7 @@ import { OpenTlsDoor } from './tls-door.js'
 /** Who gets in to the entitlement service. */
 export interface OpenDoor {
   /** A server that speaks TLS; where there is none, it is plain HTTP. */
-  createServer?(handler: RequestListener): Server
+  createServer?(options: ServerOptions, handler: RequestListener): Server
   /** Comes before every route. */
   guard(app: FastifyInstance): void
   close(): void

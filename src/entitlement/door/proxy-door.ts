@@ -35,9 +35,6 @@ export class OpenProxyDoor {
   }
 
   guard(app: FastifyInstance): void {
-    // Node overlooks what comes after the first thousand headers: a client could bury there what the proxy says.
-    // How long all of them may be is bound anyway.
-    app.server.maxHeadersCount = 0
     app.addHook('onRequest', (request, reply, next) => {
       const refused = this.#refusalOf(request)
       if (refused === undefined) return next()

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerOptions } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -43,9 +43,10 @@ export class OpenTlsDoor {
     })
   }
 
-  createServer(handler: RequestListener): Server {
+  createServer(options: ServerOptions, handler: RequestListener): Server {
     const server = createServer(
       {
+        ...options,
         ...secureContextOptions(this.#certificates.current),
         requestCert: true,
         rejectUnauthorized: true,
