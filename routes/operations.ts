@@ -21,14 +21,10 @@ export async function operationsRoutes(
 ): Promise<void> {
   app.get('/healthz', unlimited, (_request, reply) => sendAs(reply, 'application/json', '{"status":"up"}'))
   app.get('/readyz', unlimited, async (_request, reply) => {
-    const isReady = await store.ping().then(
-      () => true,
-      () => false,
-    )
-    const status = isReady ? 'ready' : 'the database does not answer'
+    const status = await store.readiness()
     // An upstream that fails does so for all instances: to send no requests to any of them would help nobody.
     const answer = { status, upstream: upstream?.states }
-    return sendAs(reply.code(isReady ? 200 : 503), 'application/json', JSON.stringify(answer))
+    return sendAs(reply.code(status === 'ready' ? 200 : 503), 'application/json', JSON.stringify(answer))
   })
   app.get('/metrics', unlimited, async (_request, reply) =>
     sendAs(reply, metrics.registry.contentType, await metrics.registry.metrics()),

@@ -18,7 +18,7 @@ import { AbandonedTokens } from './ledger/abandoned-tokens.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
 import { LookUp } from './ledger/look-up.js'
-import { RecordedRedemptions } from './ledger/redemptions.js'
+import { PlausibleClock } from './ledger/plausible-clock.js'
 import { Retention } from './ledger/retention.js'
 import { AccountLimit, AddressLimit } from './limits/rate-limits.js'
 import { Metrics } from './metrics.js'
@@ -83,10 +83,12 @@ export async function buildServices({ config, store, vault, logger, now, random,
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
   const { issuer } = issued
   const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
-  const redemptions = new RecordedRedemptions(ledger, store.redemptions)
   const abandoned = new AbandonedTokens({ ...store, now, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
-  const retention = new Retention({ ...store, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
+  const isMachineClock = now === Date.now
+  const clock = new PlausibleClock({ memory: store.clock, now, uptime, isMachineClock, logger })
+  const retention = new Retention({ ...store, clock, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
+  for (const warning of store.warnings) logger.warn(warning)
 
   return {
     config,
@@ -103,7 +105,7 @@ export async function buildServices({ config, store, vault, logger, now, random,
     limit,
     addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
     requests,
-    redemption: new TokenRedemption({ vault, accounts, ledger, redemptions, askedService, now }),
+    redemption: new TokenRedemption({ vault, accounts, ledger, askedService, now }),
     lookUp: new LookUp(store.events),
     retention,
     resealing,

@@ -33,9 +33,11 @@ export class AbandonedTokens {
     const moment = pendingTokens.isExclusive ? Math.max(longAgo, this.#startedAt) : longAgo
     const tokens = await pendingTokens.askedBefore(moment, most)
     if (tokens.length === 0) return 0
-    await events.commit(tokens.map(token => unknownEntry(token, time)))
-    logger.warn({ tokens: tokens.length }, 'it is unknown whether tokens were issued that the upstream was asked for')
-    return tokens.length
+    const locked = await events.commit(tokens.map(token => unknownEntry(token, time)))
+    const written = tokens.length - locked.length
+    if (written === 0) return 0
+    logger.warn({ tokens: written }, 'it is unknown whether tokens were issued that the upstream was asked for')
+    return written
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Entry } from '../store/engine.js'
-import { type EventRow, serviceId } from '../store/tables.js'
+import { serviceId } from '../store/tables.js'
 import type { LedgerEvent } from './ledger.js'
 
 /** An event and the step that is taken with it, as the store takes both. Written out: it is made for every token. */
@@ -20,10 +20,4 @@ export function entryOf(event: LedgerEvent, step: Entry['step'], pendingId: stri
     error_code: event.errorCode,
     request_id: event.requestId,
   }
-}
-
-/** An event as the store keeps it; its number is given to it there. */
-export function rowOf(event: LedgerEvent): Omit<EventRow, 'event_id'> {
-  const { step, pending_id, ...row } = entryOf(event, 'append')
-  return row
 }

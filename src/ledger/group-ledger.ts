@@ -1,12 +1,13 @@
 import { type Randomness, randomBytes } from '../randomness.js'
-import type { Entry, UsedUp } from '../store/engine.js'
+import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import { entryOf } from './entry.js'
 import type { Ledger, LedgerEvent, Reservation } from './ledger.js'
+import { LockedServices } from './locked-services.js'
+import { answerGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
 const ENOUGH = 16
-const LARGEST_GROUP = 256
 /** One is being committed and the next is on its way, so that neither the database nor the requests stand still. */
 const MOST_UNDER_WAY = 2
 /** More than anybody will ever draw twice. */
@@ -21,6 +22,7 @@ const MOST_WAITING = 20_000
 export class GroupLedger implements Ledger {
   readonly #events: EventRepository
   readonly #random: Randomness
+  readonly #locked: LockedServices
   #waiting: Waiting[] = []
   #underWay = 0
   #isScheduled = false
@@ -28,29 +30,41 @@ export class GroupLedger implements Ledger {
   constructor(events: EventRepository, random: Randomness) {
     this.#events = events
     this.#random = random
+    this.#locked = new LockedServices(events)
   }
 
   async recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp> {
-    return (await this.#join(entryOf(event, 'issue'))) ?? 'recorded'
+    return (await this.#takeToken(entryOf(event, 'issue'))) ?? 'recorded'
   }
 
   async append(event: LedgerEvent): Promise<void> {
     await this.#join(entryOf(event, 'append'))
   }
 
+  async redeem(event: LedgerEvent, redemption: RedemptionLimit): Promise<'recorded' | 'redeemed too often'> {
+    const why = await this.#join({ ...entryOf(event, 'redeem'), redemption })
+    return why === undefined ? 'recorded' : 'redeemed too often'
+  }
+
   async reserve(event: LedgerEvent): Promise<Reservation | UsedUp> {
     // Request ids would not do: callers may choose them.
     const id = randomBytes(this.#random, ID_BYTES).toString('base64url')
-    return (await this.#join(entryOf(event, 'reserve', id))) ?? { id }
+    return (await this.#takeToken(entryOf(event, 'reserve', id))) ?? { id }
   }
 
   async settle({ id }: Reservation, event: LedgerEvent): Promise<void> {
     await this.#join(entryOf(event, event.event === 'token_refused' ? 'refund' : 'keep', id))
   }
 
-  #join(entry: Entry): Promise<UsedUp | undefined> {
+  /** The cast: what takes a token is no redemption. */
+  #takeToken(entry: Entry): Promise<UsedUp | undefined> {
+    return this.#join(entry) as Promise<UsedUp | undefined>
+  }
+
+  #join(entry: Entry): Promise<NotCovered | undefined> {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error('too many wait for the ledger'))
     return new Promise((resolve, reject) => {
+      if (this.#locked.has(entry)) return this.#locked.add({ entry, resolve, reject })
       this.#waiting.push({ entry, resolve, reject })
       if (this.#waiting.length >= ENOUGH) this.#startGroups()
       else if (!this.#isScheduled) {
@@ -63,10 +77,16 @@ export class GroupLedger implements Ledger {
     })
   }
 
+  /** Entries of a locked service that wait already would hold up the next group. */
+  #leaveLocked(): void {
+    for (const waiting of this.#waiting) if (this.#locked.has(waiting.entry)) this.#locked.add(waiting)
+    this.#waiting = this.#waiting.filter(({ entry }) => !this.#locked.has(entry))
+  }
+
   #startGroups(): void {
     while (this.#waiting.length > 0 && this.#underWay < MOST_UNDER_WAY) {
-      const group = this.#waiting.length <= LARGEST_GROUP ? this.#waiting : this.#waiting.slice(0, LARGEST_GROUP)
-      this.#waiting = this.#waiting.slice(group.length)
+      const { group, rest } = nextGroup(this.#waiting)
+      this.#waiting = rest
       this.#underWay += 1
       void this.#commit(group)
     }
@@ -75,8 +95,9 @@ export class GroupLedger implements Ledger {
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
       const uncovered = await this.#events.commit(group.map(({ entry }) => entry))
-      for (const { place, why } of uncovered) group[place]?.resolve(why)
-      for (const { resolve } of group) resolve(undefined) // where nothing is resolved yet
+      const locked = answerGroup(group, uncovered)
+      for (const waiting of locked) this.#locked.add(waiting)
+      if (locked.length > 0) this.#leaveLocked()
     } catch (error) {
       // With those who wait meanwhile: a failure can take seconds, and none shall see two of them.
       for (const { reject } of [...group, ...this.#waiting.splice(0)]) reject(error)
@@ -84,10 +105,4 @@ export class GroupLedger implements Ledger {
     this.#underWay -= 1
     this.#startGroups()
   }
-}
-
-interface Waiting {
-  readonly entry: Entry
-  resolve(usedUp: UsedUp | undefined): void
-  reject(error: unknown): void
 }

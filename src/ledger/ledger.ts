@@ -1,5 +1,5 @@
 import type { Environment } from '../environment.js'
-import type { UsedUp } from '../store/engine.js'
+import type { RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { Drm } from '../tokens/content.js'
 
 export type EventKind =
@@ -42,6 +42,8 @@ export interface Ledger {
   recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp>
   /** Appends an event that costs nothing. */
   append(event: LedgerEvent): Promise<void>
+  /** Counts a redemption of the event's token and appends the event, both or neither. */
+  redeem(event: LedgerEvent, limit: RedemptionLimit): Promise<'recorded' | 'redeemed too often'>
   /**
    * Takes one token in the same way before another service is asked for it, but appends nothing yet. What is never
    * settled, because the process has ended, becomes `token_unknown`.

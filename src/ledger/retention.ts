@@ -7,17 +7,20 @@ import type { IdempotencyRepository } from '../store/idempotency.js'
 import type { KeyRepository } from '../store/keys.js'
 import type { RedemptionRepository } from '../store/redemptions.js'
 import type { AbandonedTokens } from './abandoned-tokens.js'
+import type { PlausibleClock } from './plausible-clock.js'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 60_000
 /** So many go at once, with a pause after them: nobody who asks for a token shall notice. */
 const STEP = 500
 const PAUSE_MS = 20
+/** Nobody sees an expired key any more, but whoever has set the wrong date, or the wrong clock, can still be helped. */
+const KEYS_KEPT_MS = 30 * DAY_MS
 
 /**
- * Removes events that are older than the log shall reach back, stored keys that have expired, the counts of expired
- * tokens, and Idempotency-Keys whose time is over, in small steps, for as long as the server runs; and before that tells the log of
- * tokens that nobody else will tell of.
+ * Removes events that are older than the log shall reach back, stored keys that expired long ago, the counts of expired
+ * tokens, and Idempotency-Keys whose time is over, in small steps, for as long as the server runs; and before that
+ * tells the log of tokens that nobody else will tell of. All of that waits while the clock can't be believed.
  */
 export class Retention {
   readonly #parts: RetentionParts
@@ -38,29 +41,36 @@ export class Retention {
   }
 
   async #run(): Promise<void> {
-    const { logger } = this.#parts
     while (!this.#isStopping) {
-      await this.#sweep().catch((error: Error) =>
-        logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be cleared away'),
-      )
+      await this.#attempt(() => this.#sweep())
       await this.#wait(EVERY_MS)
     }
   }
 
   async #sweep(): Promise<void> {
-    const { abandoned, events, idempotency, keys, redemptions, days, now } = this.#parts
+    const { clock, abandoned, events, idempotency, keys, redemptions, days, now } = this.#parts
     const present = now()
+    if (!(await clock.isBelieved())) return
     await this.#inSteps(() => abandoned.tell(STEP))
-    await this.#inSteps(() => keys.removeExpired(present, STEP))
+    await this.#inSteps(() => keys.removeExpired(present - KEYS_KEPT_MS, STEP))
     await this.#inSteps(() => redemptions.removeExpired(present, STEP))
     await this.#inSteps(() => idempotency.removeExpired(present, STEP))
     if (days === 0) return
-    const moment = present - days * DAY_MS
-    for (const service of await events.services()) await this.#inSteps(() => events.removeOldest(service, moment, STEP))
+    const range = { moment: present - days * DAY_MS, now: present }
+    for (const service of await events.services()) await this.#inSteps(() => events.removeOldest(service, range, STEP))
   }
 
+  async #attempt(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: Error) =>
+      this.#parts.logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be cleared away'),
+    )
+  }
+
+  /** One step that fails keeps nobody from the others. */
   async #inSteps(step: () => Promise<number>): Promise<void> {
-    while (!this.#isStopping && (await step()) >= STEP) await this.#wait(PAUSE_MS)
+    await this.#attempt(async () => {
+      while (!this.#isStopping && (await step()) >= STEP) await this.#wait(PAUSE_MS)
+    })
   }
 
   /** Ends early when the server stops, and never keeps a process alive. */
@@ -81,6 +91,7 @@ export interface RetentionParts {
   readonly redemptions: RedemptionRepository
   /** How far back the log reaches; 0: for ever. */
   readonly days: number
+  readonly clock: PlausibleClock
   readonly now: Now
   readonly logger: Logger
 }

@@ -7,6 +7,14 @@ export type Entry = Omit<EventRow, 'event_id'> & {
   readonly step: Step
   /** The pending token that is written down or settled. */
   readonly pending_id: string | null
+  /** The limit of a redemption that is counted. Left out of all others, so that they cost nothing more. */
+  readonly redemption?: RedemptionLimit
+}
+
+export interface RedemptionLimit {
+  readonly most: number
+  /** When the token expires. */
+  readonly expiresAt: number
 }
 
 export type Step =
@@ -20,14 +28,20 @@ export type Step =
   | 'keep'
   /** The same, and the token goes back to the balance and to the quota of its day. */
   | 'refund'
+  /** Counts a redemption and appends its event. A group has no two of the same token. */
+  | 'redeem'
 
-/** Why an entry was not covered. */
+/** Why a token was not covered. */
 export type UsedUp = 'balance used up' | 'quota used up'
 
+export type NotCovered = UsedUp | 'redeemed too often'
+
+/** An entry that did not go in as it was. */
 export interface Uncovered {
   /** The entry's place in its group. */
   readonly place: number
-  readonly why: UsedUp
+  /** Where the token was redeemed too often, or another session has locked the service, nothing is written. */
+  readonly why: NotCovered | 'locked'
 }
 
 /** What the rest of the store needs of a database: kysely speaks to it, and groups of events go in as one. */
@@ -40,9 +54,16 @@ export interface Engine {
   readonly isExclusive: boolean
   /**
    * Takes the steps of all entries in one durable transaction, in their order. Where a balance or a quota has come to
-   * its end the entry goes in as its refusal; those are answered.
+   * its end the entry goes in as its refusal; those are answered. Where a service stays locked by somebody else,
+   * its entries are passed over and answered, too. `alone`: the entries are of a service that was locked before.
    */
-  commit(entries: readonly Entry[]): Promise<readonly Uncovered[]>
+  commit(entries: readonly Entry[], alone?: boolean): Promise<readonly Uncovered[]>
+  /** Said at the start. */
+  readonly warnings: readonly string[]
+  /** Resolves when the database answers: whether it refuses to write. Connections to such a database are let go, because it may be a former primary. */
+  readOnly(): Promise<boolean>
+  /** What the database's own clock says, where that is not this machine's. */
+  time(): Promise<number | undefined>
   close(): Promise<void>
 }
 

@@ -6,15 +6,40 @@ import type { EventRow, Tables } from './tables.js'
 export class EventRepository {
   readonly #db: Kysely<Tables>
   readonly #engine: Engine
+  #lastFailed = false
 
   constructor(db: Kysely<Tables>, engine: Engine) {
     this.#db = db
     this.#engine = engine
   }
 
-  /** Takes the steps of a group in one durable transaction, and answers those that no balance or quota covered. */
-  commit(entries: readonly Entry[]): Promise<readonly Uncovered[]> {
-    return this.#engine.commit(entries)
+  /** Takes the steps of a group in one durable transaction, and answers those that did not go in as they were. */
+  async commit(entries: readonly Entry[], alone = false): Promise<readonly Uncovered[]> {
+    try {
+      const uncovered = await this.#engine.commit(entries, alone)
+      this.#lastFailed = false
+      return uncovered
+    } catch (error) {
+      this.#lastFailed = true
+      throw error
+    }
+  }
+
+  /** Whether the newest group could not be written. */
+  get lastFailed(): boolean {
+    return this.#lastFailed
+  }
+
+  /** When the newest event was written, by the clock of the instance that did it. */
+  async newestTime(): Promise<number | undefined> {
+    const { time } = await this.#db
+      .selectFrom('services')
+      .innerJoin('events', join =>
+        join.onRef('events.service_id', '=', 'services.id').onRef('events.event_id', '=', 'services.last_event'),
+      )
+      .select(({ fn }) => fn.max<number | null>('events.time').as('time'))
+      .executeTakeFirstOrThrow()
+    return time ?? undefined
   }
 
   async newest(service: number, limit: number): Promise<EventRow[]> {
@@ -94,26 +119,38 @@ export class EventRepository {
 
   /**
    * Removes the oldest events of a service, at most `most`, up to the first that is not older than `moment`: no gap
-   * may come into the numbers. Answers how many there were.
+   * may come into the numbers. An event from the time after `now` was written by a clock that was wrong, so it ends
+   * nothing: it goes with the old ones behind it. Answers how many it has looked through at the end: with `most` there may be more.
    */
-  async removeOldest(service: number, moment: number, most: number): Promise<number> {
-    const oldest = await this.#db
+  async removeOldest(service: number, { moment, now }: { moment: number; now: number }, most: number): Promise<number> {
+    for (let after = 0; ; ) {
+      const page = await this.#numbersAndTimes(service, after, most)
+      const firstKept = page.findIndex(({ time }) => time >= moment && time <= now)
+      const removable = firstKept === -1 ? page : page.slice(0, firstKept)
+      const lastOld = removable.findLastIndex(({ time }) => time < moment)
+      const last = removable[lastOld]
+      if (last !== undefined) {
+        await this.#db
+          .deleteFrom('events')
+          .where('service_id', '=', service)
+          .where('event_id', '<=', last.event_id)
+          .execute()
+        return removable.length
+      }
+      if (firstKept !== -1 || page.length < most) return 0
+      after = page.at(-1)?.event_id ?? 0
+    }
+  }
+
+  #numbersAndTimes(service: number, after: number, most: number) {
+    return this.#db
       .selectFrom('events')
       .select(['event_id', 'time'])
       .where('service_id', '=', service)
+      .where('event_id', '>', after)
       .orderBy('event_id')
       .limit(most)
       .execute()
-    const firstKept = oldest.findIndex(({ time }) => time >= moment)
-    const removable = firstKept === -1 ? oldest : oldest.slice(0, firstKept)
-    const last = removable.at(-1)
-    if (last === undefined) return 0
-    await this.#db
-      .deleteFrom('events')
-      .where('service_id', '=', service)
-      .where('event_id', '<=', last.event_id)
-      .execute()
-    return removable.length
   }
 
   /** Grouped, so that no engine walks through the whole log in the order of its numbers. */

@@ -1,5 +1,6 @@
-import { Kysely, sql } from 'kysely'
+import { Kysely } from 'kysely'
 import { AccountRepository } from './accounts.js'
+import { ClockMemory } from './clock-memory.js'
 import { ContentRepository } from './contents.js'
 import type { Engine } from './engine.js'
 import { EventRepository } from './events.js'
@@ -8,12 +9,14 @@ import { KeyRepository } from './keys.js'
 import { migrate } from './migrate.js'
 import { PendingTokenRepository } from './pending-tokens.js'
 import { RedemptionRepository } from './redemptions.js'
+import { countUp } from './settings.js'
 import { sqliteEngine } from './sqlite/engine.js'
 import type { Tables } from './tables.js'
 
 /** The database: a repository for each subject. */
 export interface Store {
   readonly accounts: AccountRepository
+  readonly clock: ClockMemory
   readonly contents: ContentRepository
   readonly events: EventRepository
   readonly idempotency: IdempotencyRepository
@@ -22,10 +25,17 @@ export interface Store {
   readonly redemptions: RedemptionRepository
   /** The migrations that were applied when it was opened. */
   readonly applied: readonly string[]
-  /** Resolves when the database answers. */
-  ping(): Promise<void>
+  /** What its operator should know of it, said at the start. */
+  readonly warnings: readonly string[]
+  readiness(): Promise<Readiness>
   close(): Promise<void>
 }
+
+export type Readiness =
+  | 'ready'
+  | 'the database does not answer'
+  | 'the database is read-only'
+  | 'the database cannot be written to'
 
 /** Opens the database that a DATABASE_URL names, and brings its tables to this version. */
 export async function openStore(url: string): Promise<Store> {
@@ -33,23 +43,44 @@ export async function openStore(url: string): Promise<Store> {
   const db = new Kysely<Tables>({ dialect: engine.dialect })
   try {
     const applied = await migrated(engine)
+    const events = new EventRepository(db, engine)
     return {
       accounts: new AccountRepository(db),
+      clock: new ClockMemory(db, engine, events),
       contents: new ContentRepository(db),
-      events: new EventRepository(db, engine),
+      events,
       idempotency: new IdempotencyRepository(db, engine),
       keys: new KeyRepository(db),
       pendingTokens: new PendingTokenRepository(db, engine),
       redemptions: new RedemptionRepository(db),
       applied,
-      ping: async () => {
-        await sql`select 1`.execute(db)
-      },
+      warnings: engine.warnings,
+      readiness: () => readiness(engine, db, events),
       close: () => engine.close(),
     }
   } catch (error) {
     await engine.close()
     throw error
+  }
+}
+
+/**
+ * Where the newest group failed, no more requests may come than those that ask this, so it is tried: a group without
+ * entries takes the same way, and a count is a change that has to reach the disk.
+ */
+async function readiness(engine: Engine, db: Kysely<Tables>, events: EventRepository): Promise<Readiness> {
+  try {
+    if (await engine.readOnly()) return 'the database is read-only'
+  } catch {
+    return 'the database does not answer'
+  }
+  if (!events.lastFailed) return 'ready'
+  try {
+    await countUp(db, 'write checks')
+    await events.commit([])
+    return 'ready'
+  } catch {
+    return 'the database cannot be written to'
   }
 }
 

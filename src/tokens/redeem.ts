@@ -5,7 +5,6 @@ import { requireEnabled } from '../accounts/authentication.js'
 import type { AskedService } from '../entitlement/asked-service.js'
 import { orUnavailable, PublicError, TokenError } from '../errors.js'
 import type { Ledger, LedgerEvent, LicenceDrm } from '../ledger/ledger.js'
-import type { Redemptions } from '../ledger/redemptions.js'
 import { canonicalAddress } from './address.js'
 import type { TokenKey } from './content.js'
 import type { ReadToken } from './open.js'
@@ -103,8 +102,8 @@ export class TokenRedemption {
       rightsType: keys[0]?.policy.rightsType,
       errorCode: 0,
     })
-    const outcome = await orUnavailable(this.#parts.redemptions.record(event, limit))
-    if (outcome === 'redeemed too often')
+    if (limit === undefined) return orUnavailable(this.#parts.ledger.append(event))
+    if ((await orUnavailable(this.#parts.ledger.redeem(event, limit))) === 'redeemed too often')
       throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
   }
 
@@ -138,7 +137,6 @@ export interface TokenRedemptionParts {
   readonly vault: TokenVault
   readonly accounts: Accounts
   readonly ledger: Ledger
-  readonly redemptions: Redemptions
   /** Who is asked before a licence is granted, if anybody is. */
   readonly askedService: AskedService | undefined
   readonly now: Now

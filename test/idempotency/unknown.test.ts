@@ -61,7 +61,7 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
 
     await other.claim('other-a', NOON)
     const answers = Promise.all([ask('other-a'), ask('other-a'), ask('other-a')])
-    await store.ping()
+    await store.readiness()
     await other.complete('other-a', token)
     for (const answer of await answers) {
       t.same(answer.json(), token)
@@ -76,7 +76,7 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
 
     await other.claim('other-c', NOON)
     const issued = Promise.all([ask('other-c'), ask('other-c'), ask('other-c')])
-    await store.ping()
+    await store.readiness()
     await other.release('other-c')
     t.equal(new Set((await issued).map(answer => answer.json<{ token: string }>().token)).size, 1)
     t.same(await newEvents(), ['token_issued'], 'one of those who waited')
@@ -87,7 +87,7 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
     const fail = () => Promise.reject(new Error('the connection is lost'))
     const failing = await instance(t, {
       store,
-      ledger: { recordIssue: fail, append: fail, reserve: fail, settle: fail },
+      ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail },
     })
     const { ask } = await instance(t, { store })
     t.match(await failing.ask('ledger-a'), { statusCode: 503 })

@@ -25,6 +25,7 @@ t.test('the disk under SQLite is full for a while', { skip }, async t => {
     await load.moreTokens(200)
     disk.fill()
     await load.nothingButRefusals(200)
+    t.equal((await fetch(`${url}/readyz`)).status, 503)
     disk.empty()
     const before = load.refusals.length
     await load.moreTokens(1)

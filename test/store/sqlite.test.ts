@@ -1,9 +1,16 @@
+import { once } from 'node:events'
+import { link, symlink } from 'node:fs/promises'
+import { relative } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { Kysely, sql } from 'kysely'
 import t from 'tap'
-import { REFUSED } from '../../src/store/engine.js'
+import { type Entry, REFUSED } from '../../src/store/engine.js'
 import { migrate } from '../../src/store/migrate.js'
+import { SqliteDatabase } from '../../src/store/sqlite/database.js'
 import { sqliteEngine } from '../../src/store/sqlite/engine.js'
+import { openStore } from '../../src/store/store.js'
 import { serviceId, type Tables } from '../../src/store/tables.js'
+import { runCommand } from '../process.js'
 
 t.test('a commit that fails harms nobody else who writes at the same time', async t => {
   const engine = await sqliteEngine(`${t.testdir()}/transactions.db`)
@@ -91,4 +98,52 @@ t.test('a database that a newer version has changed is refused, and stays as it 
   await t.rejects(migrate(db, engine.clustered), {
     message: /DATABASE_URL: a newer version .* has changed this database/,
   })
+})
+
+t.test('an open database stays locked when the same process tries to open it again', async t => {
+  const folder = t.testdir()
+  const path = `${folder}/open.db`
+  const { close } = await openStore(`sqlite:${path}`)
+  t.teardown(close)
+  await symlink(path, `${folder}/symbolic.db`)
+  await link(path, `${folder}/hard.db`)
+  const refusal = { message: /is in use/ }
+  for (const name of [path, relative('.', path), `${folder}/symbolic.db`, `${folder}/hard.db`]) {
+    await t.rejects(openStore(`sqlite:${name}`), refusal, name)
+    const other = await runCommand(t, ['migrate'], { DATABASE_URL: `sqlite:${path}` })
+    t.match(other, { code: 1, stderr: refusal.message }, `another process, after ${name}`)
+  }
+
+  const store = new URL('../../src/store/store.js', import.meta.url).href
+  const inThread = `import(${JSON.stringify(store)}).then(({ openStore }) => openStore(${JSON.stringify(`sqlite:${path}`)}))`
+  const thread = new Worker(inThread, { eval: true })
+  const [failure] = await once(thread, 'error')
+  t.match(failure, refusal, 'a thread')
+  t.match(await runCommand(t, ['migrate'], { DATABASE_URL: `sqlite:${path}` }), { code: 1 }, 'after a thread')
+})
+
+t.test('what libsql has no type for is a TypeError, wherever it is bound, and the database goes on', async t => {
+  const database = new SqliteDatabase(':memory:')
+  t.teardown(() => database.close())
+  const db = await openStore('memory:')
+  t.teardown(db.close)
+  const wrong: unknown[] = [
+    true,
+    {},
+    undefined,
+    2n ** 70n,
+    1n,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    'a\0b',
+    Symbol('a'),
+  ]
+  for (const value of wrong) {
+    // The casts: this is what the types rule out.
+    t.throws(() => database.execute('select ?', [value as null]), TypeError)
+    const entry = { service_id: 1, step: 'append', pending_id: null, cookie: value } as unknown as Entry
+    await t.rejects(db.events.commit([{ ...entry, service_id: value as number }]), TypeError)
+  }
+  t.same(database.execute('select ? as value', ['a']).rows, [{ value: 'a' }])
+  t.same(await db.events.commit([]), [])
 })

@@ -35,6 +35,7 @@ t.test('a ledger that fails is -2030 with 503, and nothing of its error is told'
     recordIssue: () => Promise.reject(new Error(secret)),
     append: () => Promise.reject(new Error(secret)),
     reserve: () => Promise.reject(new Error(secret)),
+    redeem: () => Promise.reject(new Error(secret)),
     settle: () => Promise.reject(new Error(secret)),
   }
   const { ask, log } = await appWith({ ledger })

@@ -42,7 +42,7 @@ const failing = () => Promise.reject(new Error(secret))
 
 const losses: [title: string, lose: (store: Store) => void, maxRedemptions: number | null][] = [
   ['the ledger', store => Object.assign(store.events, { commit: failing }), null],
-  ['the count of redemptions', store => Object.assign(store.redemptions, { redeem: failing }), 5],
+  ['the count of redemptions', store => Object.assign(store.events, { commit: failing }), 5],
 ]
 
 for (const [title, lose, maxRedemptions] of losses)

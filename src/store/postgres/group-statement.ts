@@ -3,49 +3,85 @@ import { type Entry, MOST_DAYS_AHEAD, REFUSED } from '../engine.js'
 
 /**
  * A group in one statement, which is a transaction by itself. The services are locked in the order of their numbers,
- * so that instances wait for each other but never in a circle; nobody touches a pending token without the lock of its
- * service. What is given back is so first. Then an entry is covered while those up to it, itself among them, are within
- * balance and quota; the day of the quota is the newest that the service has seen, those of the group among them, unless
- * that was too far ahead. What is not covered goes in as refused. Without its service an event has no number, and then the whole statement fails.
+ * so that instances wait for each other but never in a circle; nobody touches a pending token or a count of redemptions
+ * without the lock of its service. What is given back is so first. Then an entry is covered while those up to it, itself
+ * among them, are within balance and quota; the day of the quota is the newest that the service has seen, those of the
+ * group among them, unless that was too far ahead. What is not covered goes in as refused, but for redemptions, which
+ * are left out. Without its service an event has no number, and then the whole statement fails.
  */
-export function statementFor(entries: readonly Entry[]): QueryConfig {
-  const { columns, ...statement } = entries.some(({ pending_id }) => pending_id !== null) ? withPending : plain
-  return { ...statement, values: columns.map(([name]) => entries.map(entry => entry[name])) }
+export function groupStatement(entries: readonly Entry[]): QueryConfig {
+  const { columns, ...statement } = waiting[kindOf(entries)]
+  return { ...statement, values: valuesOf(entries, columns) }
 }
 
-type Column = readonly [name: keyof Entry, type: string]
+/** The same, but only for services that nobody has locked; the entries of the others are answered as locked. */
+export function unlockedGroupStatement(entries: readonly Entry[]): QueryConfig {
+  const { columns, text } = passingOver[kindOf(entries)]
+  return { text, values: valuesOf(entries, columns) }
+}
 
-/** The columns of a group: one array each, so that any number of events is one statement with the same text. */
-const EVENT_COLUMNS: readonly Column[] = [
-  ['service_id', 'bigint'],
-  ['step', 'text'],
-  ['time', 'bigint'],
-  ['event', 'text'],
-  ['drm', 'text'],
-  ['token_id', 'text'],
-  ['kids', 'text'],
-  ['cookie', 'text'],
-  ['device_id', 'text'],
-  ['ip_address', 'text'],
-  ['rights_type', 'text'],
-  ['error_code', 'integer'],
-  ['request_id', 'text'],
+/** What a group has beside plain events. Each kind has a statement of its own, because most groups need none of it. */
+type Kind = 'plain' | 'pending' | 'redemptions' | 'both'
+
+function kindOf(entries: readonly Entry[]): Kind {
+  const hasPending = entries.some(({ pending_id }) => pending_id !== null)
+  const hasRedemptions = entries.some(({ redemption }) => redemption !== undefined)
+  if (hasPending) return hasRedemptions ? 'both' : 'pending'
+  return hasRedemptions ? 'redemptions' : 'plain'
+}
+
+interface Column {
+  readonly name: string
+  readonly type: string
+  of(entry: Entry): unknown
+}
+
+/** One array for each column of a group, so that any number of events is one statement with the same text. */
+function valuesOf(entries: readonly Entry[], columns: readonly Column[]): unknown[][] {
+  return columns.map(({ of }) => entries.map(of))
+}
+
+const column = (name: keyof Entry, type: string): Column => ({ name, type, of: entry => entry[name] })
+
+const EVENT_COLUMNS = [
+  column('service_id', 'bigint'),
+  column('step', 'text'),
+  column('time', 'bigint'),
+  column('event', 'text'),
+  column('drm', 'text'),
+  column('token_id', 'text'),
+  column('kids', 'text'),
+  column('cookie', 'text'),
+  column('device_id', 'text'),
+  column('ip_address', 'text'),
+  column('rights_type', 'text'),
+  column('error_code', 'integer'),
+  column('request_id', 'text'),
 ]
-const PENDING_COLUMNS: readonly Column[] = [...EVENT_COLUMNS, ['pending_id', 'text']]
+const PENDING_COLUMN = column('pending_id', 'text')
+const REDEMPTION_COLUMNS: readonly Column[] = [
+  { name: 'most', type: 'integer', of: ({ redemption }) => redemption?.most ?? null },
+  { name: 'expires_at', type: 'bigint', of: ({ redemption }) => redemption?.expiresAt ?? null },
+]
 
 const given = (columns: readonly Column[]) => `
 given AS (
   SELECT *, step IN ('issue', 'reserve') AS takes
-  FROM unnest(${columns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
-  WITH ORDINALITY AS given (${columns.map(([name]) => name).join(', ')}, place)
+  FROM unnest(${columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')})
+  WITH ORDINALITY AS given (${columns.map(({ name }) => name).join(', ')}, place)
 )`
 
-const LOCKED = `
+const locked = (wait: string) => `
 days AS (
   SELECT service_id AS id, max(time) FILTER (WHERE takes) / 86400000 AS day FROM given GROUP BY service_id
 ), locked AS (
   SELECT id, balance, last_event, tokens_per_day, quota_day, tokens_today
-  FROM services WHERE id IN (SELECT id FROM days) ORDER BY id FOR UPDATE
+  FROM services WHERE id IN (SELECT id FROM days) ORDER BY id FOR UPDATE ${wait}
+)`
+
+const WITHIN_REACH = `
+reached AS (
+  SELECT * FROM given WHERE service_id IN (SELECT id FROM locked)
 )`
 
 /**
@@ -55,7 +91,7 @@ days AS (
 const RELEASED = `
 deleted AS (
   DELETE FROM pending_tokens USING locked
-  WHERE pending_tokens.id = ANY ($${PENDING_COLUMNS.length}::text[]) AND service_id = locked.id
+  WHERE pending_tokens.id = ANY ($${EVENT_COLUMNS.length + 1}::text[]) AND service_id = locked.id
   RETURNING pending_tokens.id AS pending_id, pending_tokens.quota_day AS released_day
 ), released AS (
   SELECT DISTINCT ON (pending_id) place, service_id, step, released_day
@@ -66,6 +102,19 @@ deleted AS (
   WHERE step = 'refund' GROUP BY service_id
 )`
 
+/** An insert that conflicts sees the newest count, whatever the statement saw when it began. */
+const REDEEMED = `
+redeemed AS (
+  INSERT INTO redemptions (service_id, token_id, count, expires_at)
+  SELECT service_id, token_id, 1, expires_at FROM given JOIN locked ON id = service_id WHERE step = 'redeem'
+  ON CONFLICT (service_id, token_id) DO UPDATE SET count = redemptions.count + 1
+  WHERE redemptions.count < (
+    SELECT most FROM given
+    WHERE step = 'redeem' AND given.service_id = excluded.service_id AND given.token_id = excluded.token_id
+  )
+  RETURNING service_id, token_id
+)`
+
 const room = (given: { readonly back: string; readonly backToday: string; readonly from: string }) => `
 room AS (
   SELECT id, balance + ${given.back} AS balance, last_event, tokens_per_day,
@@ -73,31 +122,48 @@ room AS (
     CASE WHEN is_new_day THEN 0 ELSE tokens_today - ${given.backToday} END AS today
   FROM locked JOIN days USING (id) ${given.from}
     CROSS JOIN LATERAL (SELECT day > quota_day OR quota_day > day + ${MOST_DAYS_AHEAD} AS is_new_day) AS compared
-), counted AS (
-  SELECT given.*, room.*, count(*) FILTER (WHERE takes)
-    OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS taken
-  FROM given LEFT JOIN room ON id = service_id
-), settled AS (
-  SELECT *, NOT takes OR coalesce(taken <= least(balance, tokens_per_day - today), false) AS covered FROM counted
 )`
+const PLAIN_ROOM = room({ back: '0', backToday: '0', from: '' })
+const REFUNDED_ROOM = room({
+  back: 'coalesce(back, 0)',
+  backToday: 'coalesce(back_today, 0)',
+  from: 'LEFT JOIN refunded USING (id)',
+})
+
+const settled = (entries: string, covered: string) => `
+counted AS (
+  SELECT ${entries}.*, room.*, count(*) FILTER (WHERE takes)
+    OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS taken
+  FROM ${entries} LEFT JOIN room ON id = service_id
+), settled AS (
+  SELECT *, ${covered} AS covered FROM counted
+)`
+const COVERED = 'NOT takes OR coalesce(taken <= least(balance, tokens_per_day - today), false)'
+const COVERED_OR_COUNTED = `
+    CASE WHEN step = 'redeem' THEN (service_id, token_id) IN (SELECT service_id, token_id FROM redeemed)
+      ELSE ${COVERED} END`
 
 const EVENTS = `
 booked AS (
   SELECT *, true AS has_event, row_number() OVER (PARTITION BY service_id ORDER BY place) AS number FROM settled
 )`
 
-/** A reservation has its event when it is settled, and never a second one. */
-const SETTLED_EVENTS = `
+/** A reservation has its event when it is settled, and never a second one. A redemption that is not covered has none. */
+const someEvents = (pending: boolean) => `
 found AS (
   SELECT settled.*,
-    CASE WHEN step IN ('keep', 'refund') THEN released_day IS NOT NULL
+    CASE ${pending ? `WHEN step IN ('keep', 'refund') THEN released_day IS NOT NULL` : ''}
+      WHEN step = 'redeem' THEN covered
       ELSE step <> 'reserve' OR NOT covered END AS has_event
-  FROM settled LEFT JOIN (SELECT place, released_day FROM released) AS releasing USING (place)
+  FROM settled ${pending ? 'LEFT JOIN (SELECT place, released_day FROM released) AS releasing USING (place)' : ''}
 ), booked AS (
   SELECT *, count(*) FILTER (WHERE has_event)
     OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS number
   FROM found
-), reserved AS (
+)`
+
+const RESERVED = `
+reserved AS (
   INSERT INTO pending_tokens (id, service_id, quota_day, time, drm, kids, cookie, device_id, ip_address, rights_type,
     request_id)
   SELECT pending_id, service_id, newest_day, time, drm, kids, cookie, device_id, ip_address, rights_type, request_id
@@ -124,25 +190,44 @@ charged AS (
   FROM booked WHERE has_event
 )
 SELECT place::integer - 1 AS place,
-  CASE WHEN tokens_per_day - today < balance THEN 'quota used up' ELSE 'balance used up' END AS why
+  CASE WHEN step = 'redeem' THEN 'redeemed too often' WHEN tokens_per_day - today < balance THEN 'quota used up'
+    ELSE 'balance used up' END AS why
 FROM booked WHERE NOT covered`
 
-const plain = {
-  name: 'commit-group',
-  text: `WITH ${[given(EVENT_COLUMNS), LOCKED, room({ back: '0', backToday: '0', from: '' }), EVENTS, WRITTEN]}`,
-  columns: EVENT_COLUMNS,
+const PASSED_OVER = `
+UNION ALL SELECT place::integer - 1, 'locked' FROM given WHERE service_id NOT IN (SELECT id FROM locked)`
+
+function statement(kind: Kind, passesOver: boolean) {
+  const pending = kind === 'pending' || kind === 'both'
+  const redemptions = kind === 'redemptions' || kind === 'both'
+  const columns = [
+    ...EVENT_COLUMNS,
+    ...(pending ? [PENDING_COLUMN] : []), // where RELEASED looks for it
+    ...(redemptions ? REDEMPTION_COLUMNS : []),
+  ]
+  const parts = [
+    given(columns),
+    locked(passesOver ? 'SKIP LOCKED' : ''),
+    ...(passesOver ? [WITHIN_REACH] : []),
+    ...(pending ? [RELEASED] : []),
+    ...(redemptions ? [REDEEMED] : []),
+    pending ? REFUNDED_ROOM : PLAIN_ROOM,
+    settled(passesOver ? 'reached' : 'given', redemptions ? COVERED_OR_COUNTED : COVERED),
+    kind === 'plain' ? EVENTS : someEvents(pending),
+    ...(pending ? [RESERVED] : []),
+    WRITTEN,
+  ]
+  return { name: `commit-group-${kind}`, text: `WITH ${parts}${passesOver ? PASSED_OVER : ''}`, columns }
 }
 
-/** Of its own, because the greater one takes noticeably longer, and most groups need none of it. */
-const withPending = {
-  name: 'commit-group-with-pending',
-  text: `WITH ${[
-    given(PENDING_COLUMNS),
-    LOCKED,
-    RELEASED,
-    room({ back: 'coalesce(back, 0)', backToday: 'coalesce(back_today, 0)', from: 'LEFT JOIN refunded USING (id)' }),
-    SETTLED_EVENTS,
-    WRITTEN,
-  ]}`,
-  columns: PENDING_COLUMNS,
+function statements(passesOver: boolean) {
+  return {
+    plain: statement('plain', passesOver),
+    pending: statement('pending', passesOver),
+    redemptions: statement('redemptions', passesOver),
+    both: statement('both', passesOver),
+  }
 }
+
+const waiting = statements(false)
+const passingOver = statements(true)

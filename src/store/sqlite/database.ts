@@ -3,8 +3,8 @@ import { dirname } from 'node:path'
 import Database from 'libsql'
 import type { Entry, Uncovered } from '../engine.js'
 import { GroupWriter } from './group-writer.js'
+import { Statement, type Value } from './statement.js'
 
-export type Value = string | number | null
 export interface Outcome {
   readonly rows: readonly object[]
   readonly changes: number
@@ -21,11 +21,9 @@ export class SqliteDatabase {
   }
 
   execute(sql: string, values: readonly Value[]): Outcome {
-    // The library ends the process on a value of a kind that it does not know.
-    if (!values.every(isValue)) throw new TypeError('a value is neither text nor number')
-    const statement = this.#database.prepare(sql)
-    if (statement.reader) return { rows: statement.all(values) as object[], changes: 0 } // it makes objects of rows
-    return { rows: [], changes: statement.run(values).changes }
+    const statement = new Statement(this.#database, sql)
+    if (statement.isReader) return { rows: statement.all(values), changes: 0 }
+    return { rows: [], changes: statement.run(values) }
   }
 
   commit(entries: readonly Entry[]): readonly Uncovered[] {
@@ -44,7 +42,7 @@ const CACHE_KIB = 8_000
 function open(path: string): Database.Database {
   if (path !== ':memory:') {
     mkdirSync(dirname(path), { recursive: true })
-    closeSync(openSync(path, 'a', 0o600))
+    makeFile(path)
   }
   const database = new Database(path)
   try {
@@ -62,6 +60,14 @@ function open(path: string): Database.Database {
   }
 }
 
-function isValue(value: unknown): value is Value {
-  return value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
+/**
+ * For its mode. A file that is there stays untouched: to close any descriptor of it would drop the lock of a server
+ * in this process that has it open.
+ */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
 }

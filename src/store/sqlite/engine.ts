@@ -11,7 +11,7 @@ import {
 } from 'kysely'
 import type { Engine } from '../engine.js'
 import { type Connection, inlineConnection, threadConnection } from './connection.js'
-import type { Value } from './database.js'
+import type { Value } from './statement.js'
 
 /** SQLite, inside this process: a file in a thread of its own, or a database that lives as long as the process. */
 export async function sqliteEngine(path: string): Promise<Engine> {
@@ -25,6 +25,12 @@ export async function sqliteEngine(path: string): Promise<Engine> {
     isExclusive: true,
     // No group may come between the statements of somebody's transaction.
     commit: entries => gate.pass(() => connection.commit(entries)),
+    warnings: [],
+    readOnly: async () => {
+      await gate.pass(() => connection.execute('select 1', []))
+      return false
+    },
+    time: async () => undefined,
     close: () => connection.close(),
   }
 }
@@ -38,7 +44,7 @@ function explain(path: string) {
 
 export class DatabaseInUse extends Error {
   constructor(path: string) {
-    super(`DATABASE_URL: ${path} is in use by another process`)
+    super(`DATABASE_URL: ${path} is in use by another process, or by another server in this one`)
     this.name = 'DatabaseInUse'
   }
 }

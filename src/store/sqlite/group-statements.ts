@@ -1,5 +1,6 @@
 import type Database from 'libsql'
 import type { Entry } from '../engine.js'
+import { Statement, type Value } from './statement.js'
 
 /** A service, while a group changes it. */
 export interface Service {
@@ -19,31 +20,46 @@ type Name =
   | 'insertPending'
   | 'findPending'
   | 'deletePending'
+  | 'countRedemption'
 
-export type GroupStatements = Readonly<Record<Name, Database.Statement>>
+export type GroupStatements = Readonly<Record<Name, Statement>>
 
 export function groupStatements(database: Database.Database): GroupStatements {
   return {
-    begin: database.prepare('BEGIN IMMEDIATE'),
-    commit: database.prepare('COMMIT'),
-    findService: database.prepare(
+    begin: new Statement(database, 'BEGIN IMMEDIATE'),
+    commit: new Statement(database, 'COMMIT'),
+    findService: new Statement(
+      database,
       'SELECT balance, last_event, tokens_per_day, quota_day, tokens_today FROM services WHERE id = ?',
     ),
-    updateService: database.prepare(
+    updateService: new Statement(
+      database,
       'UPDATE services SET balance = ?, last_event = ?, quota_day = ?, tokens_today = ? WHERE id = ?',
     ),
-    insertEvent: database.prepare(`
+    insertEvent: new Statement(
+      database,
+      `
       INSERT INTO events (service_id, event_id, time, event, drm, token_id, kids, cookie, device_id, ip_address,
-        rights_type, error_code, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
-    insertPending: database.prepare(`
+        rights_type, error_code, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertPending: new Statement(
+      database,
+      `
       INSERT INTO pending_tokens (id, service_id, quota_day, time, drm, kids, cookie, device_id, ip_address,
-        rights_type, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
-    findPending: database.prepare('SELECT quota_day FROM pending_tokens WHERE id = ?'),
-    deletePending: database.prepare('DELETE FROM pending_tokens WHERE id = ?'),
+        rights_type, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    findPending: new Statement(database, 'SELECT quota_day FROM pending_tokens WHERE id = ?'),
+    deletePending: new Statement(database, 'DELETE FROM pending_tokens WHERE id = ?'),
+    countRedemption: new Statement(
+      database,
+      `
+      INSERT INTO redemptions (service_id, token_id, count, expires_at) VALUES (?, ?, 1, ?)
+      ON CONFLICT (service_id, token_id) DO UPDATE SET count = count + 1 WHERE count < ?`,
+    ),
   }
 }
 
-export function valuesOf(entry: Entry, eventId: number) {
+export function valuesOf(entry: Entry, eventId: number): Value[] {
   return [
     entry.service_id,
     eventId,
@@ -61,7 +77,7 @@ export function valuesOf(entry: Entry, eventId: number) {
   ]
 }
 
-export function pendingValues(entry: Entry, quotaDay: number) {
+export function pendingValues(entry: Entry, quotaDay: number): Value[] {
   return [
     entry.pending_id,
     entry.service_id,

@@ -48,6 +48,7 @@ class Group {
     const service = this.#serviceOf(entry)
     if (entry.step === 'append') this.#append(service, entry)
     else if (entry.step === 'issue' || entry.step === 'reserve') this.#charge(service, entry, place)
+    else if (entry.step === 'redeem') this.#redeem(service, entry, place)
     else this.#settle(service, entry)
   }
 
@@ -59,10 +60,18 @@ class Group {
     else this.#statements.insertPending.run(pendingValues(entry, service.quota_day))
   }
 
+  #redeem(service: Service, entry: Entry, place: number): void {
+    const { service_id, token_id, redemption } = entry
+    if (redemption === undefined) throw new Error('a redemption without its limit')
+    const counted = this.#statements.countRedemption.run([service_id, token_id, redemption.expiresAt, redemption.most])
+    if (counted === 0) this.#uncovered.push({ place, why: 'redeemed too often' })
+    else this.#append(service, entry)
+  }
+
   /** Where the pending token is gone it was settled before. Its day matters only to one that is given back. */
   #settle(service: Service, entry: Entry): void {
     const day = entry.step === 'refund' ? this.#dayOf(entry) : undefined
-    if (this.#statements.deletePending.run([entry.pending_id]).changes === 0) return
+    if (this.#statements.deletePending.run([entry.pending_id]) === 0) return
     if (day !== undefined) giveBack(service, day)
     this.#append(service, entry)
   }

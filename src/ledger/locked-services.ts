@@ -1,0 +1,72 @@
+import type { EventRepository } from '../store/events.js'
+import { answerGroup, nextGroup, type Waiting } from './waiting.js'
+
+/** More would only wait until the database gives up on them. */
+const MOST_WAITING = 2000
+
+/**
+ * Services that another session has locked for longer than a group waits. Each waits for its lock in groups of its own,
+ * until one is written: nobody else waits with it.
+ */
+export class LockedServices {
+  readonly #events: EventRepository
+  readonly #queues = new Map<number, Queue>()
+
+  constructor(events: EventRepository) {
+    this.#events = events
+  }
+
+  /** Whether an entry has to wait here. */
+  has({ service_id }: Waiting['entry']): boolean {
+    return this.#queues.size > 0 && this.#queues.has(service_id)
+  }
+
+  add(waiting: Waiting): void {
+    const { service_id } = waiting.entry
+    const queue = this.#queues.get(service_id) ?? { waiting: [], isWorking: false }
+    this.#queues.set(service_id, queue)
+    if (queue.waiting.length >= MOST_WAITING) {
+      waiting.reject(new Error('too many wait for a locked service'))
+      return
+    }
+    queue.waiting.push(waiting)
+    if (queue.isWorking) return
+    queue.isWorking = true
+    setImmediate(() => this.#work(service_id, queue)) // with those that come together
+  }
+
+  async #work(service: number, queue: Queue): Promise<void> {
+    let isLocked = true
+    while (queue.waiting.length > 0) {
+      const { group, rest } = nextGroup(queue.waiting)
+      queue.waiting = rest
+      isLocked = await this.#commit(group, queue)
+    }
+    queue.isWorking = false
+    // One that is still locked stays here, so that the next entry holds up no group of others.
+    if (!isLocked) this.#queues.delete(service)
+  }
+
+  /** Answers whether the service is still locked. */
+  async #commit(group: readonly Waiting[], queue: Queue): Promise<boolean> {
+    try {
+      const locked = answerGroup(
+        group,
+        await this.#events.commit(
+          group.map(({ entry }) => entry),
+          true,
+        ),
+      )
+      for (const { reject } of locked) reject(new Error('another session has locked the service'))
+      return locked.length > 0
+    } catch (error) {
+      for (const { reject } of [...group, ...queue.waiting.splice(0)]) reject(error)
+      return false
+    }
+  }
+}
+
+interface Queue {
+  waiting: Waiting[]
+  isWorking: boolean
+}

@@ -1,0 +1,70 @@
+import type { Logger } from 'pino'
+import type { Now } from '../../schemas/rules.js'
+import type { ClockMemory } from '../store/clock-memory.js'
+
+const HOUR_MS = 3_600_000
+/** As long as a service stands still without anybody thinking of it: over holidays. */
+export const LONGEST_STANDSTILL_MS = 7 * 24 * HOUR_MS
+/** A clock that is farther ahead is believed after it has run for so long, and nobody has corrected it. */
+const CONFIRMED_AFTER_MS = 6 * HOUR_MS
+/** Clocks that are set by a server of time differ by much less. */
+const MOST_AHEAD_OF_DATABASE_MS = 60_000
+
+/**
+ * Whether the machine's clock may be believed when something is removed for good because its time is over. One that is
+ * behind does no harm. One that is ahead shows: since the database was last in use more time would have passed than
+ * is likely, or PostgreSQL's own clock says something else.
+ */
+export class PlausibleClock {
+  readonly #parts: PlausibleClockParts
+  /** When the clock was first found far ahead, in uptime. */
+  #aheadSince: number | undefined
+  #hasWarned = false
+
+  constructor(parts: PlausibleClockParts) {
+    this.#parts = parts
+  }
+
+  /** The database remembers the time of a clock that is believed. */
+  async isBelieved(): Promise<boolean> {
+    const { now, uptime, memory, isMachineClock } = this.#parts
+    const time = now()
+    const lastSeen = await memory.lastSeen()
+    const databaseTime = isMachineClock ? await memory.databaseTime() : undefined
+    const isFarAhead = lastSeen !== undefined && time > lastSeen + LONGEST_STANDSTILL_MS
+    this.#aheadSince = isFarAhead ? (this.#aheadSince ?? uptime()) : undefined
+    const isConfirmed = this.#aheadSince === undefined || uptime() >= this.#aheadSince + CONFIRMED_AFTER_MS
+    const agreesWithDatabase = databaseTime === undefined || time <= databaseTime + MOST_AHEAD_OF_DATABASE_MS
+    if (isConfirmed && agreesWithDatabase) {
+      this.#hasWarned = false
+      await memory.remember(time)
+      return true
+    }
+    this.#warnOnce({ clock: textOf(time), lastSeen: textOf(lastSeen), databaseClock: textOf(databaseTime) })
+    return false
+  }
+
+  #warnOnce(times: object): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    this.#parts.logger.warn(
+      times,
+      'nothing that has expired is removed, because the clock of this machine may be wrong: it is far ahead of when ' +
+        'the database was last in use, which is believed after six hours, or ahead of the clock of PostgreSQL',
+    )
+  }
+}
+
+export interface PlausibleClockParts {
+  readonly memory: ClockMemory
+  readonly now: Now
+  /** Counts milliseconds steadily. */
+  readonly uptime: () => number
+  /** Only then it can be compared with the clock of another machine. */
+  readonly isMachineClock: boolean
+  readonly logger: Logger
+}
+
+function textOf(time: number | undefined): string | undefined {
+  return time === undefined ? undefined : new Date(time).toISOString()
+}

@@ -1,0 +1,45 @@
+import type { Entry, NotCovered, Uncovered } from '../store/engine.js'
+
+/** An entry that a request waits for. */
+export interface Waiting {
+  readonly entry: Entry
+  resolve(why: NotCovered | undefined): void
+  reject(error: unknown): void
+}
+
+const LARGEST_GROUP = 256
+
+/**
+ * The next group, and who waits on. Of several redemptions of one token the first goes in: the next one has to see what
+ * it has counted.
+ */
+export function nextGroup(waiting: readonly Waiting[]): { group: Waiting[]; rest: Waiting[] } {
+  const group: Waiting[] = []
+  const repeated: Waiting[] = []
+  const redeemed = new Set<string>()
+  let next = 0
+  for (; next < waiting.length && group.length < LARGEST_GROUP; next += 1) {
+    const one = waiting[next] as Waiting // within the bounds
+    if (isRepeated(one.entry, redeemed)) repeated.push(one)
+    else group.push(one)
+  }
+  return { group, rest: [...repeated, ...waiting.slice(next)] }
+}
+
+/** Answers all of a group but those that were passed over because their service is locked: returns them. */
+export function answerGroup(group: readonly Waiting[], uncovered: readonly Uncovered[]): Waiting[] {
+  const reasons = new Map(uncovered.map(({ place, why }) => [place, why]))
+  const locked: Waiting[] = []
+  for (const [place, waiting] of group.entries()) {
+    const why = reasons.get(place)
+    if (why === 'locked') locked.push(waiting)
+    else waiting.resolve(why)
+  }
+  return locked
+}
+
+function isRepeated({ step, service_id, token_id }: Entry, redeemed: Set<string>): boolean {
+  if (step !== 'redeem') return false
+  const before = redeemed.size
+  return redeemed.add(`${service_id} ${token_id}`).size === before
+}
