@@ -32,7 +32,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-const LOOPBACK_ADDRESS = /^(?:127\.|::1$|::ffff:127\.)/
+export const LOOPBACK_ADDRESS = /^(?:127\.|::1$|::ffff:127\.)/
 const OF_A_PROXY = /^(?:forwarded|x-forwarded-.*|x-real-ip|via)$/
 
 /**

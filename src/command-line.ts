@@ -28,8 +28,7 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
     .command('serve')
     .description('start the service')
     .option('-p, --port <number>', 'the port, 0 for a free one (PORT)')
-    .option('-h, --host <address>', 'the address to listen on (HOST)')
-    .helpOption('--help', 'display help for command')
+    .option('--host <address>', 'the address to listen on (HOST)')
     .addHelpText(
       'after',
       `

@@ -5,6 +5,7 @@ import { draining } from '../routes/draining.js'
 import { entitlementRoutes } from '../routes/entitlement.js'
 import { httpRules } from '../routes/http-rules.js'
 import { plainHost } from '../routes/plain-host.js'
+import { Closing } from './closing.js'
 import { ConfigError } from './config.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
 import { type Contents, firstOf } from './entitlement/content.js'
@@ -27,6 +28,11 @@ export interface EntitlementAppParts {
 
 /** The entitlement service: an application of its own, because it has a port and a way to authenticate of its own. */
 export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<FastifyInstance> {
+  const closing = new Closing()
+  return openEntitlementApp(parts, closing).catch(failure => closing.closeAfter(failure))
+}
+
+async function openEntitlementApp(parts: EntitlementAppParts, closing: Closing): Promise<FastifyInstance> {
   const { services, settings, customerId, licencePort } = parts
   const { config, store, logger, metrics, now, uptime, random } = services
   if ((await services.accounts.find(customerId)) === undefined)
@@ -35,9 +41,11 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     settings.catalogueFile === undefined
       ? undefined
       : await CatalogueFile.open({ path: settings.catalogueFile, logger })
+  closing.add(() => file?.close())
   const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
   const { webhook } = settings
   const judge = webhook && new Webhook({ settings: webhook, now, uptime, random, logger })
+  closing.add(() => judge?.close())
   const entitlements = new Entitlements({
     ...services,
     issuer: services.issuing.issuer,
@@ -48,8 +56,10 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     judge,
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
+  closing.add(() => entitlements.close())
 
   const door = openDoor({ settings, now, logger, metrics })
+  closing.add(() => door.close())
   const app = httpServer({
     config,
     random,
@@ -73,12 +83,7 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
     entitlements,
     licenceHost: request => `${hostnameOf(request)}:${licencePort}`,
   })
-  app.addHook('onClose', async () => {
-    door.close()
-    await entitlements.close()
-    file?.close()
-    await judge?.close()
-  })
+  app.addHook('onClose', () => closing.close())
   return app
 }
 

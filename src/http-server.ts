@@ -94,18 +94,26 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
   return app
 }
 
-/** Listens, for `localhost` on each of its addresses. Says where. */
-export async function listen(app: FastifyInstance, where: { host: string; port: number }): Promise<string> {
+export interface Listening {
+  readonly url: string
+  /** Every address, the one of the URL first. */
+  readonly addresses: readonly AddressInfo[]
+}
+
+/** Listens, for `localhost` on each of its addresses. */
+export async function listen(app: FastifyInstance, where: { host: string; port: number }): Promise<Listening> {
   const url = await app.listen(where)
-  if (where.host !== 'localhost') return url
-  const { address: first, port } = app.server.address() as AddressInfo // it listens on a port
-  for (const { address } of await lookup(where.host, { all: true })) {
-    if (address === first) continue
+  const first = app.server.address() as AddressInfo // it listens on a port
+  const addresses = [first]
+  const others = where.host === 'localhost' ? await lookup(where.host, { all: true }) : []
+  for (const { address } of others) {
+    if (address === first.address) continue
     const server = app.newServer()
-    server.listen(port, address)
-    // An address that this machine does not have, or a port that somebody else has there.
-    await once(server, 'listening').catch(() => {})
+    server.listen(first.port, address)
     app.server.once('close', () => server.close())
+    // An address that this machine does not have, or a port that somebody else has there.
+    const listens = await once(server, 'listening').catch(() => undefined)
+    if (listens !== undefined) addresses.push(server.address() as AddressInfo) // as above
   }
-  return url
+  return { url, addresses }
 }

@@ -1,50 +1,27 @@
 import { type Logger, pino } from 'pino'
+import { LogOutput } from './log-output.js'
 
 export interface ProcessLog {
   readonly logger: Logger
-  /** Writes out what is still held back, before the process ends. */
-  flush(): void
+  /** The same, for what has to be known at every LOG_LEVEL but `silent`. */
+  readonly notices: Logger
+  /** Resolves when all lines are written, or when the output takes nothing more. */
+  end(): Promise<void>
 }
 
-const HELD_BACK = 65_536
-const LONGEST_HELD_MS = 200
+const STANDARD_OUTPUT = 1
 
 /** JSON lines on standard output: at once for a person who watches, gathered for a moment where a machine reads. */
 export function processLog(level: string): ProcessLog {
+  // With this look at it, Node makes a pipe one that does not block; only then can a write be tried again.
   const isWatched = Boolean(process.stdout.isTTY) // undefined for a pipe
-  const output = pino.destination({ fd: 1, sync: isWatched })
-  const lines = new GatheredLines(output, isWatched ? 0 : HELD_BACK)
-  const flush = () => {
-    lines.release()
-    output.flushSync()
-  }
-  process.once('exit', flush)
-  return { logger: pino({ level, base: null, timestamp: pino.stdTimeFunctions.epochTime }, lines), flush }
-}
-
-/** Hands lines on in large pieces: one by one they would cost the output more than they cost to make. */
-class GatheredLines {
-  readonly #output: { write(text: string): unknown }
-  readonly #most: number
-  #held = ''
-  #timer: NodeJS.Timeout | undefined
-
-  constructor(output: { write(text: string): unknown }, most: number) {
-    this.#output = output
-    this.#most = most
-  }
-
-  write(line: string): void {
-    this.#held += line
-    if (this.#held.length > this.#most) this.release()
-    else this.#timer ??= setTimeout(() => this.release(), LONGEST_HELD_MS).unref()
-  }
-
-  release(): void {
-    clearTimeout(this.#timer)
-    this.#timer = undefined
-    const held = this.#held
-    this.#held = ''
-    if (held !== '') this.#output.write(held)
-  }
+  const output = new LogOutput({
+    file: STANDARD_OUTPUT,
+    isWatched,
+    recovered: dropped => notices.warn({ dropped }, 'the log could not be written for a while: lines were dropped'),
+  })
+  const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.epochTime }, output)
+  const notices = level === 'silent' ? logger : logger.child({}, { level: 'info' })
+  process.once('exit', () => output.endNow())
+  return { logger, notices, end: () => output.end() }
 }

@@ -1,38 +1,65 @@
 import closeWithGrace from 'close-with-grace'
-import { banner } from './banner.js'
+import { banner, publicDemoAddresses, socketText } from './banner.js'
 import type { CommandContext } from './commands/context.js'
 import { type Config, ConfigError, readConfig, type Settings } from './config.js'
 import { framesOf } from './errors.js'
 import { type ProcessLog, processLog } from './logging.js'
-import { type Server, serve } from './server.js'
+import { type StartedServer, serve } from './server.js'
 
 /** The process: reads the configuration, listens, and drains when it is told to stop. The exit code of the start: 0 or 1. */
-export async function main(settings: () => Settings, { stdout, stderr }: CommandContext): Promise<number> {
+export async function main(settings: () => Settings, { stderr }: CommandContext): Promise<number> {
+  survive()
   let config: Config | undefined
-  let server: Server
+  let server: StartedServer
   let log: ProcessLog
   try {
     config = readConfig(settings())
     log = processLog(config.LOG_LEVEL)
-    server = await serve({ config, logger: log.logger })
+    server = await serve({ config, logger: log.logger, ownsProcess: true })
   } catch (error) {
     stderr.write(startFailure(error, config))
     return 1
   }
-  if (server.isDemo) stdout.write(banner(server.url))
-  const { url, entitlementUrl } = server
-  log.logger.info({ url, entitlementUrl, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
+  stderr.write(banner(config, server))
+  announce(config, server, log)
   drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
   return 0
 }
 
-function drainWhenTold(server: Server, { logger, flush }: ProcessLog, seconds: number): void {
-  closeWithGrace({ delay: seconds * 1000, logger: false, onTimeout: flush }, async ({ err, signal }) => {
+/** Neither a signal that means nothing to us nor an error output that is full or closed ends the process. */
+function survive(): void {
+  // Without a listener the first would end the process, and the second would let Node open its inspector.
+  for (const signal of ['SIGHUP', 'SIGUSR1'] as const) process.off(signal, ignore).on(signal, ignore)
+  process.stderr.off('error', ignore).on('error', ignore)
+}
+
+function ignore(): void {}
+
+/** For machines, what the banner says to people: at every LOG_LEVEL, because a free port is known from here only. */
+function announce(config: Config, server: StartedServer, { logger, notices }: ProcessLog): void {
+  const { url, entitlementUrl } = server
+  const addresses = [...server.addresses, ...server.entitlementAddresses].map(socketText)
+  notices.info({ url, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
+  const open = publicDemoAddresses(server)
+  if (open.length > 0) logger.warn({ addresses: open }, 'the demo account is public, and other machines may reach it')
+}
+
+function drainWhenTold(server: StartedServer, log: ProcessLog, seconds: number): void {
+  const { logger } = log
+  const onTimeout = () => logger.error('stopping: what is in flight did not end within SHUTDOWN_TIMEOUT')
+  closeWithGrace({ delay: seconds * 1000, logger: false, onTimeout, skip: ['SIGHUP'] }, async ({ err, signal }) => {
     if (err) logger.fatal({ error: err.name, stack: framesOf(err) }, 'stopping after an unforeseen error')
     else logger.info({ signal }, 'draining')
-    await server.close()
-    logger.info('stopped')
-    flush()
+    try {
+      await server.close()
+      logger.info('stopped')
+    } catch (error) {
+      const failure = error instanceof Error ? error : new Error(String(error))
+      logger.error({ error: failure.name, stack: framesOf(failure) }, 'stopped, but something could not be closed')
+      throw failure
+    } finally {
+      await log.end()
+    }
   })
 }
 

@@ -65,7 +65,8 @@ export class Metrics {
     registers: [this.registry],
   })
 
-  constructor() {
+  /** Memory, processor and event loop as well, for a process that ends with us: what observes them is never freed. */
+  measureProcess(): void {
     collectDefaultMetrics({ register: this.registry })
   }
 

@@ -1,11 +1,13 @@
-import type { FastifyInstance } from 'fastify'
+import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Now } from '../schemas/rules.js'
-import { demoAccount, isDemoOpen, readAccounts, readAccountsFile } from './accounts/seeds.js'
+import { demoAccount, openDemo, readAccounts, readAccountsFile } from './accounts/seeds.js'
 import { buildApp } from './app.js'
+import { Closing } from './closing.js'
 import { type Config, ConfigError } from './config.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
+import type { Environment } from './environment.js'
 import { listen } from './http-server.js'
 import { pooledRandomness, type Randomness } from './randomness.js'
 import { buildServices, type Services } from './services.js'
@@ -28,6 +30,16 @@ export interface Server {
   close(): Promise<void>
 }
 
+/** What the process says of it besides, to the people who start it. */
+export interface StartedServer extends Server {
+  /** Of every socket: `localhost` is two. */
+  readonly addresses: readonly AddressInfo[]
+  readonly entitlementAddresses: readonly AddressInfo[]
+  /** Where the public demo account works, whoever has added it. */
+  readonly openDemo: readonly Environment[]
+  readonly accounts: number
+}
+
 export interface ServerParts {
   readonly config: Config
   readonly accounts?: readonly AccountSeed[] | undefined
@@ -35,10 +47,18 @@ export interface ServerParts {
   readonly uptime?: (() => number) | undefined
   readonly random?: Randomness | undefined
   readonly logger?: Logger | undefined
+  /** The process is there for this server alone, which therefore measures it. */
+  readonly ownsProcess?: boolean
 }
 
 /** Builds the application with what it needs from outside, and listens. */
-export async function serve({ config, ...parts }: ServerParts): Promise<Server> {
+export async function serve(parts: ServerParts): Promise<StartedServer> {
+  const closing = new Closing()
+  // Nothing may stay open after a start that fails: an open database would keep the process alive.
+  return start(parts, closing).catch(failure => closing.closeAfter(failure))
+}
+
+async function start({ config, ...parts }: ServerParts, closing: Closing): Promise<StartedServer> {
   const random = parts.random ?? pooledRandomness()
   const logger = parts.logger ?? pino({ level: config.LOG_LEVEL })
   const { keys, areNew } = tokenKeysOf(config, random, logger)
@@ -47,71 +67,65 @@ export async function serve({ config, ...parts }: ServerParts): Promise<Server> 
     parts.accounts ?? (config.ACCOUNTS_FILE === undefined ? undefined : readAccountsFile(config.ACCOUNTS_FILE))
   if (config.MODE === 'gateway') requireCredentials(given)
   const store = await openStore(config.DATABASE_URL)
-  let app: FastifyInstance | undefined
-  let entitlement: FastifyInstance | undefined
-  let closing: Promise<void> | undefined
-  const close = () => {
-    closing ??= (async () => {
-      await Promise.all([entitlement?.close(), app?.close()])
-      await store.close()
-    })()
-    return closing
-  }
-  try {
-    if (areNew && (await store.events.wereAny())) logger.warn(NEW_KEYS)
-    if (config.MODE === 'gateway' && !namesDemo(given) && (await isDemoOpen(store.accounts, random)))
-      throw new ConfigError([DEMO_IN_GATEWAY])
-    // Its authenticators are public, so it comes into no database that somebody uses.
-    const isDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.isEmpty())
-    const services = await buildServices({
-      config,
-      store,
-      accounts: given ?? readAccounts({ accounts: isDemo ? [demoAccount] : [] }, 'the demo account'),
-      vault,
-      logger,
-      now: parts.now ?? Date.now,
-      uptime: parts.uptime,
-      random,
-    })
-    app = await buildApp(services)
-    // What is asked of it while it closes needs the services, which end with the application.
-    app.addHook('onClose', () => entitlement?.close())
-    const url = await listen(app, { host: config.HOST, port: config.PORT })
-    const entitlementUrl = await listenForEntitlements(services, url, given, started => {
-      entitlement = started
-    })
-    return {
-      url,
-      entitlementUrl,
-      isDemo: given === undefined && (await isDemoOpen(store.accounts, random)),
-      openToken: token => openToken(vault, token),
-      close,
-    }
-  } catch (error) {
-    // An open database would keep the process alive.
-    await close()
-    throw error
+  closing.add(() => store.close())
+  if (areNew && (await store.events.wereAny())) logger.warn(NEW_KEYS)
+  if (config.MODE === 'gateway' && !namesDemo(given) && (await openDemo(store.accounts, random)).length > 0)
+    throw new ConfigError([DEMO_IN_GATEWAY])
+  // Its authenticators are public, so it comes into no database that somebody uses.
+  const addsDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.count()) === 0
+  const services = await buildServices({
+    config,
+    store,
+    accounts: given ?? readAccounts({ accounts: addsDemo ? [demoAccount] : [] }, 'the demo account'),
+    vault,
+    logger,
+    now: parts.now ?? Date.now,
+    uptime: parts.uptime,
+    random,
+  })
+  closing.add(() => services.close())
+  if (parts.ownsProcess) services.metrics.measureProcess()
+  const listening = await listenOnBoth(services, given, closing)
+  const demo = await openDemo(store.accounts, random)
+  return {
+    ...listening,
+    isDemo: given === undefined && demo.length > 0,
+    openDemo: demo,
+    accounts: await store.accounts.count(),
+    openToken: token => openToken(vault, token),
+    close: () => closing.close(),
   }
 }
 
-/** The entitlement service, where there is one: when the licence endpoints are there, whose URLs it gives out. */
-async function listenForEntitlements(
+type Listening = Pick<StartedServer, 'url' | 'entitlementUrl' | 'addresses' | 'entitlementAddresses'>
+
+/** Both applications: they drain at the same time, and the services end when neither needs them any more. */
+async function listenOnBoth(
   services: Services,
-  url: string,
   accounts: readonly AccountSeed[] | undefined,
-  started: (app: FastifyInstance) => void,
-): Promise<string | undefined> {
-  const { config } = services
-  if (config.entitlement === undefined) return undefined
+  closing: Closing,
+): Promise<Listening> {
+  const { HOST: host, PORT: port, entitlement: settings } = services.config
+  const app = await buildApp(services)
+  const entitlement = new Closing()
+  closing.add(() => allOf([entitlement.close(), app.close()]))
+  // What is asked of it while it closes needs the services, which end with the application.
+  app.addHook('onClose', () => entitlement.close())
+  const { url, addresses } = await listen(app, { host, port })
+  if (settings === undefined) return { url, addresses, entitlementAddresses: [] }
+  // When the licence endpoints listen, whose URLs it gives out.
   const { buildEntitlementApp } = await import('./entitlement-app.js')
-  const app = await buildEntitlementApp({
-    services,
-    settings: config.entitlement,
-    customerId: customerOf(config.entitlement, accounts),
-    licencePort: Number(new URL(url).port),
-  })
-  started(app)
-  return listen(app, { host: config.HOST, port: config.entitlement.port })
+  const licencePort = Number(new URL(url).port)
+  const customerId = customerOf(settings, accounts)
+  const entitlementApp = await buildEntitlementApp({ services, settings, customerId, licencePort })
+  entitlement.add(() => entitlementApp.close())
+  const where = await listen(entitlementApp, { host, port: settings.port })
+  return { url, addresses, entitlementUrl: where.url, entitlementAddresses: where.addresses }
+}
+
+/** Waits for all, and then throws the first failure. */
+async function allOf(promises: readonly Promise<void>[]): Promise<void> {
+  for (const end of await Promise.allSettled(promises)) if (end.status === 'rejected') throw end.reason
 }
 
 /** A file that was lost, or a volume that is not mounted. */

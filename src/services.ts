@@ -6,6 +6,7 @@ import { AccountAdministration } from './accounts/administration.js'
 import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
+import { Closing } from './closing.js'
 import type { Config } from './config.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
@@ -48,8 +49,14 @@ export interface ServiceParts {
 export type Services = Awaited<ReturnType<typeof buildServices>>
 
 /** What the routes call, built from a configuration; whoever listens starts and stops it. */
-export async function buildServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts) {
+export async function buildServices(parts: ServiceParts) {
+  const closing = new Closing()
+  return openServices(parts, closing).catch(failure => closing.closeAfter(failure))
+}
+
+async function openServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts, closing: Closing) {
   const askedService = await askedServiceOf({ config, random, logger })
+  closing.add(() => askedService?.close())
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
   const uptime = parts.uptime ?? (() => performance.now())
@@ -70,6 +77,9 @@ export async function buildServices({ config, store, vault, logger, now, random,
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events, random)
   const issued = await issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
+  closing.add(() => issued.devices?.close?.())
+  closing.add(() => issued.licences?.close())
+  closing.add(() => issued.close?.())
   const claimedKeys = new ClaimedKeys({
     repository: store.idempotency,
     fingerprints: new Fingerprints(salt),
@@ -83,12 +93,15 @@ export async function buildServices({ config, store, vault, logger, now, random,
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
   const { issuer } = issued
   const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
+  closing.add(() => requests.close())
   const abandoned = new AbandonedTokens({ ...store, now, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
   const isMachineClock = now === Date.now
   const clock = new PlausibleClock({ memory: store.clock, now, uptime, isMachineClock, logger })
-  const retention = new Retention({ ...store, clock, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
   for (const warning of store.warnings) logger.warn(warning)
+  const retention = new Retention({ ...store, clock, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
+  closing.add(() => retention.stop())
+  closing.add(() => resealing.stop())
 
   return {
     config,
@@ -114,15 +127,7 @@ export async function buildServices({ config, store, vault, logger, now, random,
     uptime,
     random,
     /** Waits for what is under way, so that all of it is in the log. */
-    close: async () => {
-      await requests.close()
-      await issued.close?.()
-      await issued.licences?.close()
-      await issued.devices?.close?.()
-      await askedService?.close()
-      await retention.stop()
-      await resealing.stop()
-    },
+    close: () => closing.close(),
   }
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
 import { jsonFaults } from '../../schemas/json-faults.js'
-import { ENVIRONMENTS } from '../environment.js'
+import { ENVIRONMENTS, type Environment } from '../environment.js'
 import type { Randomness } from '../randomness.js'
 import type { AccountRepository } from '../store/accounts.js'
 import type { AccountAdministration } from './administration.js'
@@ -23,12 +23,12 @@ export async function applySeeds(seeds: readonly AccountSeed[], administration: 
   for (const seed of await administration.unknownOf(seeds)) await administration.add(seed)
 }
 
-/** Whether everybody who has read the docs may ask for tokens. */
-export async function isDemoOpen(repository: AccountRepository, random: Randomness): Promise<boolean> {
+/** Where everybody who has read the docs may ask for tokens. */
+export async function openDemo(repository: AccountRepository, random: Randomness): Promise<readonly Environment[]> {
   const found = await repository.find(demoAccount.id)
-  if (found?.enabled !== true) return false
+  if (found?.enabled !== true) return []
   const hash = await hasherOf(repository, random)
-  return ENVIRONMENTS.some(environment => {
+  return ENVIRONMENTS.filter(environment => {
     const open = hash(demoAccount.authenticators[environment]).toString('hex')
     return found.services[environment].authenticators.some(kept => kept.hash === open)
   })

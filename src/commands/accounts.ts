@@ -21,7 +21,7 @@ export function defineAccounts(accounts: Command, context: CommandContext, ended
   accounts.description('create, list and change customers, their balances and authenticators').addHelpText(
     'after',
     `
-They work on the database of these settings (DATABASE_URL); where a running server has it for itself, through the
+They work on the database of these settings (DATABASE_URL), which is there already; where a running server has it, through the
 admin API of that server with ADMIN_TOKEN. The environment is test or production.
 
 Examples:

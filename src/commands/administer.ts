@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { AccountAdministration, type Administration } from '../accounts/administration.js'
 import { hasherOf } from '../accounts/authenticators.js'
 import { AdministrationRefused } from '../accounts/refused.js'
@@ -37,12 +39,32 @@ async function administered(server: string | undefined, env: NodeJS.ProcessEnv, 
   if (server !== undefined) return remotely(server)
   // That one is in the server's memory.
   if (config.DATABASE_URL === 'memory:') return remotely(localUrl(env))
+  await requireDatabase(config, localUrl(env))
   try {
     return await onDatabase(config, work)
   } catch (error) {
     if (error instanceof DatabaseInUse) return remotely(localUrl(env)).catch(toldWith(error))
     throw error instanceof AdministrationRefused ? error : new NoAnswer('the database', error)
   }
+}
+
+/** In a wrong folder, a database that is made on the spot would answer for the one that is meant. */
+async function requireDatabase({ DATABASE_URL: url }: Config, server: string): Promise<void> {
+  const path = url.startsWith('sqlite:') ? resolve(url.slice('sqlite:'.length)) : undefined
+  if (path === undefined || existsSync(path)) return
+  const advice = (await isServing(server))
+    ? `A server answers on ${server}: --url ${server} asks it.`
+    : `DATABASE_URL or DATA_DIR names another, --url a server (${server} does not answer), and migrate makes a new one.`
+  throw new NoAnswer('the database', `there is none at ${path}. ${advice}`)
+}
+
+const PATIENCE_MS = 2000
+
+function isServing(url: string): Promise<boolean> {
+  return fetch(`${url}/healthz`, { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
+    ({ ok }) => ok,
+    () => false,
+  )
 }
 
 /** Where nobody answers, that was only the second way. */

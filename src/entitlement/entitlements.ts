@@ -2,6 +2,7 @@ import { type EntitlementRequest, type RequestType, type UnknownVersion, VERSION
 import { TOKEN_NAME } from '../../schemas/licences.js'
 import type { Account, Accounts } from '../accounts/accounts.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors.js'
+import { InFlight } from '../in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { AccountLimit, Tell } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
@@ -21,8 +22,7 @@ export interface EntitlementContext {
 export class Entitlements {
   readonly #parts: EntitlementParts
   readonly #granting: Granting
-  #underWay = 0
-  #ended: () => void = () => {}
+  readonly #inFlight = new InFlight()
 
   constructor(parts: EntitlementParts) {
     this.#parts = parts
@@ -31,21 +31,17 @@ export class Entitlements {
 
   /** The token URL of a viewer who may have the key. A PublicError with status 200 is a decision, any other is none. */
   async decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {
-    this.#underWay += 1
+    this.#inFlight.begin()
     try {
       return await this.#decide(request, context)
     } finally {
-      this.#underWay -= 1
-      if (this.#underWay === 0) this.#ended()
+      this.#inFlight.end()
     }
   }
 
   /** Waits until what is under way is in the log: who asked may be gone long before. For when nothing new comes. */
-  async close(): Promise<void> {
-    if (this.#underWay === 0) return
-    await new Promise<void>(resolve => {
-      this.#ended = resolve
-    })
+  close(): Promise<void> {
+    return this.#inFlight.idle()
   }
 
   async #decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {

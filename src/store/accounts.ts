@@ -20,8 +20,12 @@ export class AccountRepository {
     this.#db = db
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#db.selectFrom('accounts').select('id').limit(1).execute()).length === 0
+  async count(): Promise<number> {
+    const { accounts } = await this.#db
+      .selectFrom('accounts')
+      .select(({ fn }) => fn.countAll<number | string>().as('accounts'))
+      .executeTakeFirstOrThrow()
+    return Number(accounts)
   }
 
   /** Which of these ids are taken. */

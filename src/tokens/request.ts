@@ -6,6 +6,7 @@ import { requireAccount, requireEnabled } from '../accounts/authentication.js'
 import type { Environment } from '../environment.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors.js'
 import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
+import { InFlight } from '../in-flight.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
@@ -27,9 +28,8 @@ export interface TokenRequest {
 export class TokenRequests {
   readonly #schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
-  #underWay = 0
+  readonly #inFlight = new InFlight()
   #isClosing = false
-  #ended: () => void = () => {}
 
   constructor(schema: TokenRequestSchema, parts: TokenRequestParts) {
     this.#schema = schema
@@ -38,22 +38,18 @@ export class TokenRequests {
 
   async answer(request: TokenRequest): Promise<KeyedToken> {
     if (this.#isClosing) throw new TokenError({ code: UNAVAILABLE, details: 'the server is shutting down' })
-    this.#underWay += 1
+    this.#inFlight.begin()
     try {
       return await this.#answer(request)
     } finally {
-      this.#underWay -= 1
-      if (this.#underWay === 0) this.#ended()
+      this.#inFlight.end()
     }
   }
 
   /** Waits until what is under way is in the log and remembered: its caller may be gone long before. */
   async close(): Promise<void> {
     this.#isClosing = true
-    if (this.#underWay === 0) return
-    await new Promise<void>(resolve => {
-      this.#ended = resolve
-    })
+    await this.#inFlight.idle()
   }
 
   async #answer(request: TokenRequest): Promise<KeyedToken> {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
 import { hasCode, removeDrafts, writeDurably } from '../durable-file.js'
+import { makeFolder } from '../make-folder.js'
 import { type Randomness, randomBytes } from '../randomness.js'
 import type { TokenKeys } from './vault.js'
 
@@ -29,7 +30,7 @@ function keptTokenKeys(dataDirectory: string, random: Randomness, logger: Logger
   const path = keyFile(dataDirectory)
   let areNew: boolean
   try {
-    mkdirSync(dataDirectory, { recursive: true })
+    makeFolder(dataDirectory)
     areNew = !existsSync(path) && makeKeyFile(path, randomBytes(random, 32))
   } catch (error) {
     throw new Error(`DATA_DIR cannot be used: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -20,6 +20,7 @@ function commandLine(t: Test, settings: Record<string, string> = {}) {
 t.test('accounts are administered on the database itself', async t => {
   t.testdir()
   const run = commandLine(t)
+  t.match(await run('migrate'), { code: 0 })
   t.match(await run('accounts list'), { code: 0, stdout: /^id +name +enabled.*production balance\n$/ })
 
   const created = await run('accounts create --name Kino --balance 50')
@@ -78,6 +79,7 @@ t.test('accounts are administered on the database itself', async t => {
 t.test('what is refused is said on standard error, with exit code 1', async t => {
   t.testdir()
   const run = commandLine(t, { DATABASE_URL: 'sqlite:accounts.db' })
+  t.match(await run('migrate'), { code: 0 })
   t.match(await run('accounts create --id 7'), { code: 0 })
   for (const [line, message] of [
     ['accounts create --id 7', 'id: there is an account with it already'],
@@ -93,6 +95,21 @@ t.test('what is refused is said on standard error, with exit code 1', async t =>
     t.match(await run(line), { code: 1, stdout: '', stderr: message }, line)
   const wrong = commandLine(t, { DATABASE_URL: 'mysql://x', ADMIN_TOKEN: 'short' })
   t.match(await wrong('accounts list'), { code: 1, stderr: /DATABASE_URL must be.*\nADMIN_TOKEN must have/ })
+})
+
+t.test('where there is no database none is made, and the server that answers is named', async t => {
+  t.testdir()
+  const { url } = await startTestServer(t)
+  const beside = commandLine(t, { PORT: new URL(url).port })
+  const database = join(t.testdirName, 'data', 'expressplay.db')
+  for (const line of ['accounts list', 'accounts create --name Kino']) {
+    const { code, stderr } = await beside(line)
+    t.equal(code, 2)
+    t.match(stderr, `there is none at ${database}. A server answers on ${url}: --url ${url} asks it.`)
+  }
+  const alone = await commandLine(t, { PORT: '1' })('accounts list')
+  t.match(alone, { code: 2, stderr: /there is none at .*DATABASE_URL or DATA_DIR names another/ })
+  t.notOk(existsSync(database))
 })
 
 t.test('a file that a server has for itself is administered through that server', async t => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Now } from '../../../schemas/rules.js'
+import { InFlight } from '../../in-flight.js'
 import { type Randomness, randomBytes } from '../../randomness.js'
 import type { Content } from '../content.js'
 import { EntitlementRefusal } from '../refusals.js'
@@ -25,8 +26,7 @@ export class Webhook implements Judge {
   readonly #cache: VerdictCache
   /** Questions that others may share the answer of. */
   readonly #shared = new Map<string, Promise<Verdict>>()
-  #underWay = 0
-  #drained: (() => void) | undefined
+  readonly #inFlight = new InFlight()
 
   constructor(parts: WebhookParts) {
     this.#parts = parts
@@ -43,10 +43,7 @@ export class Webhook implements Judge {
 
   /** Waits for what is under way, which the time of each question bounds. */
   async close(): Promise<void> {
-    if (this.#underWay > 0)
-      await new Promise<void>(resolve => {
-        this.#drained = resolve
-      })
+    await this.#inFlight.idle()
     await this.#endpoint.close()
   }
 
@@ -68,14 +65,13 @@ export class Webhook implements Judge {
   }
 
   async #ask(question: ViewerQuestion, key: string): Promise<Verdict> {
-    this.#underWay += 1
+    this.#inFlight.begin()
     try {
       const verdict = await this.#answer(question)
       this.#cache.keep(key, verdict)
       return verdict
     } finally {
-      this.#underWay -= 1
-      if (this.#underWay === 0) this.#drained?.()
+      this.#inFlight.end()
     }
   }
 

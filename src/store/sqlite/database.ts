@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'libsql'
+import { makeFolder } from '../../make-folder.js'
 import type { Entry, Uncovered } from '../engine.js'
 import { GroupWriter } from './group-writer.js'
 import { Statement, type Value } from './statement.js'
@@ -41,7 +42,7 @@ const CACHE_KIB = 8_000
 
 function open(path: string): Database.Database {
   if (path !== ':memory:') {
-    mkdirSync(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     makeFile(path)
   }
   const database = new Database(path)

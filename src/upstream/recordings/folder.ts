@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { link, rm, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { ConfigError } from '../../config.js'
+import { makeFolder } from '../../make-folder.js'
 import { type Recording, type RecordingText, recording } from './recording.js'
 
 /** A folder to which recordings are added, numbered in their order. */
@@ -14,7 +15,7 @@ export class RecordingFolder {
   constructor(path: string) {
     this.#path = path
     try {
-      makeFolder(resolve(path))
+      makeFolder(path)
       this.#last = Math.max(0, ...recordingsIn(path).map(name => Number.parseInt(name, 10) || 0))
     } catch (error) {
       throw new ConfigError([`RECORD_DIR cannot be used: ${codeOf(error)}`])
@@ -42,18 +43,6 @@ export class RecordingFolder {
       if (codeOf(error) === 'EEXIST') return this.#linkAsNext(temporary, name)
       throw error
     }
-  }
-}
-
-/** Node's own `recursive` never ends where nothing can be made in a folder that is there, as in /proc. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return
-  makeFolder(dirname(path))
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    // Another process makes it, too.
-    if (codeOf(error) !== 'EEXIST') throw error
   }
 }
 

@@ -1,0 +1,103 @@
+import { channel } from 'node:diagnostics_channel'
+import { Server } from 'node:http'
+import { join } from 'node:path'
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { queryObjects } from 'node:v8'
+import { Worker } from 'node:worker_threads'
+import type { FastifyInstance } from 'fastify'
+import { Registry } from 'prom-client'
+import t, { type Test } from 'tap'
+import { CatalogueFile } from '../src/entitlement/catalogue/file.js'
+import { startServer } from '../src/index.js'
+import { TokenRequests } from '../src/tokens/request.js'
+import { repetitions } from './counts.js'
+import { CATALOGUE_TEXT } from './entitlement/catalogue-text.js'
+import { TestAuthority } from './entitlement/certificates.js'
+import { form } from './harness.js'
+
+const ROUNDS = repetitions({ usual: 20, long: 200 })
+
+t.test(`${ROUNDS} starts and stops in one process leave nothing behind`, async t => {
+  const folder = t.testdir()
+  const round = async (settings: Record<string, string>) => {
+    const server = await startServer({ settings })
+    t.equal((await fetch(`${server.url}/metrics`)).status, 200)
+    await server.close()
+  }
+  const file = { DATABASE_URL: `sqlite:${folder}/some.db` }
+  for (const settings of [{}, file]) await round(settings)
+  const before = living()
+  for (let rounds = 0; rounds < ROUNDS; rounds++) await round(rounds % 10 === 0 ? file : {})
+  // Of the last rounds the collector may not have seen everything.
+  for (const [name, count] of Object.entries(living()))
+    t.ok(count - (before[name] ?? 0) < ROUNDS / 4, `${name}: ${before[name]}, then ${count}`)
+  t.match(before, { delayHistograms: 0, observers: 0 }, 'nothing goes on observing the process')
+})
+
+/** How many there are in this process of all that works on its own. */
+function living(): Record<string, number> {
+  const [histogram, timer] = [monitorEventLoopDelay(), setTimeout(() => {})]
+  clearTimeout(timer)
+  const count = (kind: unknown) => queryObjects(kind as () => void, { format: 'count' }) // a class is a function
+  return {
+    delayHistograms: count(histogram.constructor) - 1,
+    observers: count(PerformanceObserver),
+    timers: count(timer.constructor),
+    servers: count(Server),
+    threads: count(Worker),
+    registries: count(Registry),
+    requests: count(TokenRequests),
+  }
+}
+
+t.test('when an application fails to close, the database is closed all the same, and the failure is told', async t => {
+  const settings = { DATABASE_URL: `sqlite:${t.testdir()}/some.db` }
+  failToClose(t, new Error('the first application'))
+  const server = await startServer({ settings })
+  await t.rejects(server.close(), /the first application/)
+  await t.rejects(fetch(server.url), 'the port is free')
+  const again = await startServer({ settings })
+  await again.close()
+})
+
+/** Fastify tells of each application that is built; the next one gets a part that can't be closed. */
+function failToClose(t: Test, failure: Error): void {
+  const built = channel('fastify.initialization')
+  const addHook = (message: unknown) => {
+    built.unsubscribe(addHook)
+    const { fastify } = message as { fastify: FastifyInstance } // as Fastify documents it
+    fastify.addHook('onClose', () => Promise.reject(failure))
+  }
+  built.subscribe(addHook)
+  t.teardown(() => built.unsubscribe(addHook))
+}
+
+t.test('everybody who closes a server waits for the same end', async t => {
+  const server = await startServer()
+  const answers = Array.from({ length: 8 }, () => fetch(`${server.url}/hms/pr/token?${form()}`).catch(() => undefined))
+  await Promise.race(answers)
+  const [one, other] = [server.close(), server.close()]
+  t.equal(one, other)
+  await Promise.all([one, other, ...answers])
+  await server.close()
+})
+
+t.test('a start that fails leaves nothing open', async t => {
+  const authority = await TestAuthority.create()
+  const folder = t.testdir({ 'catalogue.json': CATALOGUE_TEXT, 'ca.pem': authority.cert, 'broken.pem': 'nothing' })
+  const database = { DATABASE_URL: `sqlite:${folder}/some.db` }
+  const entitlement = {
+    ...database,
+    CATALOGUE_FILE: join(folder, 'catalogue.json'),
+    ENTITLEMENT_PORT: 0,
+    ENTITLEMENT_CLIENT_CA: join(folder, 'ca.pem'),
+    ENTITLEMENT_TLS_CERT: join(folder, 'broken.pem'),
+    ENTITLEMENT_TLS_KEY: join(folder, 'broken.pem'),
+  }
+  await t.rejects(startServer({ settings: entitlement }), /ENTITLEMENT_TLS_CERT/)
+  await t.rejects(startServer({ settings: { ...database, MODE: 'replay', RECORD_DIR: join(folder, 'none') } }))
+  t.equal(queryObjects(CatalogueFile, { format: 'count' }), 0, 'nothing watches the catalogue')
+  const server = await startServer({ settings: database })
+  t.equal((await fetch(`${server.url}/readyz`)).status, 200)
+  await server.close()
+})
