@@ -123,7 +123,7 @@ onBothEngines(t, 'a key', async (t, database) => {
     const third = await start({ TOKEN_KEYS: 'ab'.repeat(32) })
     // Back in time, when both keys were taken: one was swept since.
     now = NOON
-    for (let tries = 0; tries < 100 && (await told(await third.customer(12).ask('a'))).isReplayed; tries += 1);
+    while ((await told(await third.customer(12).ask('a'))).isReplayed !== false);
     t.equal((await third.customer(12).book()).balance, 1)
     t.match(await told(await third.customer(12).ask('a')), { isReplayed: true }, 'and is taken anew')
     t.same(await told(await third.customer(11).ask('a')), { code: 422 }, 'the other is still there')

@@ -84,7 +84,7 @@ onBothEngines(t, 'a limited number of redemptions', async (t, database) => {
     // Back in time, so that the swept token is one that could be redeemed.
     now = NOON
     const again = () => codeOf(late.ask(CLEAR_KEY, { token: short, body: clearKeyBody(KID) }))
-    for (let tries = 0; tries < 100 && (await again()) !== 200; tries += 1);
+    while ((await again()) !== 200);
     t.equal(await again(), -4010, 'counted from 1 again')
     t.equal(await codeOf(late.ask(CLEAR_KEY, { token: long, body: clearKeyBody(KID) })), -4010, 'still counted')
   })
