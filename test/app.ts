@@ -1,25 +1,113 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
+import type { Test } from 'tap'
 import { readAccounts } from '../src/accounts/seeds.js'
 import { buildApp } from '../src/app.js'
-import { readConfig, type Settings } from '../src/config.js'
-import { pooledRandomness, randomBytes } from '../src/randomness.js'
-import { buildServices } from '../src/services.js'
-import { openStore } from '../src/store/store.js'
+import { readConfig } from '../src/config.js'
+import { buildEntitlementApp } from '../src/entitlement-app.js'
+import type { ServerOptions } from '../src/index.js'
+import type { KeyStorage } from '../src/keys/key-storage.js'
+import type { Ledger } from '../src/ledger/ledger.js'
+import { pooledRandomness, type Randomness, randomBytes } from '../src/randomness.js'
+import { buildServices, type Services } from '../src/services.js'
+import { openStore, type Store } from '../src/store/store.js'
 import { TokenVault } from '../src/tokens/vault.js'
-import { accounts, NOON } from './harness.js'
+import { accounts, type Change, form, NOON, SecretRegister } from './harness.js'
 
-/** The application without a socket, with everything in memory: for more requests than a socket carries in time. */
-export async function appInMemory(settings: Settings = {}) {
+export interface AppOptions extends Pick<ServerOptions, 'settings' | 'accounts' | 'now' | 'uptime'> {
+  /** A service that a gateway asks: the application is one then. */
+  readonly upstream?: string
+  readonly faults?: Faults
+  /** A store that outlives the application; without it one in memory. */
+  readonly store?: Store
+  /** Without it one with a key of its own. */
+  readonly vault?: TokenVault
+}
+
+/** What stands in for a part of the application, to fail as that part may. */
+export interface Faults {
+  readonly ledger?: Ledger
+  readonly keyStorage?: KeyStorage
+  readonly store?: Partial<Store>
+  /** Where the vault has its randomness from. */
+  readonly sealing?: Randomness
+}
+
+export interface TestApp {
+  readonly app: FastifyInstance
+  /** The entitlement service beside it, where the settings have one. */
+  readonly entitlement: FastifyInstance | undefined
+  readonly services: Services
+  /** Everything that was logged so far. */
+  readonly log: readonly string[]
+  /** What must not be found in the log or the metrics either, where a test sends it by itself. */
+  keepSecret(secret: string): void
+  /** A token request. */
+  ask(change?: Change, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  /** Makes it listen on a free port, and returns its URL. */
+  listen(): Promise<string>
+}
+
+const CUSTOMER_ID = 201722
+const LICENCE_PORT = 8080
+
+/**
+ * The application inside the test: without a socket, in memory, at noon, with every part as it is or as `faults` makes
+ * it. It ends with the test; then its log and metrics are searched for secrets. What needs the whole server, as it
+ * listens, has `startTestServer`.
+ */
+export async function appWith(t: Test, options: AppOptions = {}): Promise<TestApp> {
+  const { settings, upstream, faults = {}, accounts: given = accounts, now = () => NOON, uptime } = options
   const random = pooledRandomness()
-  return buildApp(
-    await buildServices({
-      config: readConfig(settings),
-      store: await openStore('memory:'),
-      accounts: readAccounts({ accounts }, 'the test'),
-      vault: new TokenVault([randomBytes(random, 32)], random),
-      logger: pino({ level: 'silent' }),
-      now: () => NOON,
-      random,
-    }),
-  )
+  const log: string[] = []
+  const gateway = upstream === undefined ? {} : { MODE: 'gateway', UPSTREAM_TEST_URL: upstream }
+  const config = readConfig({ LOG_LEVEL: 'trace', ...gateway, ...settings })
+  const store = options.store ?? (await openStore('memory:'))
+  const services = await buildServices({
+    config,
+    store: { ...store, ...faults.store },
+    accounts: readAccounts({ accounts: given }, 'the test'),
+    vault: options.vault ?? new TokenVault([randomBytes(random, 32)], faults.sealing ?? random),
+    logger: pino({ level: config.LOG_LEVEL }, { write: line => void log.push(line) }),
+    now,
+    uptime,
+    random,
+    ledger: faults.ledger,
+    keyStorage: faults.keyStorage,
+  })
+  const app = await buildApp(services)
+  const entitlement =
+    config.entitlement &&
+    (await buildEntitlementApp({
+      services,
+      settings: config.entitlement,
+      customerId: CUSTOMER_ID,
+      licencePort: LICENCE_PORT,
+    }))
+
+  const secrets = new SecretRegister()
+  for (const { authenticators } of given)
+    for (const one of Object.values(authenticators)) if (one !== undefined) secrets.add(one)
+  t.teardown(async () => {
+    const metrics = await services.metrics.registry.metrics()
+    await entitlement?.close()
+    await app.close()
+    if (options.store === undefined) await store.close()
+    if (secrets.isIn([...log, metrics].join('\n'))) throw new Error('a secret is in the log or the metrics')
+  })
+
+  return {
+    app,
+    entitlement,
+    services,
+    log,
+    keepSecret: secret => secrets.add(secret),
+    ask: async (change = {}, headers = {}) => {
+      const answer = await app.inject({ url: `/hms/pr/token?${secrets.noting(form(change))}`, headers })
+      const { token } = answer.statusCode === 200 ? answer.json<{ token?: string }>() : {}
+      if (token !== undefined) secrets.add(token)
+      return answer
+    },
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
+  }
 }

@@ -100,7 +100,7 @@ export function form(change: Change = {}): URLSearchParams {
 const SECRET_NAMES = /^(?:contentKey|kek|ek|customerAuthenticator)(?:\.\d+)?$/
 
 /** The secrets of one server, and every spelling in which one might get out. */
-class SecretRegister {
+export class SecretRegister {
   readonly #spellings = new Set<string>()
 
   noting(parameters: URLSearchParams): URLSearchParams {

@@ -1,7 +1,7 @@
 import { connect } from 'node:tls'
 import t from 'tap'
 import { entitlementAnswer } from '../../schemas/entitlement.js'
-import type { ServiceParts } from '../../src/services.js'
+import type { Faults } from '../app.js'
 import { entitlementAppInMemory } from './app.js'
 import { heldLog } from './held-log.js'
 import { CATALOGUE, clientTls, deviceBound, MESSAGE } from './service.js'
@@ -17,7 +17,7 @@ t.test('a fault of ours is no decision, has the same form, and tells nothing of 
     throw new TypeError(secret)
   }
   const unforeseen = { ...failing, recordIssue: unforeseenly }
-  const cases: [title: string, parts: Partial<ServiceParts>, asked: object, status: number, error: number][] = [
+  const cases: [title: string, faults: Faults, asked: object, status: number, error: number][] = [
     ['a grant that cannot be recorded', { ledger: failing }, {}, 503, -2030],
     ['a refusal that cannot be recorded', { ledger: failing }, { contentID: CATALOGUE.unknown }, 503, -2030],
     [
@@ -29,8 +29,8 @@ t.test('a fault of ours is no decision, has the same form, and tells nothing of 
     ],
     ['what nobody foresaw', { ledger: unforeseen }, {}, 500, 500],
   ]
-  for (const [title, parts, asked, status, error] of cases) {
-    const { app, log } = await entitlementAppInMemory(t, parts)
+  for (const [title, faults, asked, status, error] of cases) {
+    const { app, log } = await entitlementAppInMemory(t, { faults })
     const answer = await app.inject({ method: 'POST', url: '/entitlement', payload: { ...question, ...asked } })
     t.equal(answer.statusCode, status, title)
     t.match(entitlementAnswer.parse(answer.json()), { messageID: MESSAGE, version: 1, isAllowed: false, error }, title)

@@ -1,11 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { appInMemory } from '../app.js'
+import { appWith } from '../app.js'
 import { form } from '../harness.js'
 
 t.test('a key is 1 to 200 visible ASCII characters, bare or as a quoted string', async t => {
-  const app = await appInMemory()
-  t.teardown(() => app.close())
+  const { app } = await appWith(t)
   const ask = (key: string) => app.inject({ url: `/hms/pr/token?${form()}`, headers: { 'idempotency-key': key } })
   const tokenOf = async (key: string) => (await ask(key)).json<{ token?: string }>().token
 

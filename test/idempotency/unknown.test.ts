@@ -1,22 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { TokenRequestSchema } from '../../schemas/token-request.js'
 import { saltOf } from '../../src/accounts/authenticators.js'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
 import { Fingerprints } from '../../src/idempotency/fingerprints.js'
 import { type Outcome, sealOutcome } from '../../src/idempotency/outcome.js'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { buildServices, type ServiceParts } from '../../src/services.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { serviceId } from '../../src/store/tables.js'
 import { TokenVault } from '../../src/tokens/vault.js'
+import { type AppOptions, appWith } from '../app.js'
 import { onBothEngines } from '../engines.js'
-import { accounts, form, NOON } from '../harness.js'
+import { type Change, form, NOON } from '../harness.js'
 
 const random = pooledRandomness()
 const vault = new TokenVault([randomBytes(random, 32)], random)
@@ -87,7 +83,7 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
     const fail = () => Promise.reject(new Error('the connection is lost'))
     const failing = await instance(t, {
       store,
-      ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail },
+      faults: { ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail } },
     })
     const { ask } = await instance(t, { store })
     t.match(await failing.ask('ledger-a'), { statusCode: 503 })
@@ -126,23 +122,9 @@ async function storeFor(t: Test, url: string): Promise<Store> {
   return store
 }
 
-async function instance(t: Test, parts: Pick<ServiceParts, 'store'> & Partial<ServiceParts>) {
-  const app = await buildApp(
-    await buildServices({
-      config: readConfig({}),
-      accounts: readAccounts({ accounts }, 'the test'),
-      vault,
-      logger: pino({ level: 'silent' }),
-      now: () => NOON,
-      random,
-      ...parts,
-    }),
-  )
-  t.teardown(() => app.close())
-  return {
-    ask: (key: string, change = {}) =>
-      app.inject({ url: `/hms/pr/token?${form(change)}`, headers: { 'idempotency-key': key } }),
-  }
+async function instance(t: Test, options: AppOptions & Required<Pick<AppOptions, 'store'>>) {
+  const { ask } = await appWith(t, { vault, ...options })
+  return { ask: (key: string, change: Change = {}) => ask(change, { 'idempotency-key': key }) }
 }
 
 /** What another instance on the same database does with the keys of the same requests. */

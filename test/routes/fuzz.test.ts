@@ -4,7 +4,7 @@ import { allParameters } from '../../schemas/openapi.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
 import { sampleParameters } from '../../src/sample.js'
 import { anyCharacter } from '../any-character.js'
-import { appInMemory } from '../app.js'
+import { appWith } from '../app.js'
 import { repetitions } from '../counts.js'
 
 const REQUESTS = repetitions({ usual: 2000, long: 20_000 })
@@ -106,8 +106,7 @@ const contentType = fc.oneof(
 )
 
 t.test(`${REQUESTS} generated requests: a documented answer to each, and nothing echoed unescaped`, async t => {
-  const app = await appInMemory()
-  t.teardown(() => app.close())
+  const { app } = await appWith(t, { settings: { LOG_LEVEL: 'silent' } })
   const seen = new Map<number, number>()
 
   const property = fc.asyncProperty(query, fc.option(query), contentType, async (inQuery, inBody, type) => {

@@ -2,17 +2,11 @@ import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { json } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { buildServices } from '../../src/services.js'
 import { KeyRepository } from '../../src/store/keys.js'
-import { openStore, type Store } from '../../src/store/store.js'
+import type { Store } from '../../src/store/store.js'
 import { type KeyRow, serviceId } from '../../src/store/tables.js'
-import { TokenVault } from '../../src/tokens/vault.js'
+import { appWith } from '../app.js'
 import { accounts, NOON, startTestServer } from '../harness.js'
 import { keystoreOf } from '../keystore.js'
 import { startOwnPostgres } from '../postgres.js'
@@ -56,26 +50,9 @@ function key(number: number): KeyRow {
   }
 }
 
-async function appWith(t: Test, parts: Partial<Store> = {}) {
-  const log: string[] = []
-  const random = pooledRandomness()
-  const store = await openStore('memory:')
-  const app = await buildApp(
-    await buildServices({
-      config: readConfig({}),
-      store: { ...store, ...parts },
-      accounts: readAccounts({ accounts }, 'the test'),
-      vault: new TokenVault([randomBytes(random, 32)], random),
-      logger: pino({}, { write: line => void log.push(line) }),
-      now: () => NOON,
-      random,
-    }),
-  )
-  t.teardown(async () => {
-    await app.close()
-    await store.close()
-  })
-  return { store, log, url: `${await app.listen({ host: '127.0.0.1', port: 0 })}/keystore` }
+async function keystoreWith(t: Test, store: Partial<Store> = {}) {
+  const { services, log, listen } = await appWith(t, { faults: { store } })
+  return { store: services.store, log, url: `${await listen()}/keystore` }
 }
 
 /** The head of an answer whose body nobody reads yet. */
@@ -87,7 +64,7 @@ async function unread(t: Test, url: string): Promise<IncomingMessage> {
 }
 
 t.test('a list that breaks in the middle ends brokenly', async t => {
-  const { url, log } = await appWith(t, { keys: new BreakingKeys() })
+  const { url, log } = await keystoreWith(t, { keys: new BreakingKeys() })
   const response = await fetch(`${url}/keys?${query}`)
   t.equal(response.status, 200)
   await t.rejects(response.text(), { message: 'terminated' })
@@ -98,7 +75,7 @@ t.test('a list that breaks in the middle ends brokenly', async t => {
 t.test('a store that is down is a 503, even where a list would begin', async t => {
   const broken = new BreakingKeys()
   broken.pages = 3
-  const { url, log } = await appWith(t, { keys: broken })
+  const { url, log } = await keystoreWith(t, { keys: broken })
   const response = await fetch(`${url}/keys?${query}`)
   t.equal(response.status, 503)
   t.equal(response.headers.get('content-type'), 'application/json')
@@ -112,7 +89,7 @@ t.test('an unforeseen error is code 1, and says nothing of what it failed on', a
       return [{ ...key(1), ek: Symbol(SECRET) as never }] // nothing that a database has
     }
   }
-  const { url, log } = await appWith(t, { keys: new OddKeys() })
+  const { url, log } = await keystoreWith(t, { keys: new OddKeys() })
   const response = await fetch(`${url}/keys/${key(1).kid}?${query}&kek=${KEK}`)
   t.equal(response.status, 500)
   t.same(await response.json(), { code: 1, message: 'Internal server error' })
@@ -122,7 +99,7 @@ t.test('an unforeseen error is code 1, and says nothing of what it failed on', a
 
 t.test('what is read ahead for a slow client is bounded, and ends with it', async t => {
   const keys = new EndlessKeys()
-  const { url } = await appWith(t, { keys })
+  const { url } = await keystoreWith(t, { keys })
   const response = await unread(t, `${url}/keys?${query}`)
   for (let seen = 0; seen < keys.pages; await setTimeout(300)) seen = keys.pages
   t.ok(keys.pages < 20, `${keys.pages} pages of 2 MB are on their way`)
@@ -134,7 +111,7 @@ t.test('what is read ahead for a slow client is bounded, and ends with it', asyn
 })
 
 t.test('while one reads slowly, others are answered', async t => {
-  const { store, url } = await appWith(t)
+  const { store, url } = await keystoreWith(t)
   for (let number = 0; number < 6000; number += 1) await store.keys.add(key(number), NOON)
   const slow = await unread(t, `${url}/keys?${query}`)
   const made = await fetch(`${url}/keys?${query}&kek=${KEK}`, { method: 'POST' })

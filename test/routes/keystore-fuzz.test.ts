@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { anyCharacter } from '../any-character.js'
-import { appInMemory } from '../app.js'
+import { appWith } from '../app.js'
 import { repetitions } from '../counts.js'
 import { accounts } from '../harness.js'
 
@@ -66,8 +66,7 @@ const query = fc
   .map(pairs => new URLSearchParams(pairs).toString())
 
 t.test(`${REQUESTS} generated requests: an answer or an error of the key storage to each`, async t => {
-  const app = await appInMemory()
-  t.teardown(() => app.close())
+  const { app } = await appWith(t, { settings: { LOG_LEVEL: 'silent' } })
   const seen = new Map<number, number>()
 
   const request = fc.record({

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { documentedErrors, type ErrorCode } from '../../src/errors.js'
 import { anyCharacter } from '../any-character.js'
-import { appInMemory } from '../app.js'
+import { appWith } from '../app.js'
 import { repetitions } from '../counts.js'
 import { form } from '../harness.js'
 import { clearKeyBody, KID, OTHER_KID, playreadyBody } from '../redeeming.js'
@@ -15,8 +15,7 @@ const { challenges } = JSON.parse(readFileSync('test/vectors/challenges.json', '
   challenges: { body: string }[]
 } // the file says what is in it
 
-const app = await appInMemory({ BODY_LIMIT })
-t.teardown(() => app.close())
+const { app } = await appWith(t, { settings: { BODY_LIMIT, LOG_LEVEL: 'silent' } })
 const issued = await app.inject(`/hms/pr/token?${form({ kid: KID })}`)
 const { token } = issued.json() as { token: string } // a wrong answer makes every request below fail
 

@@ -1,34 +1,7 @@
-import { pino } from 'pino'
 import t from 'tap'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { buildServices, type ServiceParts } from '../../src/services.js'
-import { openStore } from '../../src/store/store.js'
-import { TokenVault } from '../../src/tokens/vault.js'
-import { accounts, form, NOON } from '../harness.js'
+import { appWith } from '../app.js'
 
-const random = pooledRandomness()
 const secret = 'a secret in the text of an error'
-
-async function appWith(parts: Partial<ServiceParts>) {
-  const log: string[] = []
-  const app = await buildApp(
-    await buildServices({
-      config: readConfig({}),
-      store: await openStore('memory:'),
-      accounts: readAccounts({ accounts }, 'the test'),
-      vault: new TokenVault([randomBytes(random, 32)], random),
-      logger: pino({}, { write: line => void log.push(line) }),
-      now: () => NOON,
-      random,
-      ...parts,
-    }),
-  )
-  t.teardown(() => app.close())
-  return { log, ask: (change = {}) => app.inject(`/hms/pr/token?${form(change)}`) }
-}
 
 t.test('a ledger that fails is -2030 with 503, and nothing of its error is told', async t => {
   const ledger = {
@@ -38,7 +11,7 @@ t.test('a ledger that fails is -2030 with 503, and nothing of its error is told'
     redeem: () => Promise.reject(new Error(secret)),
     settle: () => Promise.reject(new Error(secret)),
   }
-  const { ask, log } = await appWith({ ledger })
+  const { ask, log } = await appWith(t, { faults: { ledger } })
   const answer = await ask()
   t.equal(answer.statusCode, 503)
   t.match(answer.json(), { code: -2030, message: /^\[-2030\] ExpressPlay Admin error: / })
@@ -48,7 +21,7 @@ t.test('a ledger that fails is -2030 with 503, and nothing of its error is told'
 
 t.test('a key storage that cannot be reached is -4019 with 503', async t => {
   const keyStorage = { findWrapped: () => Promise.reject(new Error(secret)) }
-  const { ask } = await appWith({ keyStorage })
+  const { ask } = await appWith(t, { faults: { keyStorage } })
   const answer = await ask({ contentKey: null, kek: '000102030405060708090a0b0c0d0e0f' })
   t.equal(answer.statusCode, 503)
   t.match(answer.json(), { code: -4019 })
@@ -63,7 +36,7 @@ t.test('a key that is stored is taken from the storage', async t => {
       return wrapped
     },
   }
-  const { ask } = await appWith({ keyStorage })
+  const { ask } = await appWith(t, { faults: { keyStorage } })
   const right = await ask({ contentKey: null, kid: '^kid1', kek: '000102030405060708090a0b0c0d0e0f' })
   t.equal(right.statusCode, 200)
   t.same(asked, [[{ customerId: 201722, environment: 'test' }, '80ea8bc8a58f990ad1f76bc665b30bfa']])
@@ -73,10 +46,10 @@ t.test('a key that is stored is taken from the storage', async t => {
 })
 
 t.test('an unforeseen error is a 500 with a request id and no more', async t => {
-  const vault = new TokenVault([randomBytes(random, 32)], () => {
+  const sealing = () => {
     throw new Error(secret)
-  })
-  const { ask, log } = await appWith({ vault })
+  }
+  const { ask, log } = await appWith(t, { faults: { sealing } })
   const answer = await ask()
   t.equal(answer.statusCode, 500)
   t.match(answer.json(), { code: 500, message: 'Internal server error', requestId: String })

@@ -1,38 +1,19 @@
-import { pino } from 'pino'
-import t from 'tap'
-import { readAccounts } from '../../src/accounts/seeds.js'
-import { buildApp } from '../../src/app.js'
-import { readConfig } from '../../src/config.js'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
-import { buildServices } from '../../src/services.js'
-import { openStore, type Store } from '../../src/store/store.js'
-import { TokenVault } from '../../src/tokens/vault.js'
-import { accounts, form, NOON } from '../harness.js'
+import t, { type Test } from 'tap'
+import type { Store } from '../../src/store/store.js'
+import { appWith } from '../app.js'
+import { accounts } from '../harness.js'
 import { clearKeyBody, playreadyBody } from '../redeeming.js'
 
-const random = pooledRandomness()
 const secret = 'a secret in the text of an error'
 const KID = '334b5d3d44f54f56a410e07caaa7160e'
 
 /** An application whose store loses what `lose` takes away after the token is there. */
-async function redeemedWithout(lose: (store: Store) => void, maxRedemptions: number | null = null) {
-  const log: string[] = []
-  const store = await openStore('memory:')
-  const app = await buildApp(
-    await buildServices({
-      config: readConfig({}),
-      store,
-      accounts: readAccounts({ accounts: accounts.map(account => ({ ...account, maxRedemptions })) }, 'the test'),
-      vault: new TokenVault([randomBytes(random, 32)], random),
-      logger: pino({}, { write: line => void log.push(line) }),
-      now: () => NOON,
-      random,
-    }),
-  )
-  t.teardown(() => app.close())
-  const issued = await app.inject(`/hms/pr/token?${form({ kid: KID })}`)
+async function redeemedWithout(t: Test, lose: (store: Store) => void, maxRedemptions: number | null = null) {
+  const limited = accounts.map(account => ({ ...account, maxRedemptions }))
+  const { app, services, log, ...tokens } = await appWith(t, { accounts: limited })
+  const issued = await tokens.ask({ kid: KID })
   const { token } = issued.json() as { token: string } // a wrong answer would fail below
-  lose(store)
+  lose(services.store)
   const ask = (path: string, payload: string) =>
     app.inject({ method: 'POST', url: `${path}?ExpressPlayToken=${token}`, payload })
   return { ask, log }
@@ -47,7 +28,7 @@ const losses: [title: string, lose: (store: Store) => void, maxRedemptions: numb
 
 for (const [title, lose, maxRedemptions] of losses)
   t.test(`without ${title} there is no licence, but -2030`, async t => {
-    const { ask, log } = await redeemedWithout(lose, maxRedemptions)
+    const { ask, log } = await redeemedWithout(t, lose, maxRedemptions)
     const refused = await ask('/hms/ck/rights/', clearKeyBody(KID))
     t.equal(refused.statusCode, 503)
     t.match(refused.json(), { code: -2030 })
@@ -59,6 +40,6 @@ for (const [title, lose, maxRedemptions] of losses)
   })
 
 t.test('a refusal that cannot be written down is -2030, too', async t => {
-  const { ask } = await redeemedWithout(store => Object.assign(store.events, { commit: failing }))
+  const { ask } = await redeemedWithout(t, store => Object.assign(store.events, { commit: failing }))
   t.match((await ask('/hms/ck/rights/', '')).json(), { code: -2030 })
 })
