@@ -3,7 +3,8 @@ import { documentedErrors, type ErrorCode } from '../../src/errors.js'
 import { refusalCases, refusalsFor } from '../../src/verify/cases.js'
 import { differences } from '../../src/verify/differences.js'
 import type { Refusal } from '../../src/verify/vectors.js'
-import { answerOf, authenticators, errorOf, startTestServer } from '../harness.js'
+import { appWith } from '../app.js'
+import { answerOf, authenticators, startTestServer } from '../harness.js'
 
 const { known: refusals, missing } = refusalsFor(authenticators)
 
@@ -17,13 +18,13 @@ t.test('every refusal has its documented code, status and text, with GET and wit
 })
 
 t.test('of two faults in one request the first in the catalogue wins', async t => {
-  const server = await startTestServer(t)
+  const { ask } = await appWith(t, { settings: { LOG_LEVEL: 'warn' } })
   let pairs = 0
   for (const [index, one] of refusals.entries()) {
     for (const other of refusals.slice(index + 1)) {
       if (one.code === other.code || one.code === -3004 || haveParametersInCommon(one, other)) continue
       const expected = rankOf(one.code) < rankOf(other.code) ? one : other
-      const { code } = await errorOf(await server.get({ ...one.change, ...other.change }))
+      const { code } = (await ask({ ...one.change, ...other.change })).json<{ code: number }>()
       pairs += 1
       if (code !== expected.code) t.fail(`${one.title}, ${other.title}: ${code}, not ${expected.code}`)
     }

@@ -1,22 +1,29 @@
 import t from 'tap'
 import { appWith } from '../app.js'
+import { account, LOCAL } from '../upstream/gateway.js'
+import { issues, startHostile } from '../upstream/hostile.js'
 
 const secret = 'a secret in the text of an error'
 
+const fails = () => Promise.reject(new Error(secret))
+const ledger = { recordIssue: fails, append: fails, reserve: fails, redeem: fails, settle: fails }
+
 t.test('a ledger that fails is -2030 with 503, and nothing of its error is told', async t => {
-  const ledger = {
-    recordIssue: () => Promise.reject(new Error(secret)),
-    append: () => Promise.reject(new Error(secret)),
-    reserve: () => Promise.reject(new Error(secret)),
-    redeem: () => Promise.reject(new Error(secret)),
-    settle: () => Promise.reject(new Error(secret)),
-  }
   const { ask, log } = await appWith(t, { faults: { ledger } })
   const answer = await ask()
   t.equal(answer.statusCode, 503)
   t.match(answer.json(), { code: -2030, message: /^\[-2030\] ExpressPlay Admin error: / })
   t.notMatch(answer.body + log.join(), secret)
   t.match(log.join(), '"msg":"failed"', 'the log says where it failed')
+})
+
+t.test('a gateway whose ledger fails does not ask its upstream', async t => {
+  const upstream = await startHostile(t, issues)
+  const { ask } = await appWith(t, { upstream: upstream.url, accounts: [account], faults: { ledger } })
+  const answer = await ask({ customerAuthenticator: LOCAL.test })
+  t.equal(answer.statusCode, 503)
+  t.match(answer.json(), { code: -2030 })
+  t.equal(upstream.arrivals.length, 0, 'a token that cannot be booked is not issued')
 })
 
 t.test('a key storage that cannot be reached is -4019 with 503', async t => {
