@@ -20,9 +20,10 @@ export async function main(settings: () => Settings, { stderr }: CommandContext)
     stderr.write(startFailure(error, config))
     return 1
   }
+  // First: whoever reads where it listens may stop it at once.
+  drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
   stderr.write(banner(config, server))
   announce(config, server, log)
-  drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
   return 0
 }
 
