@@ -9,6 +9,7 @@ const LONG_ONLY = /\.long\.test\.ts$/
 const HAS_LONG_FORM = /\/counts\.js'/
 /** CI runs it on the newest Node: all that it looks at is tested elsewhere too. */
 const SMOKE = 'test/smoke/'
+const LONGEST_GROUP_S = 20
 
 /** The test files below the names, or those of a run of all: the long ones, or the others. */
 export function chosenFiles(names: readonly string[], isLong: boolean): string[] {
@@ -22,20 +23,41 @@ export function chosenFiles(names: readonly string[], isLong: boolean): string[]
     : all.filter(file => !LONG_ONLY.test(file) && !file.startsWith(SMOKE))
 }
 
+function isAlone(file: string): boolean {
+  return isBrowserTest(file) || LONG_ONLY.test(file) || file.startsWith(SMOKE)
+}
+
 export function isBrowserTest(file: string): boolean {
   return file.startsWith('test/browser/')
 }
 
-/** So that no long one is left at the end alone. What was never run counts as longer the larger it is. */
-export function longestFirst(files: readonly string[]): string[] {
+/**
+ * What runs in one process: a few files of a folder, which load the application once for all of them. The groups that
+ * take longest come first, so that none is left at the end alone. A file that was never run counts by its size.
+ */
+export function grouped(files: readonly string[]): string[][] {
   const times = knownTimes()
-  const secondsOf = (file: string) => times[file] ?? statSync(file).size / 1024
-  return files.toSorted((one, other) => secondsOf(other) - secondsOf(one))
+  const secondsOf = (file: string) => times[file] ?? statSync(file).size / 4096
+  const total = (group: readonly string[]) => group.reduce((sum, file) => sum + secondsOf(file), 0)
+  const groups: string[][] = []
+  for (const file of files) {
+    const last = groups.at(-1)
+    const isJoining =
+      last !== undefined && !isAlone(file) && !last.some(isAlone) && dirname(last[0] ?? '') === dirname(file)
+    if (isJoining && total(last) + secondsOf(file) <= LONGEST_GROUP_S) last.push(file)
+    else groups.push([file])
+  }
+  return groups.sort((one, other) => total(other) - total(one))
 }
 
 export function rememberTimes(times: ReadonlyMap<string, number>): void {
-  mkdirSync(dirname(TIMES_FILE), { recursive: true })
-  writeFileSync(TIMES_FILE, JSON.stringify({ ...knownTimes(), ...Object.fromEntries(times) }, null, 2))
+  const all = { ...knownTimes(), ...Object.fromEntries(times) }
+  try {
+    mkdirSync(dirname(TIMES_FILE), { recursive: true })
+    writeFileSync(TIMES_FILE, JSON.stringify(all, null, 2))
+  } catch {
+    // Only the order of the next run is worse for it.
+  }
 }
 
 function filesOf(name: string, all: readonly string[]): string[] {

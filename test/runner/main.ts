@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util'
 import { chromiumRemedy, findChromium, installChromium } from '../browser/find-chromium.js'
 import { type Ending, startOwnPostgres } from '../postgres.js'
-import { chosenFiles, isBrowserTest, longestFirst, rememberTimes } from './files.js'
+import { chosenFiles, grouped, isBrowserTest, rememberTimes } from './files.js'
 import { Report } from './report.js'
-import { JOBS, runFile } from './test-process.js'
+import { JOBS, runFiles } from './test-process.js'
 
 /*
  * `npm test` and `npm run test:long`: runs the built test files, or those that are named, each in a process of its own,
@@ -38,7 +38,7 @@ try {
     for (const file of files.filter(isBrowserTest)) report.skip(file, chromiumRemedy())
     runnable = files.filter(file => !isBrowserTest(file))
   }
-  const queue = longestFirst(runnable)
+  const queue = grouped(runnable)
   await Promise.all(Array.from({ length: JOBS }, () => runFrom(queue)))
   rememberTimes(report.times)
 } finally {
@@ -46,11 +46,11 @@ try {
 }
 if (!interrupted.signal.aborted) process.exitCode = report.close() ? 0 : 1
 
-async function runFrom(queue: string[]): Promise<void> {
-  for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+async function runFrom(queue: string[][]): Promise<void> {
+  for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
     if (interrupted.signal.aborted) return
-    report.start(file)
-    report.end(await runFile(file, environment, interrupted.signal))
+    const files = group
+    report.end(await runFiles(files, environment, interrupted.signal, file => report.start(files, file)))
   }
 }
 

@@ -9,7 +9,8 @@ export class Report {
   /** Seconds by file. */
   readonly times = new Map<string, number>()
   readonly #begin = performance.now()
-  readonly #running = new Set<string>()
+  /** The file at which each group is. */
+  readonly #running = new Map<readonly string[], string>()
   readonly #failures: Outcome[] = []
   readonly #skipped: Finding[] = []
   readonly #progress = setInterval(() => this.note(this.#howFar()), PROGRESS_EVERY_MS)
@@ -22,13 +23,13 @@ export class Report {
     print(`${this.#clock()}  ${text}`)
   }
 
-  start(file: string): void {
-    this.#running.add(file)
+  start(group: readonly string[], file: string): void {
+    this.#running.set(group, file)
   }
 
   end(outcome: Outcome): void {
-    this.#running.delete(outcome.file)
-    this.times.set(outcome.file, outcome.seconds)
+    this.#running.delete(outcome.files)
+    for (const [file, seconds] of outcome.seconds) this.times.set(file, seconds)
     this.#passed += outcome.passed
     this.#failed += outcome.failed.length
     this.#skipped.push(...outcome.skipped)
@@ -58,7 +59,7 @@ export class Report {
 
   #howFar(): string {
     const counts = `${this.times.size} of ${this.files} files, ${this.#passed} passed, ${this.#failed} failed`
-    return `${counts}; running ${[...this.#running].join(', ')}`
+    return `${counts}; running ${[...this.#running.values()].join(', ')}`
   }
 
   #clock(): string {
@@ -71,9 +72,9 @@ function mustNotSkip(): boolean {
   return process.env.CI === 'true'
 }
 
-function printFailure({ file, failed, output }: Outcome): void {
+function printFailure({ files, failed, output }: Outcome): void {
   for (const { name, details } of failed) print(`\nFAILED  ${name}\n${indented(details)}`)
-  if (output.trim() !== '') print(`\n${file} printed\n${indented(output.slice(-LONGEST_OUTPUT))}`)
+  if (output.trim() !== '') print(`\n${files.join(', ')} printed\n${indented(output.slice(-LONGEST_OUTPUT))}`)
   print('')
 }
 
