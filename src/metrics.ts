@@ -36,6 +36,12 @@ export class Metrics {
     registers: [this.registry],
   })
 
+  readonly #refusalsUnwritten = new Counter({
+    name: 'expressplay_redemption_refusals_unwritten_total',
+    help: 'Refused key requests that the transaction log leaves out, because the same token was refused for the same reason before.',
+    registers: [this.registry],
+  })
+
   readonly #entitlements = new Counter({
     name: 'expressplay_entitlements_total',
     help: 'Decisions of the entitlement service, by request type and error number; 0 is a grant.',
@@ -90,6 +96,10 @@ export class Metrics {
 
   redemptionRefused(drm: LicenceDrm, code: number): void {
     this.#redemptionsRefused.inc({ drm, code })
+  }
+
+  refusalUnwritten(): void {
+    this.#refusalsUnwritten.inc()
   }
 
   entitlementDecided(type: 1 | 2 | 3 | 'unknown', error: number): void {

@@ -26,6 +26,7 @@ import { Metrics } from './metrics.js'
 import type { Randomness } from './randomness.js'
 import type { Store } from './store/store.js'
 import { TokenRedemption } from './tokens/redeem.js'
+import { RepeatedRefusals } from './tokens/repeated-refusals.js'
 import { TokenRequests } from './tokens/request.js'
 import type { TokenVault } from './tokens/vault.js'
 
@@ -94,6 +95,8 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   const { issuer } = issued
   const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
   closing.add(() => requests.close())
+  const refusals = new RepeatedRefusals({ metrics, logger, uptime })
+  closing.add(() => refusals.close())
   const abandoned = new AbandonedTokens({ ...store, now, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
   const isMachineClock = now === Date.now
@@ -118,7 +121,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     limit,
     addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
     requests,
-    redemption: new TokenRedemption({ vault, accounts, ledger, askedService, now }),
+    redemption: new TokenRedemption({ vault, accounts, ledger, refusals, askedService, now }),
     lookUp: new LookUp(store.events),
     retention,
     resealing,

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Engine, Entry, Uncovered } from './engine.js'
 import type { EventRow, Tables } from './tables.js'
 
@@ -60,16 +60,22 @@ export class EventRepository {
 
   /** The device of the newest redemption with this cookie; those of devices that did not say which they are don't count. */
   async newestDevice(service: number, cookie: string): Promise<string | undefined> {
-    const recent = await this.newestWithCookie(service, cookie, RECENT)
-    const redeemed = recent.find(({ event, device_id }) => event === 'token_redeemed' && device_id !== null)
-    if (redeemed !== undefined || recent.length < RECENT) return redeemed?.device_id ?? undefined
-    const [device] = await this.#devices(service, cookie).orderBy('newest', 'desc').limit(1).execute()
-    return device?.device_id ?? undefined
+    const [newest] = await this.#redemptions(service, cookie)
+      .select('device_id')
+      .orderBy('event_id', 'desc')
+      .limit(1)
+      .execute()
+    return newest?.device_id ?? undefined
   }
 
   /** The devices that redeemed a token with this cookie, in the order in which they first did. */
   async firstDevices(service: number, cookie: string, most: number): Promise<string[]> {
-    const devices = await this.#devices(service, cookie).orderBy('oldest').limit(most).execute()
+    const devices = await this.#redemptions(service, cookie)
+      .select(({ fn }) => ['device_id', fn.min('event_id').as('oldest')])
+      .groupBy('device_id')
+      .orderBy('oldest')
+      .limit(most)
+      .execute()
     return devices.flatMap(({ device_id }) => device_id ?? [])
   }
 
@@ -153,16 +159,14 @@ export class EventRepository {
       .execute()
   }
 
-  /** Grouped, so that no engine walks through the whole log in the order of its numbers. */
-  #devices(service: number, cookie: string) {
+  /** By devices that said which they are. The kind of event is written out, because the index has no others. */
+  #redemptions(service: number, cookie: string) {
     return this.#db
       .selectFrom('events')
-      .select(({ fn }) => ['device_id', fn.min('event_id').as('oldest'), fn.max('event_id').as('newest')])
       .where('service_id', '=', service)
       .where('cookie', '=', cookie)
-      .where('event', '=', 'token_redeemed')
+      .where('event', '=', sql.lit('token_redeemed'))
       .where('device_id', 'is not', null)
-      .groupBy('device_id')
   }
 
   #of(service: number) {
@@ -174,9 +178,6 @@ export class EventRepository {
     return oldest?.event_id
   }
 }
-
-/** Among so many of a cookie's events its newest redemption nearly always is. */
-const RECENT = 32
 
 export interface TimeRange {
   readonly from: number

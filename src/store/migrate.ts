@@ -5,6 +5,7 @@ import { pendingTokens } from './migrations/0003-pending-tokens.js'
 import { idempotencyKeys } from './migrations/0004-idempotency-keys.js'
 import { requestLimits } from './migrations/0005-request-limits.js'
 import { contents } from './migrations/0006-contents.js'
+import { redeemingDevices } from './migrations/0007-redeeming-devices.js'
 import type { Tables } from './tables.js'
 
 /** It was changed by migrations that this version does not have. */
@@ -27,6 +28,7 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
     '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
     '0005-request-limits': { up: requestLimits },
     '0006-contents': { up: contents },
+    '0007-redeeming-devices': { up: redeemingDevices },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

@@ -20,6 +20,7 @@ import {
   requireUnexpired,
   theToken,
 } from './redemption-checks.js'
+import type { RepeatedRefusals } from './repeated-refusals.js'
 import type { TokenVault } from './vault.js'
 
 /** A player's key request, whatever DRM it speaks. */
@@ -114,7 +115,7 @@ export class TokenRedemption {
       rightsType: token.keys[0]?.policy.rightsType,
       errorCode: code,
     })
-    await orUnavailable(this.#parts.ledger.append(event))
+    if (this.#parts.refusals.isWritten(event)) await orUnavailable(this.#parts.ledger.append(event))
   }
 
   #event(request: RedemptionRequest, token: ReadToken, what: Outcome): LedgerEvent {
@@ -137,6 +138,7 @@ export interface TokenRedemptionParts {
   readonly vault: TokenVault
   readonly accounts: Accounts
   readonly ledger: Ledger
+  readonly refusals: RepeatedRefusals
   /** Who is asked before a licence is granted, if anybody is. */
   readonly askedService: AskedService | undefined
   readonly now: Now

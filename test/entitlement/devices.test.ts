@@ -2,10 +2,16 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { CompiledQuery, Kysely, sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { REGISTRATION_KID } from '../../src/entitlement/registration.js'
+import { EventRepository } from '../../src/store/events.js'
+import { migrate } from '../../src/store/migrate.js'
+import { postgresEngine } from '../../src/store/postgres/engine.js'
+import { sqliteEngine } from '../../src/store/sqlite/engine.js'
+import { serviceId, type Tables } from '../../src/store/tables.js'
 import { onBothEngines } from '../engines.js'
-import { KID } from '../redeeming.js'
+import { CUSTOMER, KID } from '../redeeming.js'
 import { REAL } from '../upstream/gateway.js'
 import { heldLog } from './held-log.js'
 import { playClearKey } from './player.js'
@@ -15,6 +21,7 @@ import { emulating, type Stage, throughGateway } from './stages.js'
 const PHONE = '00112233445566778899aabbccddeeff'
 const TABLET = 'ffeeddccbbaa99887766554433221100'
 const NEWEST = 32
+const SERVICE = serviceId(CUSTOMER, 'test')
 
 const bound = { requestType: deviceBound, customerCookie: 'viewer-1' }
 
@@ -32,6 +39,46 @@ onBothEngines(t, 'a device is found however much came after it', async (t, datab
   t.match(await playClearKey(granted, { deviceId: PHONE }), { kids: [KID] })
   t.match(await stage.ask({ ...bound, contentID: CATALOGUE.oneDevice }), { error: 1105 }, 'and the first one, too')
 })
+
+onBothEngines(t, 'a cookie with thousands of events costs its devices no more', async (t, database) => {
+  const DATABASE_URL = await database()
+  const { store, plans } = await explainedStore(t, DATABASE_URL)
+  t.equal(await store.newestDevice(SERVICE, 'viewer-1'), 'device-1')
+  t.same(await store.firstDevices(SERVICE, 'viewer-1', 2), ['device-0', 'device-1'])
+  for (const plan of await plans()) t.match(plan, /events_by_device/)
+})
+
+/** The log of a viewer who redeemed tokens once, and has been refused ever since; and how it is searched. */
+async function explainedStore(t: Test, url: string) {
+  const engine = await (url.startsWith('sqlite:') ? sqliteEngine(url.slice('sqlite:'.length)) : postgresEngine(url))
+  t.teardown(() => engine.close())
+  const asked: CompiledQuery[] = []
+  const db = new Kysely<Tables>({ dialect: engine.dialect, log: ({ query }) => void asked.push(query) })
+  await migrate(db, engine.clustered)
+  const row = (event_id: number) => ({
+    ...{ service_id: SERVICE, event_id, time: event_id, drm: 'playready', kids: '', cookie: 'viewer-1', error_code: 0 },
+    ...{ event: event_id < 2 ? 'token_redeemed' : 'redemption_refused', device_id: `device-${event_id}` },
+    ...{ request_id: 'r', token_id: null, ip_address: null, rights_type: null },
+  })
+  for (let first = 0; first < 4000; first += 500)
+    await db
+      .insertInto('events')
+      .values(Array.from({ length: 500 }, (_, index) => row(first + index)))
+      .execute()
+  await sql`analyze`.execute(db)
+  asked.length = 0
+  const explain = engine.isExclusive ? 'explain query plan' : 'explain'
+  return {
+    store: new EventRepository(db, engine),
+    plans: () =>
+      Promise.all(
+        asked.splice(0).map(async ({ sql: text, parameters }) => {
+          const query = CompiledQuery.raw(`${explain} ${text}`, [...parameters])
+          return JSON.stringify((await db.executeQuery(query)).rows)
+        }),
+      ),
+  }
+}
 
 t.test('through a gateway, in the newest events of the viewer', async t => {
   const stage = await throughGateway(t)

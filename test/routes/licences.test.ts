@@ -1,5 +1,8 @@
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { Metrics } from '../../src/metrics.js'
 import type { TokenContent } from '../../src/tokens/content.js'
+import { RepeatedRefusals } from '../../src/tokens/repeated-refusals.js'
 import { administratorOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
 import { errorOf, NOON, tokenOf } from '../harness.js'
@@ -342,4 +345,72 @@ t.test('the metrics count by what the licence was for, and by code', async t => 
   t.match(metrics, /^expressplay_redemptions_refused_total\{drm="clearkey",code="-4018"\} 1$/m)
   t.match(metrics, /^expressplay_redemptions_refused_total\{drm="playready",code="-4018"\} 1$/m)
   t.notMatch(metrics, token)
+})
+
+t.test('the same refusal of one token is written three times an hour, and counted from then on', async t => {
+  let uptime = 0
+  const server = await startLicenceServer(t, { uptime: () => uptime })
+  const [expired, other] = [server.seal({ expiresAt: NOON }), server.seal({ expiresAt: NOON })]
+  const ask = async (token: string, path = CLEAR_KEY) => {
+    t.equal((await errorOf(await server.ask(path, { token, body: clearKeyBody(KID) }))).code, -4010)
+  }
+  const written = async (token: string) =>
+    (await server.events()).filter(({ token_id }) => token_id === token.slice(16, 32)).length
+  const reports = () => server.log.filter(line => line.includes('not written')).map(line => JSON.parse(line))
+  const counted = async () => {
+    const metrics = await (await fetch(`${server.url}/metrics`)).text()
+    return ['redemption_refusals_unwritten_total', 'redemptions_refused_total{drm="clearkey",code="-4010"}'].map(name =>
+      Number(metrics.split(`\nexpressplay_${name} `)[1]?.split('\n')[0]),
+    )
+  }
+
+  for (let count = 0; count < 10; count += 1) await ask(expired)
+  await ask(other)
+  t.same([await written(expired), await written(other)], [3, 1])
+  t.same(await counted(), [7, 11], 'the metrics have all of them')
+  const usable = server.seal()
+  for (const kid of [OTHER_KID, '00'.repeat(16)])
+    await server.ask(CLEAR_KEY, { token: usable, body: clearKeyBody(kid) })
+  t.equal(await written(usable), 2, 'a redemption is always written, and so is the first refusal of another token')
+
+  uptime = 3_599_999
+  await ask(expired)
+  t.same([await written(expired), reports()], [3, []])
+  uptime += 1
+  await ask(expired)
+  t.equal(await written(expired), 4, 'an hour later it is news again')
+  const most = {
+    customerId: CUSTOMER,
+    environment: 'test',
+    tokenId: expired.slice(16, 32),
+    errorCode: -4010,
+    refusals: 8,
+  }
+  t.match(reports(), [{ level: 40, refusals: 8, most }], 'and the log says how many were left out')
+  for (let count = 0; count < 4; count += 1) await ask(expired)
+  await server.close()
+  t.match(reports(), [{}, { refusals: 2 }], 'at the end as well')
+})
+
+t.test('refusals of any number of tokens take a bounded memory', async t => {
+  const metrics = new Metrics()
+  const refusals = new RepeatedRefusals({ metrics, logger: pino({ level: 'silent' }), uptime: () => 0 })
+  const refuse = (tokenId: string) =>
+    refusals.isWritten({
+      customerId: CUSTOMER,
+      environment: 'test',
+      time: NOON,
+      event: 'redemption_refused',
+      drm: 'clearkey',
+      tokenId,
+      kids: [],
+      errorCode: -4010,
+      requestId: 'r',
+    })
+  const remembered = () => [1, 2, 3, 4].map(() => refuse('first'))
+  t.same(remembered(), [true, true, true, false])
+  for (let token = 1; token < 20_000; token += 1) refuse(`${token}`)
+  t.equal(refuse('first'), false, 'as many are remembered')
+  refuse('one more')
+  t.same(remembered(), [true, true, true, false], 'beyond them all are forgotten')
 })

@@ -7,6 +7,7 @@ import { redemptions } from '../../src/store/migrations/0002-redemptions.js'
 import { pendingTokens } from '../../src/store/migrations/0003-pending-tokens.js'
 import { idempotencyKeys } from '../../src/store/migrations/0004-idempotency-keys.js'
 import { requestLimits } from '../../src/store/migrations/0005-request-limits.js'
+import { contents } from '../../src/store/migrations/0006-contents.js'
 import { postgresEngine } from '../../src/store/postgres/engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
@@ -14,7 +15,7 @@ import { onBothEngines } from '../engines.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 
 /** How many migrations there were then. */
-const VERSIONS = { 'before the gateway': 2, 'before the entitlement service': 5 }
+const VERSIONS = { 'before the gateway': 2, 'before the entitlement service': 5, 'before the index of devices': 6 }
 
 /** A database as a former version left it, with an account and an event. */
 async function makeFormer(url: string, version: number): Promise<void> {
@@ -27,6 +28,7 @@ async function makeFormer(url: string, version: number): Promise<void> {
     '0003-pending-tokens': { up: (db: Kysely<unknown>) => pendingTokens(db, clustered) },
     '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
     '0005-request-limits': { up: requestLimits },
+    '0006-contents': { up: contents },
   }
   const migrations = Object.fromEntries(Object.entries(all).slice(0, version))
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
