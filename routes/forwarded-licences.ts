@@ -1,20 +1,20 @@
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { Environment } from '../src/environment.js'
 import { PublicError, TokenError, UNAVAILABLE } from '../src/errors.js'
 import type { LicenceDrm } from '../src/ledger/ledger.js'
 import { LicenceFailure, licenceFailure } from '../src/upstream/licence-failure.js'
 import type { LicenceForwarding } from '../src/upstream/licence-forwarding.js'
 import type { LicenceServerAnswer } from '../src/upstream/licence-server.js'
 import { readEnvironment } from '../src/upstream/named-environment.js'
+import { environmentOf } from './addressed-host.js'
 import {
   type KeyRequest,
   type KeyRequestHandler,
   type LicenceEndpointsOptions,
   licenceEndpoints,
 } from './licence-endpoints.js'
-import { plainHost } from './plain-host.js'
 
 export interface ForwardedLicenceRoutesOptions extends LicenceEndpointsOptions {
   readonly licences: LicenceForwarding
@@ -39,7 +39,7 @@ function forwarding(
 ): KeyRequestHandler {
   return async (request, reply) => {
     const { environment: named, query } = readEnvironment(queryOf(request))
-    const environment = named ?? environmentOfHost(plainHost(request), options.environment)
+    const environment = named ?? environmentOf(request, options.environment)
     if (!licences.environmentsOf(drm).includes(environment)) throw unknownThere()
     const tell = ({ kind, reason }: LicenceFailure) => {
       if (kind !== 'caller gone')

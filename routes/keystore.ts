@@ -6,9 +6,10 @@ import { readKek, readKeyChange, readKid, readKids, readNewKey, readNewKid } fro
 import type { RawParameters } from '../schemas/sorting.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
-import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { Environment } from '../src/environment.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
+import { environmentOf } from './addressed-host.js'
 import { logFailure } from './answering.js'
 import { sendAs, sendJson } from './answers.js'
 import { readJsonBodies } from './json-bodies.js'
@@ -37,7 +38,7 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   app.decorateRequest('caller')
   app.addHook('preParsing', async (request, reply) => {
     const query = request.query as RawParameters // as Fastify parses it
-    const environment = environmentOfHost(request.host, options.environment)
+    const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(query), environment)
     limit.admit(account, environment, tellingOf(reply))
     requireEnabled(account)

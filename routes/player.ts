@@ -4,9 +4,10 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { demoAccount } from '../src/accounts/seeds.js'
-import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { Environment } from '../src/environment.js'
 import { orUnavailable } from '../src/errors.js'
 import { sampleParameters } from '../src/sample.js'
+import { environmentOf } from './addressed-host.js'
 import { sendAs } from './answers.js'
 
 export interface PlayerOptions {
@@ -44,7 +45,7 @@ export async function playerRoutes(app: FastifyInstance, { accounts, environment
 
   /** The published sample request, with an authenticator only where its public one is known. */
   app.get('/player/sample', async (request, reply) => {
-    const asked = environmentOfHost(request.host, environment)
+    const asked = environmentOf(request, environment)
     const customerAuthenticator = demoAccount.authenticators[asked]
     const isDemo = (await orUnavailable(accounts.authenticate(customerAuthenticator, asked))) !== undefined
     const sample = { ...sampleParameters, customerAuthenticator: isDemo ? customerAuthenticator : '' }

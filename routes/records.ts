@@ -5,10 +5,11 @@ import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat } from '../schemas/token-request.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
-import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { Environment } from '../src/environment.js'
 import { orUnavailable } from '../src/errors.js'
 import type { LookUp } from '../src/ledger/look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
+import { environmentOf } from './addressed-host.js'
 import { sendJson, sendRefusal } from './answers.js'
 import { tellingOf } from './limiting.js'
 
@@ -28,7 +29,7 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, undefined)
-    const environment = environmentOfHost(request.host, options.environment)
+    const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(request.query), environment)
     limit.admit(account, environment, tellingOf(reply))
     requireEnabled(account)

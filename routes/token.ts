@@ -3,14 +3,15 @@ import type { TokenAnswer } from '../schemas/answers.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, readIdempotencyKey } from '../schemas/idempotency.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { accepts, checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
-import { type Environment, environmentOfHost } from '../src/environment.js'
+import type { Environment } from '../src/environment.js'
 import { PublicError } from '../src/errors.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
+import { environmentOfHost } from '../src/real-hosts.js'
 import type { TokenRequests } from '../src/tokens/request.js'
+import { plainHost } from './addressed-host.js'
 import { sendAs } from './answers.js'
 import { tellingOf } from './limiting.js'
-import { plainHost } from './plain-host.js'
 
 export interface TokenRoutesOptions {
   readonly schema: TokenRequestSchema

@@ -1,10 +1,10 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { readPsshRequest } from '../schemas/pssh.js'
-import { clearKeyUrl, playreadyUrl } from '../src/licence-urls.js'
+import { clearKeyUrl, licenceUrl } from '../src/licence-urls.js'
 import { protectionOf } from '../src/pssh/protection.js'
+import { plainHost } from './addressed-host.js'
 import { sendJson, sendRefusal } from './answers.js'
 import { readJsonBodies } from './json-bodies.js'
-import { plainHost } from './plain-host.js'
 
 export interface ToolRoutesOptions {
   /** Where clients reach us; without one it is the host that the request was sent to. */
@@ -28,7 +28,7 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
   app.post('/pssh', { config: { isOpenToOtherSites: true } }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
-    const playready = playreadyUrl(publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
+    const playready = licenceUrl('playready', publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
     return sendJson(reply, protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) }))
   })
 }

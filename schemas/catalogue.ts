@@ -29,10 +29,7 @@ export const policyEntry = jsonParameters({
     compressedDigitalVideoOPL: level,
     uncompressedDigitalAudioOPL: level,
     uncompressedDigitalVideoOPL: level,
-    useHttps: {
-      description: 'The scheme of the licence URL; without it that of PUBLIC_URL, or http.',
-      hasDefault: false,
-    },
+    useHttps: { description: 'The scheme of the licence URL; without it that of PUBLIC_URL, or http.' },
   },
   read: ({ useHttps, ...policy }, texts): ContentPolicy => {
     const end = policy['rental.periodEndTime']
@@ -41,7 +38,7 @@ export const policyEntry = jsonParameters({
       parameters: texts,
       policy,
       rentalSeconds: isFromGrant ? end / 1000 : undefined,
-      useHttps: texts.useHttps === undefined ? undefined : useHttps,
+      useHttps,
     }
   },
 })

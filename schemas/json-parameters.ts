@@ -10,8 +10,6 @@ type Shape = Readonly<Record<string, z.ZodType>>
 /** What is said of a parameter here that the token request does not say. */
 export interface WrittenParameter {
   readonly description?: string
-  /** `false` where the default of the token request is not the one here. */
-  readonly hasDefault?: boolean
   /** The least and the greatest, of a parameter that may be written as a number. */
   readonly number?: readonly [number, number]
 }
@@ -66,10 +64,10 @@ function inWords(faults: readonly Fault[]): [string, string][] {
 }
 
 /** Whether one must be there is the group's rule, so none must be here. */
-function field(schema: z.ZodType, { number, description, hasDefault = true }: WrittenParameter = {}) {
+function field(schema: z.ZodType, { number, description }: WrittenParameter = {}) {
   const { description: rule, example } = metaOf(schema)
   const { description: _, example: __, 'x-error-code': ___, default: preset, ...text } = jsonSchema(schema)
-  const said = { description: description ?? rule, ...(hasDefault && preset !== undefined && { default: preset }) }
+  const said = { description: description ?? rule, ...(preset !== undefined && { default: preset }) }
   const others = Array.isArray(text.enum) ? text.enum.flatMap(plainForm) : []
   const mixed = z.union([z.string(), z.number(), z.boolean()], 'must be a text, a number, true or false').optional()
   if (number !== undefined) {

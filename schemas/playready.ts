@@ -69,10 +69,14 @@ export function playreadyParameters(now: Now) {
     ),
     useHttps: parameter(
       z
-        .enum(['true', 'false'], rule(-2034, 'useHttps must be true or false'))
-        .default('true')
-        .transform(text => text === 'true'),
-      { description: 'The scheme of `licenseAcquisitionUrl`.', example: 'false', 'x-error-code': -2034 },
+        .enum(['true', '1', 'false', '0'], rule(-2034, 'useHttps must be true, 1, false or 0'))
+        .transform(text => text === 'true' || text === '1')
+        .optional(),
+      {
+        description: 'The scheme of `licenseAcquisitionUrl`: https or http. Without it that of `PUBLIC_URL`, or http.',
+        example: 'true',
+        'x-error-code': -2034,
+      },
     ),
   }
 }

@@ -37,8 +37,8 @@ export const psshRequest = z.strictObject(
     clearKeyUrl: licenceUrl('Where Clear Key clients ask for the licence. Without it, here.'),
     useHttps: z
       .boolean('must be true or false')
-      .default(true)
-      .meta({ description: 'The scheme of the URLs that are not given.' }),
+      .optional()
+      .meta({ description: 'The scheme of the URLs that are not given; without it that of `PUBLIC_URL`, or http.' }),
   },
   refusal('The body must be a JSON object with keys'),
 )

@@ -12,7 +12,8 @@ import { ParameterSorter, type RawParameters, type SortedParameters } from './so
 export interface TokenTerms {
   readonly policies: readonly PlayreadyPolicy[]
   readonly restrictions: Restrictions
-  readonly useHttps: boolean
+  /** Where the request says it. */
+  readonly useHttps: boolean | undefined
 }
 
 /**
@@ -77,12 +78,13 @@ export class TokenRequestSchema {
       const policy = this.#policy.read(values, faults, suffix)
       if (policy !== undefined) policies.push(policy)
     }
-    const [useHttps, ...others] = policies.map(policy => policy.useHttps)
-    if (others.some(other => other !== useHttps))
+    const schemes = new Set(policies.flatMap(({ useHttps }) => useHttps ?? []))
+    if (schemes.size > 1)
       faults.push({ code: -2034, parameter: 'useHttps', details: 'the keys of one token differ in useHttps' })
     const restrictions = this.#restrictions.read(sorted.whole, faults)
     if (sorted.whole.playerConfig !== undefined) answerRequest.read(sorted.whole, faults)
-    if (restrictions === undefined || useHttps === undefined || faults.length > 0) throw this.#error(sorted, faults)
+    if (restrictions === undefined || faults.length > 0) throw this.#error(sorted, faults)
+    const [useHttps] = schemes
     return { policies, restrictions, useHttps }
   }
 

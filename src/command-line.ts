@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { defineAccounts } from './commands/accounts.js'
 import type { CertsOptions } from './commands/certs.js'
 import type { CommandContext } from './commands/context.js'
@@ -99,7 +99,8 @@ Examples:
     .option('-s, --scheme <scheme>', 'how the content is encrypted: cenc or cbcs', 'cenc')
     .option('--license-url <url>', 'LA_URL of the PlayReady header; without it that of a token from these settings')
     .option('--clear-key-url <url>', 'where Clear Key clients ask; without it the server of these settings')
-    .option('--http', 'http in the URLs that are not given')
+    .option('--https', 'https in the URLs that are not given')
+    .addOption(new Option('--http', 'http in the URLs that are not given').conflicts('https'))
     .option('--mpd', 'print the ContentProtection elements alone, a group for each key')
     .addHelpText(
       'after',

@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { plainHost } from '../routes/addressed-host.js'
 import { answering } from '../routes/answering.js'
 import { crossSite } from '../routes/cross-site.js'
 import { draining } from '../routes/draining.js'
 import { entitlementRoutes } from '../routes/entitlement.js'
 import { httpRules } from '../routes/http-rules.js'
-import { plainHost } from '../routes/plain-host.js'
 import { Closing } from './closing.js'
 import { ConfigError } from './config.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
@@ -51,7 +51,6 @@ async function openEntitlementApp(parts: EntitlementAppParts, closing: Closing):
     issuer: services.issuing.issuer,
     customerId,
     environment: config.ENVIRONMENT,
-    usesHttps: config.PUBLIC_URL?.protocol === 'https:',
     contents: firstOf(sources),
     judge,
     devices: services.issuing.devices ?? new LedgerDevices(store.events),

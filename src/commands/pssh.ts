@@ -1,6 +1,6 @@
 import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
 import { environmentSettings, readConfig } from '../config.js'
-import { clearKeyUrl, playreadyUrl } from '../licence-urls.js'
+import { clearKeyUrl, licenceUrl } from '../licence-urls.js'
 import { protectionOf } from '../pssh/protection.js'
 import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
@@ -9,6 +9,7 @@ export interface PsshOptions {
   readonly scheme?: string
   readonly licenseUrl?: string
   readonly clearKeyUrl?: string
+  readonly https?: true
   readonly http?: true
   readonly mpd?: true
 }
@@ -24,14 +25,15 @@ export function printPssh(
     keys: keys.map(keyOf),
     licenseAcquisitionUrl: options.licenseUrl,
     clearKeyUrl: options.clearKeyUrl,
-    useHttps: options.http === undefined,
+    useHttps: options.https ?? (options.http === undefined ? undefined : false),
   })
   if ('message' in asked) {
     stderr.write(`${asked.message}\n`)
     return 1
   }
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
-  const playready = playreadyUrl(PUBLIC_URL, { useHttps: asked.useHttps, host: new URL(localUrl(env)).host })
+  const { host } = new URL(localUrl(env))
+  const playready = licenceUrl('playready', PUBLIC_URL, { useHttps: asked.useHttps, host })
   const answer = protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) })
   stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
   return 0

@@ -73,7 +73,7 @@ export class Granting {
   }
 
   async #issue(content: Content, { account, cookie, deviceId, host, requestId }: Decision): Promise<IssuedToken> {
-    const { issuer, keyStorage, environment, now, usesHttps } = this.#parts
+    const { issuer, keyStorage, environment, now } = this.#parts
     const resolved = await resolveContentKeys(
       content.keys,
       { customerId: account.id, environment },
@@ -88,7 +88,7 @@ export class Granting {
       drm: content.drm,
       keys: resolved.map(({ kid, contentKey, algId }) => ({ kid, contentKey, algId, policy })),
       restrictions: { expirationTime: present + life * 1000, deviceId, ipAddress: undefined, cookie },
-      useHttps: content.policy.useHttps ?? usesHttps,
+      useHttps: content.policy.useHttps,
       host,
       requestId,
       // Only an issuer that asks another service looks at it.
@@ -102,8 +102,6 @@ export class Granting {
 
 export interface GrantingParts {
   readonly environment: Environment
-  /** The scheme of licence URLs, where the catalogue does not say one. */
-  readonly usesHttps: boolean
   readonly contents: Contents
   readonly judge: Judge | undefined
   readonly devices: Devices

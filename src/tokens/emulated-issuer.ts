@@ -2,7 +2,7 @@ import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
 import { orUnavailable } from '../errors.js'
 import type { Ledger } from '../ledger/ledger.js'
-import { playreadyUrl } from '../licence-urls.js'
+import { licenceUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'
 import { encodeContent, type TokenKey } from './content.js'
 import { type IssuedToken, issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder } from './issuer.js'
@@ -23,7 +23,7 @@ export class EmulatedIssuer implements TokenIssuer {
     const issuedAt = this.#parts.now()
     const { id, token } = this.#seal(order, issuedAt)
     await this.#record(order, issuedAt, id)
-    return { token, licenseAcquisitionUrl: playreadyUrl(this.#parts.publicUrl, order) }
+    return { token, licenseAcquisitionUrl: licenceUrl('playready', this.#parts.publicUrl, order) }
   }
 
   #seal({ account, environment, drm, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {

@@ -12,7 +12,8 @@ export interface TokenOrder {
   readonly drm: Drm
   readonly keys: readonly OrderedKey[]
   readonly restrictions: Restrictions
-  readonly useHttps: boolean
+  /** The scheme of the licence URL, where the request or the catalogue says it. */
+  readonly useHttps: boolean | undefined
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
   readonly requestId: string

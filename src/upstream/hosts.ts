@@ -1,11 +1,5 @@
 import type { Environment } from '../environment.js'
-
-/** The real service's hosts, and the only place that names them (spec: README.md). */
-const PRODUCTION_DOMAINS = {
-  europe: 'service.expressplay.com',
-  china: 'service.expressplay.cn',
-} as const
-const TEST_DOMAIN = 'test.expressplay.com'
+import { PRODUCTION_DOMAINS, TEST_DOMAIN } from '../real-hosts.js'
 
 export type Region = keyof typeof PRODUCTION_DOMAINS
 export const REGIONS = ['europe', 'china'] as const satisfies readonly Region[]

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
-import { type Environment, environmentOfHost } from '../environment.js'
-import { LICENCE_PATHS, playreadyUrl } from '../licence-urls.js'
+import type { Environment } from '../environment.js'
+import { LICENCE_PATHS, licenceUrl } from '../licence-urls.js'
+import { environmentOfHost } from '../real-hosts.js'
 import type { TokenOrder } from '../tokens/issuer.js'
 import { ENVIRONMENT_NAME, namesEnvironment } from './named-environment.js'
 import type { LicenceServers } from './settings.js'
@@ -36,7 +37,12 @@ export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceU
       }
       return upstreamUrl
     }
-    return withEnvironment(playreadyUrl(place.publicUrl, order) + query, order.environment, place, order.host)
+    return withEnvironment(
+      licenceUrl('playready', place.publicUrl, order) + query,
+      order.environment,
+      place,
+      order.host,
+    )
   }
 }
 
@@ -45,7 +51,7 @@ export function hiddenInReplay(place: OurPlace): LicenceUrl {
   return (upstreamUrl, order) => {
     const query = queryOf(upstreamUrl)
     const { pathname } = new URL(upstreamUrl)
-    const playready = playreadyUrl(place.publicUrl, order)
+    const playready = licenceUrl('playready', place.publicUrl, order)
     if (namesEnvironment(query)) return upstreamUrl
     const ours = pathname.endsWith(LICENCE_PATHS.playready)
       ? playready

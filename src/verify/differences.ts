@@ -89,10 +89,10 @@ function ofLayout({ token: text }: IssuedOutcome, customerId: number): Differenc
   ]
 }
 
-const URL_FORM = 'https://…/playready/RightsManager.asmx'
+const URL_FORM = '…://…/playready/RightsManager.asmx'
 
 function formOf(url: string): string {
-  return /^https:\/\/[^?#]+\/playready\/RightsManager\.asmx$/.test(url) ? URL_FORM : url
+  return /^https?:\/\/[^?#]+\/playready\/RightsManager\.asmx$/.test(url) ? URL_FORM : url
 }
 
 /** The documented text where the given one begins with it: details may follow. */

@@ -28,11 +28,18 @@ t.test('pssh takes the scheme and the URLs, and prints the elements alone', asyn
     ['cbcs', 'https://pr.example.com/rm.asmx', 'https://ck.example.com/'],
   )
 
-  const { stdout } = await runCommand(t, ['pssh', '--mpd', '--http', '^video', '^audio'], { PORT: '8081' })
+  const { stdout } = await runCommand(t, ['pssh', '--mpd', '^video', '^audio'], { PORT: '8081' })
   t.equal(stdout.match(/^<ContentProtection .*>$/gm)?.length, 6)
   t.match(stdout, '<dashif:Laurl>http://127.0.0.1:8081/hms/ck/rights/</dashif:Laurl>')
   const behind = await runCommand(t, ['pssh', '--mpd', KID], { PUBLIC_URL: 'https://drm.example.com/play' })
   t.match(behind.stdout, '<dashif:Laurl>https://drm.example.com/play/hms/ck/rights/</dashif:Laurl>')
+  for (const [option, PUBLIC_URL] of [
+    ['--https', 'http://drm.example.com'],
+    ['--http', 'https://drm.example.com'],
+  ] as const) {
+    const { stdout } = await runCommand(t, ['pssh', '--mpd', option, KID], { PUBLIC_URL })
+    t.match(stdout, `<dashif:Laurl>${option.slice(2)}://drm.example.com/hms/ck/rights/</dashif:Laurl>`)
+  }
 })
 
 t.test('pssh says what is wrong', async t => {

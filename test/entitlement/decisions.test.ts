@@ -269,10 +269,11 @@ t.test('a licence URL that has a query already', async t => {
   const { ask } = await throughGateway(t, {
     ENVIRONMENT: 'production',
     HIDE_UPSTREAM: 'true',
-    PUBLIC_URL: 'https://drm.test.example.com/play',
+    PUBLIC_URL: 'https://api.test.expressplay.com/play',
   })
   const { epTokenURL } = await ask()
-  const ours = 'http://drm.test.example.com/play/playready/RightsManager.asmx?environment=production&ExpressPlayToken='
+  const ours =
+    'http://api.test.expressplay.com/play/playready/RightsManager.asmx?environment=production&ExpressPlayToken='
   t.equal(epTokenURL.slice(0, ours.length), ours)
   t.match(await ask({ customerCookie: 'viewer-1', requestType: deviceBound }), { error: 1104 }, 'its devices, too')
 })

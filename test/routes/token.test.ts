@@ -1,10 +1,24 @@
 import { request } from 'node:http'
 import t from 'tap'
+import type { TokenAnswer } from '../../schemas/answers.js'
 import { sampleCases } from '../../src/verify/cases.js'
 import { differences } from '../../src/verify/differences.js'
-import { answerOf, authenticators, type Change, errorOf, form, NOON, startTestServer, tokenOf } from '../harness.js'
+import {
+  answerOf,
+  authenticators,
+  type Change,
+  errorOf,
+  form,
+  NOON,
+  startTestServer,
+  type TestServer,
+  tokenOf,
+} from '../harness.js'
+import { send } from '../keystore.js'
 
 const DAY = 86_400_000
+const PLAYREADY = '/playready/RightsManager.asmx'
+const CLEAR_KEY = '/hms/ck/rights/'
 
 t.test('published samples get a token that says what was asked', async t => {
   const server = await startTestServer(t)
@@ -26,7 +40,7 @@ t.test('the answer has the documented form', async t => {
   t.same(Object.keys(body as object), ['licenseAcquisitionUrl', 'token'])
   t.match(body, {
     token: /^[\w-]{171}$/,
-    licenseAcquisitionUrl: /^https:\/\/127\.0\.0\.1:\d+\/playready\/RightsManager\.asmx$/,
+    licenseAcquisitionUrl: /^http:\/\/127\.0\.0\.1:\d+\/playready\/RightsManager\.asmx$/,
   })
 
   for (const [accept, type] of [
@@ -133,8 +147,13 @@ t.test('several keys: a bare parameter is for all, a numbered one for its own', 
 
   const seventeenth = { ...change, 'kid.16': '^key 16', 'contentKey.16': '0'.repeat(32) }
   t.match(await errorOf(await server.post(seventeenth)), { code: -4022, parameter: 'kid.16' })
-  const differing = { ...change, 'useHttps.0': 'false' }
-  t.match(await errorOf(await server.post(differing)), { code: -2034, parameter: 'useHttps' })
+  const one = { ...change, 'useHttps.7': '1' }
+  t.match(await (await server.post(one)).json(), { licenseAcquisitionUrl: /^https:/ }, 'there is one URL')
+  for (const other of ['false', '0']) {
+    const differing = { ...one, 'useHttps.8': other }
+    t.match(await errorOf(await server.post(differing)), { code: -2034, parameter: 'useHttps' })
+  }
+  t.equal((await server.post({ ...one, 'useHttps.8': 'true' })).status, 200, 'the same in other words')
 })
 
 t.test('unknown parameters are ignored and named, with what they were probably meant to be', async t => {
@@ -215,22 +234,108 @@ t.test('the Host header decides between test and production', async t => {
     const { status, body } = await ask(host, right)
     t.equal(status, 200, host)
     const { token, licenseAcquisitionUrl } = JSON.parse(body) as Record<string, string> // checked below
-    t.equal(licenseAcquisitionUrl, `https://${host}/playready/RightsManager.asmx`)
+    t.equal(licenseAcquisitionUrl, `http://${host.toLowerCase().replace('pr-gen', 'pr')}${PLAYREADY}`)
     t.equal(server.openToken(token ?? '')?.environment, environment)
     t.match(await ask(host, wrong), { status: 401, body: new RegExp(`not valid in the ${environment} environment`) })
   }
-  t.match(await ask('"><script>', forTest), { status: 200, body: /"https:\/\/localhost\/playready/ })
+  t.match(await ask('"><script>', forTest), { status: 200, body: /"http:\/\/localhost\/playready/ })
 })
 
-t.test('where the licence server is: useHttps and PUBLIC_URL', async t => {
-  const server = await startTestServer(t, { settings: { PUBLIC_URL: 'https://drm.example.com:8443/play/' } })
-  const url = async (change: Change) => {
-    const { licenseAcquisitionUrl } = (await (await server.get(change)).json()) as Record<string, string> // checked below
+t.test('a host that is none of the real service’s decides no environment, wherever it is asked', async t => {
+  const names = [
+    'drm.service.consul',
+    'pr-gen.service.example.com',
+    'pr-gen.service.expressplay.com.example.com',
+    'expressplay-pr-gen.service.expressplay.com',
+    'x.pr-gen.service.expressplay.com',
+    'service.expressplay.com',
+  ]
+  const authenticator = authenticators.own
+  for (const [ENVIRONMENT, hosts] of [
+    ['test', names],
+    ['production', names.map(name => name.replace('service', 'test'))],
+  ] as const) {
+    const account = { id: 201722, authenticators: { [ENVIRONMENT]: authenticator } }
+    const settings = { ENVIRONMENT, TRUSTED_PROXIES: '127.0.0.1' }
+    const server = await startTestServer(t, { settings, accounts: [account] })
+    const query = new URLSearchParams({ customerAuthenticator: authenticator })
+    for (const host of hosts)
+      for (const headers of [{ host }, { 'x-forwarded-host': host }]) {
+        for (const path of [`hms/pr/token?${form()}`, `cmiapi/getrecord?${query}`, `keystore/keycount?${query}`])
+          t.equal((await send(`${server.url}/${path}`, 'GET', headers)).status, 200, `${path}, ${host}`)
+        const { body } = await send(`${server.url}/player/sample`, 'GET', headers)
+        t.match(JSON.parse(body), { customerAuthenticator: ENVIRONMENT === 'test' ? authenticator : '' }, host)
+      }
+  }
+})
+
+t.test('each name of the real service decides the environment, wherever it is asked', async t => {
+  const { own: test, production } = authenticators
+  const server = await startTestServer(t, { settings: { ENVIRONMENT: 'production' } })
+  const statusOf = async (path: string, customerAuthenticator: string | undefined, host: string) => {
+    const query = new URLSearchParams({ customerAuthenticator: customerAuthenticator ?? '' })
+    return (await send(`${server.url}/${path}?${query}`, 'GET', { host })).status
+  }
+  for (const [host, own, other] of [
+    ['pr-gen.test.expressplay.com', test, production],
+    ['wv-gen-2.test.expressplay.com', test, production],
+    ['PR-gen.TEST.expressplay.com.:8443', test, production],
+    ['pr2.test.expressplay.com', test, production],
+    ['api.test.expressplay.com:443', test, production],
+    ['api.test.expressplay.cn', test, production],
+    ['cmi.eval.hostedmarlin.com', test, production],
+    ['ms3-gen.service.hostedmarlin.com:8443', production, test],
+    ['api.service.expressplay.cn', production, test],
+    ['bb.service.expressplay.com', production, test],
+    ['api.test.expressplay.org', production, test],
+  ] as const)
+    for (const path of ['cmiapi/getrecord', 'keystore/keycount'])
+      t.same([await statusOf(path, own, host), await statusOf(path, other, host)], [200, 401], `${path}, ${host}`)
+})
+
+t.test('where the licence server is: by the host, useHttps and PUBLIC_URL', async t => {
+  const urlsOf = async (server: TestServer, host: string | undefined, change: Change = {}) => {
+    const headers = { accept: 'application/json', ...(host !== undefined && { 'x-forwarded-host': host }) }
+    const response = await server.get({ playerConfig: 'true', ...change }, headers)
+    const { licenseAcquisitionUrl, playerConfig } = (await response.json()) as TokenAnswer // checked below
+    const clearKeyUrl = new URL(playerConfig?.clearkey?.eme.licenseRequest.url ?? '')
+    t.equal(`${clearKeyUrl.origin}${clearKeyUrl.pathname}`, licenseAcquisitionUrl.replace(PLAYREADY, CLEAR_KEY))
     return licenseAcquisitionUrl
   }
-  t.equal(await url({}), 'https://drm.example.com:8443/play/playready/RightsManager.asmx')
-  t.equal(await url({ useHttps: 'true' }), 'https://drm.example.com:8443/play/playready/RightsManager.asmx')
-  t.equal(await url({ useHttps: 'false' }), 'http://drm.example.com:8443/play/playready/RightsManager.asmx')
+  const plain = await startTestServer(t, { settings: { TRUSTED_PROXIES: '127.0.0.1' } })
+  t.equal(await urlsOf(plain, undefined), `${plain.url}${PLAYREADY}`)
+  for (const [useHttps, scheme] of [
+    ['true', 'https'],
+    ['1', 'https'],
+    ['false', 'http'],
+    ['0', 'http'],
+  ] as const)
+    t.equal(await urlsOf(plain, 'drm.example.com:8080', { useHttps }), `${scheme}://drm.example.com:8080${PLAYREADY}`)
+  for (const useHttps of ['', 'yes', 'TRUE', '2', '01', ' 1'])
+    t.match(await errorOf(await plain.get({ useHttps })), { code: -2034, parameter: 'useHttps' }, useHttps)
+
+  const forProduction = { customerAuthenticator: authenticators.production ?? '' }
+  for (const [host, named, change] of [
+    ['pr-gen.test.expressplay.com', 'pr.test.expressplay.com', {}],
+    ['pr-gen-2.test.expressplay.com', 'pr.test.expressplay.com', {}],
+    ['PR-GEN.test.EXPRESSPLAY.com.', 'pr.test.expressplay.com', {}],
+    ['pr-gen.test.expressplay.com:8443', 'pr.test.expressplay.com:8443', {}],
+    ['pr-gen.service.expressplay.com', 'pr.service.expressplay.com', forProduction],
+    ['pr-gen.service.expressplay.cn', 'pr.service.expressplay.cn', forProduction],
+    ['pr-gen-2.service.expressplay.com', 'pr-gen-2.service.expressplay.com', {}],
+    ['wv-gen.test.expressplay.com', 'wv-gen.test.expressplay.com', {}],
+    ['pr.test.expressplay.com', 'pr.test.expressplay.com', {}],
+    ['pr-gen.service.consul', 'pr-gen.service.consul', {}],
+  ] as const)
+    t.equal(await urlsOf(plain, host, change), `http://${named}${PLAYREADY}`, host)
+
+  for (const PUBLIC_URL of ['https://drm.example.com:8443/play/', 'http://drm.example.com:8443/play']) {
+    const server = await startTestServer(t, { settings: { PUBLIC_URL, TRUSTED_PROXIES: '127.0.0.1' } })
+    const there = `://drm.example.com:8443/play${PLAYREADY}`
+    t.equal(await urlsOf(server, 'pr-gen.test.expressplay.com'), `${PUBLIC_URL.replace(/:.*/, '')}${there}`)
+    t.equal(await urlsOf(server, undefined, { useHttps: 'true' }), `https${there}`)
+    t.equal(await urlsOf(server, undefined, { useHttps: 'false' }), `http${there}`)
+  }
 })
 
 t.test('a production server by configuration', async t => {

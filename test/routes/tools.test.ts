@@ -30,12 +30,12 @@ async function made(server: TestServer, body: unknown): Promise<PsshAnswer> {
 t.test('one key: header, object, boxes and elements', async t => {
   const server = await startTestServer(t)
   const { host } = new URL(server.url)
-  const licenceUrl = `https://${host}/playready/RightsManager.asmx`
+  const licenceUrl = `http://${host}/playready/RightsManager.asmx`
   const answer = await made(server, { keys: [{ kid: KID.toUpperCase(), contentKey: CONTENT_KEY }] })
   t.match(answer, {
     scheme: 'cenc',
     licenseAcquisitionUrl: licenceUrl,
-    clearKeyUrl: `https://${host}/hms/ck/rights/`,
+    clearKeyUrl: `http://${host}/hms/ck/rights/`,
     keys: [{ kid: KID, playready: { headerVersion: '4.0.0.0' } }],
   })
   t.notOk(answer.together, 'there is nothing to put together')
@@ -57,7 +57,7 @@ t.test('one key: header, object, boxes and elements', async t => {
   t.match(common, /mp4protection:2011" value="cenc" cenc:default_KID="b366360d-a82e-9c6e-0b09-84002a362cf2"\/>$/)
   t.match(playready, `<cenc:pssh>${key.playready.pssh}</cenc:pssh><mspr:pro>${key.playready.object}</mspr:pro>`)
   t.match(clearKey, /urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e/)
-  t.match(clearKey, `<dashif:Laurl>https://${host}/hms/ck/rights/</dashif:Laurl>`)
+  t.match(clearKey, `<dashif:Laurl>http://${host}/hms/ck/rights/</dashif:Laurl>`)
 })
 
 t.test('several keys: a header for each, and one for all', async t => {
@@ -90,6 +90,7 @@ t.test('several keys: a header for each, and one for all', async t => {
 t.test('URLs: given, by PUBLIC_URL, with http', async t => {
   const server = await startTestServer(t, { settings: { PUBLIC_URL: 'https://drm.example.com/play/' } })
   const keys = [{ kid: KID }]
+  t.match(await made(server, { keys }), { clearKeyUrl: 'https://drm.example.com/play/hms/ck/rights/' })
   t.match(await made(server, { keys, useHttps: false }), {
     licenseAcquisitionUrl: 'http://drm.example.com/play/playready/RightsManager.asmx',
     clearKeyUrl: 'http://drm.example.com/play/hms/ck/rights/',

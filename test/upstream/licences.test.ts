@@ -119,16 +119,16 @@ t.test('refusals come back as they are', async t => {
 
 t.test('a hidden URL leads to the environment of its token', async t => {
   const UPSTREAM_PRODUCTION_URL = await startEmulator(t, 'production')
-  const PUBLIC_URL = 'https://drm.test.example.com/play'
+  const PUBLIC_URL = 'https://api.test.expressplay.com/play'
   const gateway = await gatewayFor(t, { UPSTREAM_PRODUCTION_URL, PUBLIC_URL, TRUSTED_PROXIES: '127.0.0.1' })
-  const ours = 'http://drm.test.example.com/play/playready/RightsManager.asmx'
-  t.equal((await tokenFor(gateway, {}, 'drm.test.example.com')).licenseAcquisitionUrl, ours)
+  const ours = 'http://api.test.expressplay.com/play/playready/RightsManager.asmx'
+  t.equal((await tokenFor(gateway, {}, 'pr-gen.test.expressplay.com')).licenseAcquisitionUrl, ours)
   t.match(await tokenFor(gateway, { useHttps: 'true' }), { licenseAcquisitionUrl: ours.replace('http', 'https') })
 
   const { licenseAcquisitionUrl, token, playerConfig } = await tokenFor(
     gateway,
     { customerAuthenticator: LOCAL.production },
-    'drm.service.example.com',
+    'pr-gen.service.expressplay.com',
   )
   t.equal(licenseAcquisitionUrl, `${ours}?environment=production`)
   const clearKeyUrl = playerConfig?.clearkey?.eme.licenseRequest.url ?? ''

@@ -169,14 +169,13 @@ t.test('with HIDE_UPSTREAM a recorded URL names this service, as it did when it 
   }
   const settings = { MODE: 'replay', RECORD_DIR: folder, HIDE_UPSTREAM: 'true' }
   const plain = await startTestServer(t, { settings })
-  const place = plain.url.replace('http:', 'https:')
-  t.equal(await urlOf(plain, { cookie: 'a' }), `${place}/playready/RightsManager.asmx?x=1&y`)
-  t.equal(await urlOf(plain, { cookie: 'b' }), `${place}/other/path`)
+  t.equal(await urlOf(plain, { cookie: 'a' }), `${plain.url}/playready/RightsManager.asmx?x=1&y`)
+  t.equal(await urlOf(plain, { cookie: 'b' }), `${plain.url}/other/path`)
   t.equal(await urlOf(plain, { cookie: 'c' }), 'https://pr.example.com/?environment=odd', 'as the gateway told it')
 
-  const PUBLIC_URL = 'https://drm.service.example.com/play'
+  const PUBLIC_URL = 'https://api.service.expressplay.com/play'
   const named = await startTestServer(t, { settings: { ...settings, PUBLIC_URL } })
-  const ours = 'https://drm.service.example.com/play/playready/RightsManager.asmx?x=1&y&environment=test'
+  const ours = 'https://api.service.expressplay.com/play/playready/RightsManager.asmx?x=1&y&environment=test'
   t.equal(await urlOf(named, { cookie: 'a' }), ours)
 })
 

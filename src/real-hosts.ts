@@ -1,0 +1,65 @@
+import type { Environment } from './environment.js'
+
+/** The real service's own domains, in a region each. Tests have no region. */
+export const TEST_DOMAIN = 'test.expressplay.com'
+export const PRODUCTION_DOMAINS = {
+  europe: 'service.expressplay.com',
+  china: 'service.expressplay.cn',
+} as const
+
+interface Domain {
+  readonly environment: Environment
+  /** The names of its hosts; without them every name is one. */
+  readonly names?: ReadonlySet<string>
+}
+
+const DRMS = ['pr', 'wv', 'fp', 'ms3', 'bb']
+const tokens = DRMS.map(drm => `${drm}-gen`)
+const others = [...DRMS, 'pr2', 'api']
+
+const inTest: Domain = {
+  environment: 'test',
+  names: new Set([...tokens, ...tokens.map(name => `${name}-2`), ...others]),
+}
+const inProduction: Domain = { environment: 'production', names: new Set([...tokens, ...others]) }
+
+/** Every host of the real service, and the only place that names them (spec: real-names.md). */
+const DOMAINS: ReadonlyMap<string, Domain> = new Map([
+  [TEST_DOMAIN, inTest],
+  ['test.expressplay.cn', { environment: 'test', names: new Set(others) }],
+  [PRODUCTION_DOMAINS.europe, inProduction],
+  [PRODUCTION_DOMAINS.china, inProduction],
+  ['eval.hostedmarlin.com', { environment: 'test' }],
+  ['service.hostedmarlin.com', { environment: 'production' }],
+])
+
+/** A first label, the domain, and behind a final dot or none a port. */
+const PARTS = /^([\w-]+)\.([\w.-]+?)\.?(:\d+)?$/
+
+interface RealHost {
+  readonly name: string
+  readonly domain: string
+  readonly port: string
+  readonly environment: Environment
+}
+
+function realHost(host: string): RealHost | undefined {
+  const [, name = '', domain = '', port = ''] = PARTS.exec(host.toLowerCase()) ?? []
+  const known = DOMAINS.get(domain)
+  if (known === undefined || known.names?.has(name) === false) return undefined
+  return { name, domain, port, environment: known.environment }
+}
+
+/** The environment of a request for this host: only a name of the real service decides it. */
+export function environmentOfHost(host: string, otherwise: Environment): Environment {
+  return realHost(host)?.environment ?? otherwise
+}
+
+/**
+ * Where tokens of this host are redeemed: `pr-gen.…` gives them out for `pr.…`, at the port that reached it. Any other
+ * host redeems its own. A DRM is named by the label of its licence host.
+ */
+export function licenceHostOf(host: string, drm: string): string {
+  const { name, domain, port } = realHost(host) ?? {}
+  return name === `${drm}-gen` || name === `${drm}-gen-2` ? `${drm}.${domain}${port}` : host
+}
