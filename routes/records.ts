@@ -36,7 +36,7 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     const asked = readRecordRequest(request.query)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
     const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))
-    return sendJson(reply, { events } satisfies RecordsAnswer)
+    return sendJson(reply, { valid: true, events } satisfies RecordsAnswer)
   }
 
   for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/']) app.get<{ Querystring: RawParameters }>(url, answer)

@@ -3,7 +3,7 @@ import { credentialParameters, errorFormat } from './credentials.js'
 import { jsonSchema } from './json-schema.js'
 import { documentedWith, errorResponse } from './openapi-errors.js'
 import { tooManyRequests } from './openapi-limits.js'
-import { recordParameters, recordsAnswer } from './records.js'
+import { type RecordsAnswer, recordParameters, recordsAnswer } from './records.js'
 import { metaOf } from './rules.js'
 
 type Json = Record<string, unknown>
@@ -11,6 +11,24 @@ type Json = Record<string, unknown>
 export const recordTag = { name: 'transaction log', description: 'What became of every token.' }
 
 export const recordSchemas = { Events: jsonSchema(recordsAnswer) }
+
+const example: RecordsAnswer = {
+  valid: true,
+  events: [
+    {
+      event_id: 4711,
+      time: '2026-06-01T12:00:00.000Z',
+      event: 'token_issued',
+      drm: 'playready',
+      token_id: 'AAAAZMZk_Y-BjYBb',
+      kid: ['b366360da82e9c6e0b0984002a362cf2'],
+      cookie: 'viewer-4711',
+      rights_type: 'BuyToOwn',
+      error_code: 0,
+      request_id: '5d2ab1c09e77-1',
+    },
+  ],
+}
 
 /** The look-up in the transaction log (spec: records.md). */
 export const recordPaths: Json = {
@@ -20,7 +38,7 @@ export const recordPaths: Json = {
       tags: [recordTag.name],
       summary: 'Events of the transaction log.',
       description:
-        'Also with a final slash. One way to ask at once: nothing more, `cookie`, `id`, `start` with `length`, or a time.',
+        'Also with a final slash. One way to ask at once: nothing more, `cookie`, `id`, `start` with `length`, or a time. Other parameters are ignored.',
       parameters: [
         credential('customerAuthenticator', credentialParameters.customerAuthenticator, true),
         credential('errorFormat', errorFormat, false),
@@ -35,7 +53,7 @@ export const recordPaths: Json = {
       responses: {
         200: {
           description: 'The events.',
-          content: { 'application/json': { schema: { $ref: '#/components/schemas/Events' } } },
+          content: { 'application/json': { schema: { $ref: '#/components/schemas/Events' }, example } },
         },
         400: errorResponse('The ways to ask are mixed, or a value is out of its range.', []),
         401: errorResponse('Authentication failed.', documentedWith(401)),

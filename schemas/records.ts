@@ -111,7 +111,7 @@ function wholeNumber(least: number, most: number) {
     .refine(number => number >= least && number <= most)
 }
 
-/** An event, as it is answered; `null` for what it has not. */
+/** An event, as it is answered. What has no value is left out and never `null`, at which clients break. */
 export const recordedEvent = z
   .object({
     event_id: z.int().meta({ description: 'Counts up from 1 without a gap, for each customer and environment.' }),
@@ -125,18 +125,20 @@ export const recordedEvent = z
       'entitlement_refused',
     ]),
     drm: z.enum(['playready', 'widevine', 'fairplay', 'clearkey']),
-    token_id: z.string().nullable(),
+    token_id: z.string().optional(),
     kid: z.array(z.string()),
-    cookie: z.string().nullable(),
-    device_id: z.string().nullable(),
-    ip_address: z.string().nullable(),
-    rights_type: z.string().nullable(),
+    cookie: z.string().optional(),
+    device_id: z.string().optional(),
+    ip_address: z.string().optional(),
+    rights_type: z.string().optional(),
     error_code: z.int().meta({ description: '0 when there is none.' }),
     request_id: z.string(),
   })
-  .meta({ description: 'An event of the transaction log.' })
+  .meta({ description: 'An event of the transaction log. What has no value is left out.' })
 
-export const recordsAnswer = z.object({ events: z.array(recordedEvent) }).meta({ description: 'Events.' })
+export const recordsAnswer = z
+  .object({ valid: z.literal(true), events: z.array(recordedEvent) })
+  .meta({ description: 'Events.' })
 
 export type RecordedEvent = z.output<typeof recordedEvent>
 export type RecordsAnswer = z.output<typeof recordsAnswer>

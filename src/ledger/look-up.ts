@@ -40,12 +40,12 @@ function recorded(row: EventRow): RecordedEvent {
     time: new Date(row.time).toISOString(),
     event: row.event as RecordedEvent['event'], // a LedgerEvent's, as it was written
     drm: row.drm as RecordedEvent['drm'],
-    token_id: row.token_id,
+    ...(row.token_id !== null && { token_id: row.token_id }),
     kid: row.kids === '' ? [] : row.kids.split(','),
-    cookie: row.cookie,
-    device_id: row.device_id,
-    ip_address: row.ip_address,
-    rights_type: row.rights_type,
+    ...(row.cookie !== null && { cookie: row.cookie }),
+    ...(row.device_id !== null && { device_id: row.device_id }),
+    ...(row.ip_address !== null && { ip_address: row.ip_address }),
+    ...(row.rights_type !== null && { rights_type: row.rights_type }),
     error_code: row.error_code,
     request_id: row.request_id,
   }

@@ -116,6 +116,7 @@ const redeemed = { event: 'token_redeemed', event_id: 5, cookie: 'viewer-1', dev
 t.test('the log is asked as documented, and read with tolerance', async t => {
   const events = [
     { ...redeemed, event_id: 7, device_id: null },
+    { event: 'token_redeemed', event_id: 8, cookie: 'viewer-1', kid: [], error_code: 0 },
     { ...redeemed, event_id: 3, device_id: TABLET },
     { ...redeemed, event_id: 6, device_id: PHONE.toUpperCase(), more: { than: ['documented'] } },
     { ...redeemed, event_id: 9, event: 'device_removed', device_id: 'of some other kind' },
@@ -123,7 +124,7 @@ t.test('the log is asked as documented, and read with tolerance', async t => {
     { ...redeemed, event_id: 11, cookie: 'viewer-2', device_id: TABLET },
     { event: 'token_issued', event_id: 12 },
   ]
-  const log = await logHost(t, says({ events, next: null }))
+  const log = await logHost(t, says({ valid: true, events, next: null }))
   const { server, ask, clock } = await throughGateway(t, { UPSTREAM_TEST_API_URL: log.url })
   const granted = await ask(bound)
   t.match(await playClearKey(granted, { deviceId: PHONE }), { kids: [KID] }, 'that of the newest redemption')

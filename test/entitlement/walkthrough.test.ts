@@ -16,7 +16,7 @@ const timeBasedScene: Scene = [
     t.match(granted, { status: 200, version: 1, isAllowed: true, error: 0, errorText: '' })
     t.match(granted.epTokenURL, `${licences}/playready/RightsManager.asmx?ExpressPlayToken=`)
     t.match(await events('viewer-1'), [
-      { event: 'token_issued', kid: [KID], device_id: null, error_code: 0, request_id: granted.requestId },
+      { event: 'token_issued', kid: [KID], device_id: undefined, error_code: 0, request_id: granted.requestId },
     ])
 
     t.match(await playPlayready(granted), { status: 200, kids: [KID] })
@@ -67,7 +67,7 @@ const deviceBoundScene: Scene = [
     )
     t.match(
       log.find(({ request_id }) => request_id === early.requestId),
-      { event: 'entitlement_refused', kid: [KID], device_id: null, error_code: 1104 },
+      { event: 'entitlement_refused', kid: [KID], device_id: undefined, error_code: 1104 },
     )
   },
 ]

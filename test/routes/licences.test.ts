@@ -296,7 +296,7 @@ onBothEngines(t, 'redemptions in the log', async (t, database) => {
     await server.ask(CLEAR_KEY, { token: server.seal({}, 999) })
     const events = await server.events()
     t.match(events, [
-      { event_id: 5, event: 'token_redeemed', drm: 'playready', kid: [KID], error_code: 0, device_id: null },
+      { event_id: 5, event: 'token_redeemed', drm: 'playready', kid: [KID], error_code: 0, device_id: undefined },
       { event_id: 4, event: 'redemption_refused', drm: 'fairplay', kid: [KID, OTHER_KID], error_code: -4010 },
       { event_id: 3, event: 'redemption_refused', drm: 'playready', kid: [], error_code: -4018 },
       {
