@@ -50,7 +50,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     const { forwardedLicenceRoutes } = await import('../routes/forwarded-licences.js')
     await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   }
-  const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway', config.ADMIN_HOSTS)
+  const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate', config.ADMIN_HOSTS)
   if (access !== undefined)
     await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
   await app.register(playerRoutes, { accounts, environment })

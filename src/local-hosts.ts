@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isRealHost } from './real-hosts.js'
 
 /** The name in a Host header or an origin, without the port and in lower case. */
 export function hostnameIn(host: string): string {
@@ -18,8 +19,6 @@ export function isLoopbackAddress(host: string): boolean {
   return isLoopbackName(host.toLowerCase()) || host === '::1'
 }
 
-const REAL_DOMAINS = /\.(?:expressplay\.(?:com|cn)|hostedmarlin\.com)$/
-
 /**
  * Whether this may be a name that somebody else lets resolve to this machine (DNS rebinding). That takes a domain of
  * one's own: an address is none, nor is a name without a dot, and those of the real service and below `localhost` are
@@ -27,5 +26,5 @@ const REAL_DOMAINS = /\.(?:expressplay\.(?:com|cn)|hostedmarlin\.com)$/
  */
 export function maybeRebound(hostname: string): boolean {
   if (hostname.startsWith('[') || isIP(hostname) !== 0 || !hostname.includes('.')) return false
-  return !hostname.endsWith('.localhost') && !REAL_DOMAINS.test(hostname)
+  return !hostname.endsWith('.localhost') && !isRealHost(hostname)
 }

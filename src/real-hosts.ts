@@ -50,6 +50,10 @@ function realHost(host: string): RealHost | undefined {
   return { name, domain, port, environment: known.environment }
 }
 
+export function isRealHost(host: string): boolean {
+  return realHost(host) !== undefined
+}
+
 /** The environment of a request for this host: only a name of the real service decides it. */
 export function environmentOfHost(host: string, otherwise: Environment): Environment {
   return realHost(host)?.environment ?? otherwise

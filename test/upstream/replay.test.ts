@@ -172,6 +172,8 @@ t.test('with HIDE_UPSTREAM a recorded URL names this service, as it did when it 
   t.equal(await urlOf(plain, { cookie: 'a' }), `${plain.url}/playready/RightsManager.asmx?x=1&y`)
   t.equal(await urlOf(plain, { cookie: 'b' }), `${plain.url}/other/path`)
   t.equal(await urlOf(plain, { cookie: 'c' }), 'https://pr.example.com/?environment=odd', 'as the gateway told it')
+  const administered = await fetch(`${plain.url}/admin/api/accounts`)
+  t.equal(administered.status, 404, 'nobody administers it without ADMIN_TOKEN')
 
   const PUBLIC_URL = 'https://api.service.expressplay.com/play'
   const named = await startTestServer(t, { settings: { ...settings, PUBLIC_URL } })
