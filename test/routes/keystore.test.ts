@@ -323,6 +323,25 @@ for (const [engine, newDatabase] of Object.entries(engines))
       t.same(faultOf(await get(`/keys/${KID}`)), [404, 2], 'a moment that is past ends it at once')
     })
 
+    t.test('Bento4 gets the key of the printed option, and a token request finds it', async t => {
+      const { server } = await start(t)
+      const { url, body } = requestOfBento4(documentedOption())
+      const asked = new URL(url)
+      server.keepSecret(asked.searchParams.get('kek') ?? '')
+      const post = () =>
+        send(`${server.url}${asked.pathname}${asked.search}`, 'POST', { 'content-type': 'application/json' }, body)
+      const [first, again] = [await post(), await post()]
+      t.same([first.status, again.status], [201, 200])
+      // With the KEK in the query it looks for these two, and takes them as they are.
+      const { kid, k } = keyIn(first)
+      t.match(kid, HEX32)
+      t.match(k, HEX32)
+      t.match(keyIn(again), { kid, k }, 'packaged a second time')
+      const kek = asked.searchParams.get('kek')
+      const token = await tokenOf(await server.get({ kid: '^film-7', contentKey: null, kek }))
+      t.match(server.openToken(token)?.keys, [{ kid, contentKey: k }])
+    })
+
     t.test('customers and environments see nothing of each other', async t => {
       const { post, put, get, remove } = await start(t)
       const mine = { kek: KEK }
@@ -497,4 +516,21 @@ function faultOf({ status, headers, body }: KeystoreAnswer): [number, number] {
   if (headers['content-type'] !== 'application/json' || typeof message !== 'string' || Object.keys(others).length > 0)
     throw new Error(`this is no error of the key storage: ${body}`)
   return [status, code]
+}
+
+/** `--encryption-key` as docs/keystore.md prints it. */
+function documentedOption(): string {
+  const [, option] = /--encryption-key='([^']+)'/.exec(readFileSync('docs/keystore.md', 'utf8')) ?? []
+  return option ?? ''
+}
+
+/** What Bento4 asks for such an option: a list of keys, `@` before the place of one, and its fields behind `#`. */
+function requestOfBento4(option: string) {
+  const [key = '', ...others] = option.split(',')
+  const [, url = '', fields = ''] = /^@skm:([^#]+)#(.*)$/.exec(key) ?? []
+  if (others.length > 0 || url === '') throw new Error(`Bento4 does not take this as one key: ${option}`)
+  const sent = Object.fromEntries(fields.split('&').map(field => field.split('=', 2)))
+  // With the KEK among them it wraps a key by itself and unwraps the answer, at which releases for Python 3 fail.
+  if ('kek' in sent) throw new Error('Bento4 is given the KEK')
+  return { url, body: JSON.stringify(sent) }
 }
