@@ -102,7 +102,7 @@ t.test('a request that nobody waits for any more is not sent when its connection
 t.test('nothing is sent in the last tenth of its time, not even for the first time', async t => {
   const upstream = await startHostile(t, issues, certificate('good'))
   const wire = await startWire(t, upstream.url)
-  const TIMEOUT = 2000
+  const TIMEOUT = 1000
   const settings = { UPSTREAM_CONNECTIONS: '1', UPSTREAM_TIMEOUT: String(TIMEOUT) }
   const gateway = await startTrusting(t, wire.url, settings)
   wire.hang()
