@@ -33,9 +33,6 @@ const DOMAINS: ReadonlyMap<string, Domain> = new Map([
   ['service.hostedmarlin.com', { environment: 'production' }],
 ])
 
-/** A first label, the domain, and behind a final dot or none a port. */
-const PARTS = /^([\w-]+)\.([\w.-]+?)\.?(:\d+)?$/
-
 interface RealHost {
   readonly name: string
   readonly domain: string
@@ -43,10 +40,20 @@ interface RealHost {
   readonly environment: Environment
 }
 
+const LABEL = /^[\w-]+$/
+const PORT = /^(?::\d+)?$/
+
+/** A port and a final dot may follow the name. The domain comes first and without a pattern: every token request asks. */
 function realHost(host: string): RealHost | undefined {
-  const [, name = '', domain = '', port = ''] = PARTS.exec(host.toLowerCase()) ?? []
+  const dot = host.indexOf('.')
+  const colon = host.indexOf(':')
+  const end = colon === -1 ? host.length : colon
+  const domain = host.slice(dot + 1, host[end - 1] === '.' ? end - 1 : end).toLowerCase()
   const known = DOMAINS.get(domain)
-  if (known === undefined || known.names?.has(name) === false) return undefined
+  if (known === undefined || dot === -1) return undefined
+  const name = host.slice(0, dot).toLowerCase()
+  const port = host.slice(end)
+  if (!LABEL.test(name) || !PORT.test(port) || known.names?.has(name) === false) return undefined
   return { name, domain, port, environment: known.environment }
 }
 

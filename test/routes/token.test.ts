@@ -249,11 +249,13 @@ t.test('a host that is none of the real service’s decides no environment, wher
     'expressplay-pr-gen.service.expressplay.com',
     'x.pr-gen.service.expressplay.com',
     'service.expressplay.com',
+    '.service.hostedmarlin.com',
+    'a.b.service.hostedmarlin.com',
   ]
   const authenticator = authenticators.own
   for (const [ENVIRONMENT, hosts] of [
     ['test', names],
-    ['production', names.map(name => name.replace('service', 'test'))],
+    ['production', names.map(name => name.replace('service.h', 'eval.h').replace('service', 'test'))],
   ] as const) {
     const account = { id: 201722, authenticators: { [ENVIRONMENT]: authenticator } }
     const settings = { ENVIRONMENT, TRUSTED_PROXIES: '127.0.0.1' }
