@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { CatalogueFile } from '../src/entitlement/catalogue/file.js'
+import { InFlight } from '../src/in-flight.js'
 import { startServer } from '../src/index.js'
 import { TokenRequests } from '../src/tokens/request.js'
 import { repetitions } from './counts.js'
@@ -80,6 +81,14 @@ t.test('everybody who closes a server waits for the same end', async t => {
   t.equal(one, other)
   await Promise.all([one, other, ...answers])
   await server.close()
+})
+
+t.test('everybody who waits for what is in flight is told of its end', async t => {
+  const inFlight = new InFlight()
+  inFlight.begin()
+  const waiting = [inFlight.idle(), inFlight.idle()]
+  inFlight.end()
+  t.same(await Promise.all([...waiting, inFlight.idle()]), [undefined, undefined, undefined])
 })
 
 t.test('a start that fails leaves nothing open', async t => {
