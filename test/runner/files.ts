@@ -33,11 +33,12 @@ export function isBrowserTest(file: string): boolean {
 
 /**
  * What runs in one process: a few files of a folder, which load the application once for all of them. The groups that
- * take longest come first, so that none is left at the end alone. A file that was never run counts by its size.
+ * take longest come first, so that none is left at the end alone. A file that was never run is taken for the longer the
+ * larger it is.
  */
 export function grouped(files: readonly string[]): string[][] {
   const times = knownTimes()
-  const secondsOf = (file: string) => times[file] ?? statSync(file).size / 4096
+  const secondsOf = (file: string) => times[file] ?? (isAlone(file) ? LONGEST_GROUP_S : statSync(file).size / 2048)
   const total = (group: readonly string[]) => group.reduce((sum, file) => sum + secondsOf(file), 0)
   const groups: string[][] = []
   for (const file of files) {

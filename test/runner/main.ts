@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chromiumRemedy, findChromium, installChromium } from '../browser/find-chromium.js'
 import { type Ending, startOwnPostgres } from '../postgres.js'
@@ -13,16 +14,8 @@ import { JOBS, runFiles } from './test-process.js'
 const interrupted = new AbortController()
 const endings: (() => unknown)[] = []
 
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-  ['SIGHUP', 1],
-] as const)
-  process.once(signal, async () => {
-    interrupted.abort()
-    await end()
-    process.exit(128 + number)
-  })
+// Node's own way out would leave the tests and the database server behind. What failed so far is shown.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort(signal))
 
 const { values, positionals } = parseArgs({
   options: { long: { type: 'boolean', default: false } },
@@ -44,13 +37,17 @@ try {
 } finally {
   await end()
 }
-if (!interrupted.signal.aborted) process.exitCode = report.close() ? 0 : 1
+const isGreen = report.close()
+process.exitCode = interrupted.signal.aborted
+  ? 128 + constants.signals[interrupted.signal.reason as NodeJS.Signals]
+  : Number(!isGreen) // as above
 
 async function runFrom(queue: string[][]): Promise<void> {
   for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
     if (interrupted.signal.aborted) return
     const files = group
-    report.end(await runFiles(files, environment, interrupted.signal, file => report.start(files, file)))
+    const outcome = await runFiles(files, environment, interrupted.signal, file => report.start(files, file))
+    if (!interrupted.signal.aborted) report.end(outcome)
   }
 }
 
