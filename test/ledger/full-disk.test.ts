@@ -75,7 +75,7 @@ t.test('a first start on a full disk leaves no draft of its keys', async t => {
 /** As `startService`, where the disk is to be seen. */
 async function startServiceOn(t: Test, { within: [command, ...args] }: SmallDisk) {
   const child = spawn(command, [...args, ...program, 'serve'], {
-    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'silent', DATA_DIR: t.testdirName },
+    env: { PATH: process.env.PATH ?? '', PORT: '0', LOG_LEVEL: 'fatal', DATA_DIR: t.testdirName },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => child.kill('SIGKILL'))

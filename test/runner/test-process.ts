@@ -52,7 +52,11 @@ export function runFiles(
     signal,
     timeout: KILL_AFTER_MS,
     killSignal: 'SIGKILL',
+    // A group of its own, so that what it leaves behind can be ended with it.
+    detached: process.platform !== 'win32',
   })
+  // A process that a test has left would keep the pipes open, and the run waiting.
+  child.once('exit', () => endGroup(child.pid))
   let passed = 0
   const failed: Finding[] = []
   const skipped: Finding[] = []
@@ -98,6 +102,15 @@ export function runFiles(
       else finish(undefined)
     })
   })
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined || process.platform === 'win32') return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Nothing is left.
+  }
 }
 
 /** From the begin of each to that of the next, in the order of running. */
