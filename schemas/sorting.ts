@@ -21,6 +21,8 @@ export interface SortedParameters {
   readonly keys: readonly KeyValues[]
   /** What has an unknown name, in the order in which it came. */
   readonly ignored: ReadonlyMap<string, string>
+  /** Those of the ignored names that a lenient service takes for a known one, which it may not be sent beside ours. */
+  readonly variants: ReadonlySet<string>
   /** What is wrong with the names alone: given twice, gaps, bare and numbered mixed, a number without its kid. */
   readonly faults: readonly Fault[]
 }
@@ -35,12 +37,14 @@ const ALIASES: ReadonlyMap<string, string> = new Map([['deviceid', 'deviceId']])
  */
 export class ParameterSorter {
   readonly #known: ReadonlyMap<string, { perKey: boolean; invalid: ErrorCode }>
+  readonly #knownLetters: ReadonlySet<string>
 
   constructor(perToken: Shape, perKey: Shape) {
     this.#known = new Map([
       ...Object.entries(perToken).map(([name, schema]) => known(name, schema, false)),
       ...Object.entries(perKey).map(([name, schema]) => known(name, schema, true)),
     ])
+    this.#knownLetters = new Set([...this.#known.keys()].map(lettersOf))
   }
 
   sort(query: RawParameters, body: RawParameters | undefined): SortedParameters {
@@ -82,7 +86,15 @@ export class ParameterSorter {
 
     for (const name in query) place(name, query[name])
     for (const name in body) place(name, body[name])
-    return { whole, keys: keysOf(bare, numbered, faults), ignored, faults }
+    const variants = new Set([...ignored.keys()].filter(name => this.#isVariant(name)))
+    return { whole, keys: keysOf(bare, numbered, faults), ignored, variants, faults }
+  }
+
+  /** Whether only case, signs, or what a service may take for an index tells it from a known name: `ContentKey[]`, `kid.01`. */
+  #isVariant(name: string): boolean {
+    const beforeBracket = name.split(BRACKET_OR_NUL, 1)[0] ?? name
+    const beforeDot = name.slice(0, name.lastIndexOf('.') + 1)
+    return [name, beforeBracket, beforeDot].some(one => this.#knownLetters.has(lettersOf(one)))
   }
 
   /** The known name that an unknown one was probably meant to be. */
@@ -96,6 +108,16 @@ export class ParameterSorter {
     const canBeNumbered = best !== undefined && number !== undefined && this.#known.get(best)?.perKey
     return canBeNumbered ? `${best}.${number}` : best
   }
+}
+
+/** What follows is an index to some services, and to others no part of the name. */
+const BRACKET_OR_NUL = /\[|%5b|\0|%00/i
+
+function lettersOf(name: string): string {
+  return name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^a-z]/g, '')
 }
 
 function firstOf(value: string | string[] | undefined): string {

@@ -63,6 +63,7 @@ export function contentParameters(
       },
     })),
     ignored: new Map(),
+    variants: new Set(),
     faults: [],
   }
 }

@@ -1,3 +1,4 @@
+import type { SortedParameters } from '../../schemas/sorting.js'
 import type { OrderedKey, TokenOrder } from '../tokens/issuer.js'
 
 /** What is a matter between the caller and us. */
@@ -16,7 +17,7 @@ export function upstreamParameters(
 ): Readonly<Record<string, string>> {
   // Without a prototype, so that callers may name a parameter `__proto__`.
   const form: Record<string, string> = Object.assign(Object.create(null), { errorFormat: 'json' })
-  if (unknown === 'pass') for (const [name, value] of parameters.ignored) form[name] = value
+  if (unknown === 'pass') Object.assign(form, passedOn(parameters))
   for (const [name, value] of Object.entries(parameters.whole)) if (!OURS.has(name)) form[name] = asMeant(name, value)
   const perKey = parameters.keys.map(({ suffix, values }, index) => ({ suffix, values: resolved(values, keys[index]) }))
   for (const { suffix, values } of perKey)
@@ -26,6 +27,11 @@ export function upstreamParameters(
       form[isShared ? name : name + suffix] = asMeant(name, value)
     }
   return form
+}
+
+/** What is unknown, but for names that the real service may take for one that we send, or check, ourselves. */
+function passedOn({ ignored, variants }: SortedParameters): Readonly<Record<string, string>> {
+  return Object.fromEntries([...ignored].filter(([name]) => !variants.has(name)))
 }
 
 /** A kek without an ek names a key in a key storage: ours has given the content key, or it is the upstream's to find. */

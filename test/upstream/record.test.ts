@@ -16,7 +16,7 @@ t.test('an exchange becomes a readable file, with a stand-in for the token and n
   const folder = join(t.testdir(), 'made', 'on-demand')
   const upstream = await emulated(t, 1)
   const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
-  const unknown = { contentkey: 'c0ffee00c0ffee00c0ffee00c0ffee00', apiKey: 'hunter2', prFlag: '1' }
+  const unknown = { oldKey: 'c0ffee00c0ffee00c0ffee00c0ffee00', apiKey: 'hunter2', prFlag: '1' }
   const { body } = await gateway.ask('viewer-1', { expirationTime: '2026-06-01T13:00:00Z', ...unknown })
   const token = body.token ?? ''
   t.match(await gateway.ask('viewer-2'), { body: { code: -2019 } })
@@ -50,7 +50,7 @@ t.test('an exchange becomes a readable file, with a stand-in for the token and n
         uncompressedDigitalAudioOPL: '0',
         uncompressedDigitalVideoOPL: '0',
       },
-      secrets: ['apiKey', 'contentKey', 'contentkey'],
+      secrets: ['apiKey', 'contentKey', 'oldKey'],
     },
     answer: { status: 200, json: { licenseAcquisitionUrl: answer?.json?.licenseAcquisitionUrl, token: standIn } },
   })

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
-import { startTestServer } from '../harness.js'
+import { form, startTestServer } from '../harness.js'
 import { keystoreOf } from '../keystore.js'
 import { startCommand } from '../process.js'
 import { clearKeyBody, KID, OTHER_KID } from '../redeeming.js'
@@ -169,6 +169,58 @@ t.test('the upstream gets what the caller said, with its own authenticator, in t
   t.equal((await replaying.post({ cookie: 'recorded', ...unknown })).status, 200, 'the same request, replayed')
 
   const dropping = await startGateway(t, upstream.url, { UPSTREAM_UNKNOWN_PARAMETERS: 'drop' })
+
+  t.test('what a lenient upstream may take for a parameter of ours is not passed on, and is named', async t => {
+    const upstream = await startHostile(t, issues)
+    const gateway = await startGateway(t, upstream.url)
+    const plain = await gateway.get({ customerAuthenticator: LOCAL.test })
+    t.equal(plain.headers.get('x-ignored-parameters'), null)
+    const expected = [...(upstream.arrivals[0]?.form ?? [])]
+
+    const variants = [
+      ...[
+        'ContentKey',
+        'CONTENTKEY',
+        'contentKey[]',
+        'contentKey[0]',
+        '[contentKey]',
+        'contentKey[',
+        'contentKey[x][y]',
+      ],
+      ...['kid.01', 'kid.00', 'kid.', '.kid', 'kid[01]', 'kid.1.0', 'contentKey.-1', 'contentKey.0x0', 'content_key'],
+      ...[
+        'contentKey%00',
+        'contentKey%00.jpg',
+        'contentKey%20',
+        '%20contentKey',
+        '%0akek',
+        'contentKey%2500',
+        'kek%255b0%255d',
+      ],
+      ...['rental.periodendtime', 'rental_playDuration', 'rental[playDuration]', 'USEHTTPS', 'device-id'],
+      ...[
+        'CustomerAuthenticator',
+        'customerAuthenticator[]',
+        'customerAuthenticator.0',
+        'errorformat',
+        'ErrorFormat.1',
+      ],
+      ...['%EF%BD%8Bid', '%E2%84%AAid', 'deviceid.0', 'Cookie', 'COOKIE[]', 'expirationTime.0', 'playerconfig'],
+    ]
+    for (const variant of variants) {
+      const query = `${form({ customerAuthenticator: LOCAL.test })}&${variant}=00&prFlag=1`
+      const answer = await fetch(`${gateway.url}/hms/pr/token?${query}`)
+      t.equal(answer.status, 200, variant)
+      t.strictSame(upstream.arrivals.at(-1)?.form.get('prFlag'), '1')
+      t.strictSame(
+        [...(upstream.arrivals.at(-1)?.form ?? [])].filter(([name]) => name !== 'prFlag'),
+        expected,
+        variant,
+      )
+      const named = (answer.headers.get('x-ignored-parameters') ?? '').split(', ')
+      t.equal(named.length, 2, `${variant} is named: ${named}`)
+    }
+  })
   t.equal((await dropping.ask('dropped', { prFlag: '1' })).status, 200)
   t.equal(upstream.arrivals[2]?.form.get('cookie'), 'dropped')
   t.notOk(upstream.arrivals[2]?.form.has('prFlag'))
