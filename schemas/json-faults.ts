@@ -9,13 +9,21 @@ export interface JsonFault {
   readonly field: string
 }
 
+/** As many unknown names of one object are written out; of the others only the number. */
+const MOST_NAMES = 20
+
 export function jsonFaults(error: z.ZodError): JsonFault[] {
   return error.issues.map(issue => {
     const place = placeOf(issue.path)
     if (issue.code !== 'unrecognized_keys') return { place, message: issue.message, field: place }
-    const message = `has unknown fields: ${issue.keys.map(plainName).join(', ')}`
+    const message = `has unknown fields: ${listOf(issue.keys)}`
     return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1).map(plainName)]) }
   })
+}
+
+function listOf(names: readonly string[]): string {
+  const first = names.slice(0, MOST_NAMES).map(plainName)
+  return names.length > MOST_NAMES ? `${first.join(', ')} and ${names.length - MOST_NAMES} more` : first.join(', ')
 }
 
 function placeOf(path: readonly PropertyKey[]): string {

@@ -3,6 +3,8 @@ import { isMissing, ParameterGroup, type Relation } from './group.js'
 import { futureMoment, hex, type Now, parameter, rule, wholeNumber } from './rules.js'
 
 const PERSISTENT = '00000001'
+/** Of 3072 bytes. */
+const LONGEST_PAYLOAD = 4096
 
 /** The policy of a PlayReady licence (spec: playready-token.md, licence parameters). */
 export function playreadyParameters(now: Now) {
@@ -55,10 +57,17 @@ export function playreadyParameters(now: Now) {
     ),
     extensionPayload: parameter(
       z
-        .base64(rule(-2037))
+        .string(rule(-2037))
+        // Nothing else is looked at in one that is too long.
+        .max(LONGEST_PAYLOAD, { ...rule(-2037, `at most ${LONGEST_PAYLOAD} characters`), abort: true })
+        .check(z.base64(rule(-2037)))
         .transform(text => Buffer.from(text, 'base64'))
         .optional(),
-      { description: 'The payload of the extension, base64.', example: 'AAAAAA==', 'x-error-code': -2037 },
+      {
+        description: `The payload of the extension: base64, at most ${LONGEST_PAYLOAD} characters.`,
+        example: 'AAAAAA==',
+        'x-error-code': -2037,
+      },
     ),
     minCertSecurityLevel: parameter(
       z

@@ -1,6 +1,10 @@
+const FIRST_BYTES = 1024
+/** A buffer that has grown beyond this is not kept for the next text. */
+const MOST_KEPT = 16 * 1024
+
 /** Writes fields one behind the other. */
 export class ByteWriter {
-  #buffer = Buffer.alloc(1024)
+  #buffer = Buffer.alloc(FIRST_BYTES)
   #length = 0
   #finished = this.#buffer
 
@@ -38,9 +42,17 @@ export class ByteWriter {
     const length = Math.max(this.#length, atLeast)
     this.#room(length - this.#length)
     this.#buffer.fill(0, this.#length, length)
+    if (this.#buffer.length > MOST_KEPT) return this.#release(length)
     if (this.#finished.length !== length || this.#finished.buffer !== this.#buffer.buffer)
       this.#finished = this.#buffer.subarray(0, length)
     return this.#finished
+  }
+
+  #release(length: number): Buffer {
+    const finished = this.#buffer.subarray(0, length)
+    this.#buffer = Buffer.alloc(FIRST_BYTES)
+    this.#length = 0
+    return finished
   }
 
   #room(bytes: number): void {

@@ -1,13 +1,23 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { Now } from '../../schemas/rules.js'
-import { orUnavailable } from '../errors.js'
+import { orUnavailable, TokenError } from '../errors.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { licenceUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'
 import { encodeContent, type TokenKey } from './content.js'
 import { type IssuedToken, issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder } from './issuer.js'
 import { usedUp } from './used-up.js'
-import type { SealedToken, TokenVault } from './vault.js'
+import { type SealedToken, type TokenVault, VAULT_OVERHEAD } from './vault.js'
+
+/** So that the token goes into a URL or a header of 8 KB, with everything else in it. */
+const LONGEST_TOKEN = 8000
+const MOST_CONTENT = (LONGEST_TOKEN / 4) * 3 - VAULT_OVERHEAD
+/** Nothing else can make a token as long. */
+const TOO_LONG = {
+  code: -2037,
+  parameter: 'extensionPayload',
+  details: `with the payloads of all its keys the token would be longer than ${LONGEST_TOKEN} characters`,
+} as const
 
 /** Seals the whole order into the token. */
 export class EmulatedIssuer implements TokenIssuer {
@@ -31,7 +41,9 @@ export class EmulatedIssuer implements TokenIssuer {
     const { expirationTime, deviceId, ipAddress, cookie } = restrictions
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
     const content = { drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
-    return this.#parts.vault.seal(account.id, encodeContent(content, this.#writer))
+    const encoded = encodeContent(content, this.#writer)
+    if (encoded.length > MOST_CONTENT) throw new TokenError(TOO_LONG)
+    return this.#parts.vault.seal(account.id, encoded)
   }
 
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {

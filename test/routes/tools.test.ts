@@ -141,3 +141,11 @@ t.test('refusals name the field and repeat no value', async t => {
   t.equal(read.headers.get('allow'), 'POST')
   t.match(await errorOf(read), { code: 405 })
 })
+
+t.test('however much is wrong with a request, its refusal is short', async t => {
+  const server = await startTestServer(t, { settings: { BODY_LIMIT: 16 * 1024 * 1024 } })
+  const names = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`x${index}`, 1]))
+  t.match(await errorOf(await ask(server, names)), { code: 400, message: /(…, ){19}… and 4980 more$/ })
+  const keys = Array.from({ length: 100_000 }, () => 1)
+  t.match(await errorOf(await ask(server, { keys })), { message: /\] keys must be a list of 1 to 16 keys$/ })
+})

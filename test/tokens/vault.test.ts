@@ -1,8 +1,9 @@
 import t from 'tap'
 import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { ByteWriter } from '../../src/tokens/bytes.js'
 import { openToken } from '../../src/tokens/open.js'
 import { type TokenKeys, TokenVault } from '../../src/tokens/vault.js'
-import { form, startTestServer, tokenOf } from '../harness.js'
+import { type Change, CONTENT_KEY, errorOf, form, startTestServer, tokenOf } from '../harness.js'
 
 const random = pooledRandomness()
 const [first, second] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
@@ -80,13 +81,60 @@ t.test('a sealed text that is no token content is an error of ours, not a token'
   t.throws(() => openToken(vault, vault.seal(1, Buffer.from([1, 0, 0, 1])).token), RangeError)
 })
 
-t.test('a long token carries a long payload, whole', async t => {
+t.test('a token carries a payload of up to 4096 characters, whole', async t => {
   const server = await startTestServer(t)
-  const payload = randomBytes(random, 20_000).toString('base64')
+  const payload = randomBytes(random, 3072).toString('base64')
   const token = await tokenOf(await server.post({ extensionType: 'abcd', extensionPayload: payload }))
   const opened = server.openToken(token)
   t.equal(opened?.keys[0]?.policy.extensionPayload?.toString('base64'), payload)
   const next = await tokenOf(await server.post())
   t.equal(next.length, 171, 'and the next one is short again')
   t.match(server.openToken(next)?.keys[0]?.contentKey, form().get('contentKey'))
+})
+
+t.test('neither a payload nor a token may be longer than a URL carries', async t => {
+  const server = await startTestServer(t, { settings: { BODY_LIMIT: 16 * 1024 * 1024 } })
+  const refusal = async (change: Change) => {
+    const answer = await server.post({ extensionType: 'abcd', ...change })
+    const { code, parameter, message } = await errorOf(answer)
+    return { status: answer.status, code, parameter, message }
+  }
+  const tooLong = { status: 400, code: -2037, parameter: 'extensionPayload', message: /: at most 4096 characters$/ }
+  for (const characters of [4100, 12 * 1024 * 1024])
+    t.match(await refusal({ extensionPayload: 'A'.repeat(characters) }), tooLong, `${characters} characters`)
+
+  const keysWith = (characters: number): Change => ({
+    kid: null,
+    contentKey: null,
+    extensionPayload: 'A'.repeat(characters),
+    cookie: 'é'.repeat(32),
+    ...Object.fromEntries(
+      Array.from({ length: 16 }, (_, index) => [
+        [`kid.${index}`, `^${index}`],
+        [`contentKey.${index}`, CONTENT_KEY],
+      ]).flat(),
+    ),
+  })
+  const token = await tokenOf(await server.post({ extensionType: 'abcd', ...keysWith(400) }))
+  t.ok(token.length > 7000 && token.length <= 8000, `all that goes into a token: ${token.length} characters`)
+  t.match(await refusal(keysWith(500)), { ...tooLong, message: /the token would be longer than 8000 characters$/ })
+  t.equal((await server.post()).status, 200)
+})
+
+t.test('a large content leaves no large buffer behind', async t => {
+  const writer = new ByteWriter()
+  const write = (bytes: number) => {
+    writer.begin()
+    writer.bytes(Buffer.alloc(bytes, 7))
+    return writer.finish(0)
+  }
+  const large = write(1_000_000)
+  const small = write(10)
+  t.same([large.length, small.length], [1_000_000, 10])
+  t.ok(
+    large.every(byte => byte === 7),
+    'it is not written over',
+  )
+  t.ok(100 * small.buffer.byteLength < large.buffer.byteLength)
+  t.equal(write(10).buffer, small.buffer, 'and a small one is used again')
 })
