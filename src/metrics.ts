@@ -1,6 +1,10 @@
+import { STATUS_CODES } from 'node:http'
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { documentedDenials } from './entitlement/client/denials.js'
 import type { ClientRefusal } from './entitlement/door/handshakes.js'
+import { documentedRefusals } from './entitlement/refusals.js'
 import type { Environment } from './environment.js'
+import { documentedErrors } from './errors.js'
 import type { LicenceDrm } from './ledger/ledger.js'
 import type { Drm } from './tokens/content.js'
 
@@ -87,7 +91,7 @@ export class Metrics {
   }
 
   tokenRefused(drm: Drm, code: number): void {
-    this.#refused.inc({ drm, code })
+    this.#refused.inc({ drm, code: labelOf(code) })
   }
 
   tokenRedeemed(drm: LicenceDrm, environment: Environment): void {
@@ -95,7 +99,7 @@ export class Metrics {
   }
 
   redemptionRefused(drm: LicenceDrm, code: number): void {
-    this.#redemptionsRefused.inc({ drm, code })
+    this.#redemptionsRefused.inc({ drm, code: labelOf(code) })
   }
 
   refusalUnwritten(): void {
@@ -103,9 +107,8 @@ export class Metrics {
   }
 
   entitlementDecided(type: 1 | 2 | 3 | 'unknown', error: number): void {
-    remembered(this.#entitlementsBy, `${error} ${type}`, () =>
-      this.#entitlements.labels(String(type), String(error)),
-    ).inc()
+    const label = labelOf(error)
+    remembered(this.#entitlementsBy, `${label} ${type}`, () => this.#entitlements.labels(String(type), label)).inc()
   }
 
   rateLimited(limit: 'address' | 'account'): void {
@@ -122,6 +125,18 @@ export class Metrics {
     )
     duration.observe(milliseconds / 1000)
   }
+}
+
+const KNOWN_CODES: ReadonlySet<number> = new Set([
+  0,
+  ...documentedErrors.keys(),
+  ...[...documentedRefusals, ...documentedDenials].map(({ number }) => number),
+  ...Object.keys(STATUS_CODES).map(Number),
+])
+
+/** Another service may answer any number, and a series for each would fill the memory. */
+function labelOf(code: number): string {
+  return KNOWN_CODES.has(code) ? String(code) : 'other'
 }
 
 function remembered<T>(known: Map<string, T>, name: string, make: () => T): T {

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { askerOf, entitlementSettings } from '../entitlement/service.js'
 import { startGateway } from './gateway.js'
 import {
   answerOf,
@@ -241,4 +242,25 @@ t.test('an upstream that says when to ask again', async t => {
   for (let asked = 0; asked < 20; asked++) await gateway.ask('too many')
   upstream.behave = issues
   t.equal((await gateway.ask('next')).status, 200, 'others are not shut out')
+})
+
+t.test('error codes that an upstream invents share one series of the metrics', async t => {
+  let code = 0
+  const refuses: Behaviour = arrival => says(answerOf(refusal(code), { status: '400 Bad' }))(arrival)
+  const upstream = await startHostile(t, refuses)
+  const gateway = await startGateway(t, upstream.url, await entitlementSettings(t))
+  const ask = await askerOf(t, gateway)
+  for (code of [-4022, -7001, 7002, 2147483647, -2147483648, 999, -4022]) {
+    t.match(await gateway.ask('viewer'), { status: 400, body: { code } })
+    t.match(await ask(), { error: code })
+  }
+  const metrics = (await (await fetch(`${gateway.url}/metrics`)).text()).split('\n')
+  t.same(metrics.filter(line => line.startsWith('expressplay_tokens_refused_total{')).sort(), [
+    'expressplay_tokens_refused_total{drm="playready",code="-4022"} 2',
+    'expressplay_tokens_refused_total{drm="playready",code="other"} 5',
+  ])
+  t.same(metrics.filter(line => line.startsWith('expressplay_entitlements_total{')).sort(), [
+    'expressplay_entitlements_total{type="1",error="-4022"} 2',
+    'expressplay_entitlements_total{type="1",error="other"} 5',
+  ])
 })
