@@ -1,5 +1,6 @@
 import { sampleParameters } from '../sample.js'
-import { blotted, isSecret } from '../upstream/secrets.js'
+import { SecretFinder } from '../upstream/secret-finder.js'
+import { isSecret } from '../upstream/secrets.js'
 import { ask } from './ask.js'
 import { type Authenticators, type Case, type Missing, refusalCases, refusalsFor, sampleCases } from './cases.js'
 import { type Difference, differences, isDecided } from './differences.js'
@@ -103,7 +104,8 @@ const LONGEST = 80
 
 /** A terminal shows it, and a service may answer anything. */
 function plain(text: string, secrets: readonly string[]): string {
-  const line = blotted(text, secrets)
+  const line = new SecretFinder(secrets)
+    .without(text)
     .replace(/[\w+/-]{64,}/g, '…')
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { tokenRequestParameters } from '../../schemas/token-request.js'
 import { askerOf, entitlementSettings } from '../entitlement/service.js'
 import { startGateway } from './gateway.js'
 import {
@@ -197,6 +198,50 @@ t.test('what the upstream refuses is refused in its words, without the secrets a
     },
     'the operator is told whose authenticator it is',
   )
+})
+
+t.test('secrets are found in every spelling, and no text makes the search for them long', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url, { BODY_LIMIT: 262_144 })
+  const hex = 'feed0123456789abcdeffeed01234567'
+  const escapes = ['\\', '%5c', '%255c', '\\\\', '\\u005c', '&#92;', '&amp;', '+', ' ', 'a', 'ab', 'é']
+  const { policy, keys, restrictions } = tokenRequestParameters(() => 0)
+  const names = [...Object.keys(policy), ...Object.keys(keys), ...Object.keys(restrictions), 'unknown', 'x.1']
+  const echoed = (part: string) => JSON.stringify({ code: -2005, message: `it is ${part.slice(0, 30_000)} there` })
+  for (const repeated of escapes)
+    for (const [times, asked] of [
+      [40, names],
+      [20_000 / repeated.length, ['unknown']],
+    ] as const) {
+      const text = hex + repeated.repeat(times)
+      upstream.behave = says(answerOf(echoed(text + text.slice(0, -3)), { status: '400 No' }))
+      const answers = await Promise.all(asked.map(name => gateway.ask('long', { [name]: `${text}x` })))
+      t.ok(
+        answers.every(({ status }) => status === 400),
+        `${times} of ${repeated}`,
+      )
+    }
+
+  const secret = `${hex} + "ü" \\ & %`
+  for (const [how, spelled] of [
+    ['as it is', secret],
+    ['in capitals', secret.toUpperCase()],
+    ['in a URL', encodeURIComponent(secret)],
+    ['in a form', new URLSearchParams([['', secret]]).toString().slice(1)],
+    ['in a URL in a form', encodeURIComponent(encodeURIComponent(secret))],
+    ['in JSON', JSON.stringify(secret).slice(1, -1)],
+    ['in JSON in JSON', JSON.stringify(JSON.stringify(secret)).slice(3, -3)],
+    ['by code', Array.from(secret, one => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`).join('')],
+    ['on a page', Array.from(secret, one => `&#${one.charCodeAt(0)};`).join('')],
+    ['on a page, by name', secret.replaceAll('&', '&amp;').replaceAll('"', '&quot;')],
+    [
+      'in a URL on a page',
+      Array.from(encodeURIComponent(secret), one => `&#x${one.charCodeAt(0).toString(16)};`).join(''),
+    ],
+  ] as const) {
+    upstream.behave = says(answerOf(JSON.stringify({ code: -2005, message: `No ${spelled}!` }), { status: '400 No' }))
+    t.match(await gateway.ask('spelled', { secret }), { body: { message: '[-2005] No …!' } }, how)
+  }
 })
 
 t.test('a refusal keeps its code, status and text, in whatever form the upstream writes it', async t => {

@@ -1,6 +1,7 @@
 import type { Randomness } from '../../randomness.js'
 import type { UpstreamRequest } from '../exchange.js'
-import { blotted, secretsOf } from '../secrets.js'
+import { SecretFinder } from '../secret-finder.js'
+import { secretsOf } from '../secrets.js'
 import type { RecordedAnswer } from './recording.js'
 import { hiddenValues } from './redaction.js'
 import { OUTER_CHARACTERS, standIn } from './stand-in.js'
@@ -12,14 +13,19 @@ const TOKEN_IN_TEXT = /((?<="token"\s{0,9}:\s{0,9}")[^"]+)|[\w-]{64,}={0,2}/g
 
 /** Makes an answer one that may be shared: stand-ins for its tokens, and nothing that it repeats of what is hidden. */
 export class AnswerRedaction {
-  readonly #keys: readonly string[]
-  readonly #hidden: readonly string[]
+  readonly #keys: SecretFinder
+  readonly #hidden: SecretFinder
+  /** What may be a token of its own, or one's beginning. */
+  readonly #long: SecretFinder
   readonly #random: Randomness
   readonly #standIns = new Map<string, string>()
 
   constructor(request: UpstreamRequest, random: Randomness) {
-    this.#keys = secretsOf(request)
-    this.#hidden = [...this.#keys, ...hiddenValues(request.parameters)]
+    const keys = secretsOf(request)
+    const hidden = [...keys, ...hiddenValues(request.parameters)]
+    this.#keys = new SecretFinder(keys)
+    this.#hidden = new SecretFinder(hidden)
+    this.#long = new SecretFinder(hidden.filter(({ length }) => length >= OUTER_CHARACTERS))
     this.#random = random
   }
 
@@ -31,16 +37,18 @@ export class AnswerRedaction {
   }
 
   #text(text: string): string {
-    return blotted(text, this.#hidden).replace(TOKEN_IN_TEXT, (run: string, member: string | undefined) =>
-      member === undefined ? this.#standIn(run, 0) : this.#token(member.replaceAll('\\/', '/')),
-    )
+    return this.#hidden
+      .without(text)
+      .replace(TOKEN_IN_TEXT, (run: string, member: string | undefined) =>
+        member === undefined ? this.#standIn(run, 0) : this.#token(member.replaceAll('\\/', '/')),
+      )
   }
 
   /** A key is nowhere else by chance. What else is hidden may be any word, and member names are the service's own. */
   #object(content: object): Record<string, unknown> {
     const members = Object.entries(content).map(([name, value]: [string, unknown]) => {
       const isToken = name === 'token' && typeof value === 'string'
-      return [blotted(name, this.#keys), isToken ? this.#token(value) : this.#value(value)]
+      return [this.#keys.without(name), isToken ? this.#token(value) : this.#value(value)]
     })
     return Object.fromEntries(members)
   }
@@ -54,14 +62,13 @@ export class AnswerRedaction {
   /** A host and a path are the service's own as well. */
   #string(text: string): string {
     const [place = ''] = /^https?:\/\/[^\s?#]*/i.exec(text) ?? []
-    const cleaned = blotted(place, this.#keys) + blotted(text.slice(place.length), this.#hidden)
+    const cleaned = this.#keys.without(place) + this.#hidden.without(text.slice(place.length))
     return cleaned.replace(TOKEN, run => this.#standIn(run, 0))
   }
 
   /** Where it is no token but what the request hides, its beginning is hidden, too. */
   #token(token: string): string {
-    const long = this.#hidden.filter(({ length }) => length >= OUTER_CHARACTERS)
-    return this.#standIn(token, blotted(token, long) === token ? OUTER_CHARACTERS : 0)
+    return this.#standIn(token, this.#long.without(token) === token ? OUTER_CHARACTERS : 0)
   }
 
   #standIn(token: string, kept: number): string {
