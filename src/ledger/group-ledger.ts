@@ -2,9 +2,9 @@ import { type Randomness, randomBytes } from '../randomness.js'
 import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import { entryOf } from './entry.js'
-import type { Ledger, LedgerEvent, Reservation } from './ledger.js'
+import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
-import { answerGroup, nextGroup, type Waiting } from './waiting.js'
+import { answerGroup, failGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
 const ENOUGH = 16
@@ -49,7 +49,8 @@ export class GroupLedger implements Ledger {
   async reserve(event: LedgerEvent): Promise<Reservation | UsedUp> {
     // Request ids would not do: callers may choose them.
     const id = randomBytes(this.#random, ID_BYTES).toString('base64url')
-    return (await this.#takeToken(entryOf(event, 'reserve', id))) ?? { id }
+    const unanswered = (error: unknown) => new UnansweredReservation({ id }, error)
+    return (await this.#takeToken(entryOf(event, 'reserve', id), unanswered)) ?? { id }
   }
 
   async settle({ id }: Reservation, event: LedgerEvent): Promise<void> {
@@ -57,15 +58,16 @@ export class GroupLedger implements Ledger {
   }
 
   /** The cast: what takes a token is no redemption. */
-  #takeToken(entry: Entry): Promise<UsedUp | undefined> {
-    return this.#join(entry) as Promise<UsedUp | undefined>
+  #takeToken(entry: Entry, unanswered?: Waiting['unanswered']): Promise<UsedUp | undefined> {
+    return this.#join(entry, unanswered) as Promise<UsedUp | undefined>
   }
 
-  #join(entry: Entry): Promise<NotCovered | undefined> {
+  #join(entry: Entry, unanswered?: Waiting['unanswered']): Promise<NotCovered | undefined> {
     if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error('too many wait for the ledger'))
     return new Promise((resolve, reject) => {
-      if (this.#locked.has(entry)) return this.#locked.add({ entry, resolve, reject })
-      this.#waiting.push({ entry, resolve, reject })
+      const waiting = { entry, resolve, reject, unanswered }
+      if (this.#locked.has(entry)) return this.#locked.add(waiting)
+      this.#waiting.push(waiting)
       if (this.#waiting.length >= ENOUGH) this.#startGroups()
       else if (!this.#isScheduled) {
         this.#isScheduled = true
@@ -100,7 +102,8 @@ export class GroupLedger implements Ledger {
       if (locked.length > 0) this.#leaveLocked()
     } catch (error) {
       // With those who wait meanwhile: a failure can take seconds, and none shall see two of them.
-      for (const { reject } of [...group, ...this.#waiting.splice(0)]) reject(error)
+      failGroup(group, error)
+      for (const { reject } of this.#waiting.splice(0)) reject(error)
     }
     this.#underWay -= 1
     this.#startGroups()

@@ -46,7 +46,8 @@ export interface Ledger {
   redeem(event: LedgerEvent, limit: RedemptionLimit): Promise<'recorded' | 'redeemed too often'>
   /**
    * Takes one token in the same way before another service is asked for it, but appends nothing yet. What is never
-   * settled, because the process has ended, becomes `token_unknown`.
+   * settled, because the process has ended, becomes `token_unknown`. Throws an UnansweredReservation where the token may
+   * have been taken all the same.
    */
   reserve(event: LedgerEvent): Promise<Reservation | UsedUp>
   /**
@@ -60,4 +61,15 @@ export interface Ledger {
 /** A token that was paid for, and that is not in the log yet. */
 export interface Reservation {
   readonly id: string
+}
+
+/** The database did not answer, so nobody knows whether it took the token. To settle it is safe in both cases. */
+export class UnansweredReservation extends Error {
+  constructor(
+    readonly reservation: Reservation,
+    cause: unknown,
+  ) {
+    super('the database did not answer to a reservation', { cause })
+    this.name = 'UnansweredReservation'
+  }
 }

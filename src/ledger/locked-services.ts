@@ -1,5 +1,5 @@
 import type { EventRepository } from '../store/events.js'
-import { answerGroup, nextGroup, type Waiting } from './waiting.js'
+import { answerGroup, failGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** More would only wait until the database gives up on them. */
 const MOST_WAITING = 2000
@@ -60,7 +60,8 @@ export class LockedServices {
       for (const { reject } of locked) reject(new Error('another session has locked the service'))
       return locked.length > 0
     } catch (error) {
-      for (const { reject } of [...group, ...queue.waiting.splice(0)]) reject(error)
+      failGroup(group, error)
+      for (const { reject } of queue.waiting.splice(0)) reject(error)
       return false
     }
   }

@@ -5,6 +5,8 @@ export interface Waiting {
   readonly entry: Entry
   resolve(why: NotCovered | undefined): void
   reject(error: unknown): void
+  /** Makes the error of an entry that the database was sent and may have committed. */
+  readonly unanswered?: ((error: unknown) => unknown) | undefined
 }
 
 const LARGEST_GROUP = 256
@@ -36,6 +38,11 @@ export function answerGroup(group: readonly Waiting[], uncovered: readonly Uncov
     else waiting.resolve(why)
   }
   return locked
+}
+
+/** Rejects a group that the database did not answer for. */
+export function failGroup(group: readonly Waiting[], error: unknown): void {
+  for (const { reject, unanswered } of group) reject(unanswered === undefined ? error : unanswered(error))
 }
 
 function isRepeated({ step, service_id, token_id }: Entry, redeemed: Set<string>): boolean {

@@ -5,6 +5,8 @@ import { ABANDONED_AFTER_MS } from '../ledger/abandoned-tokens.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 
 const PAUSE_MS = 1000
+/** The longest time that a statement takes in the database (`statement_timeout`), and as much again. */
+const CERTAINLY_OVER_MS = 10_000
 /** So many at once: requests that come meanwhile want to be written, too. */
 const GROUP = 256
 /** About ten megabytes. What is beyond becomes `token_unknown`, as after a crash. */
@@ -17,6 +19,9 @@ const MOST_WAITING = 10_000
 export class Settlements {
   readonly #parts: SettlementsParts
   readonly #waiting: Settlement[] = []
+  readonly #givingBack = new Set<Promise<void>>()
+  /** What is given back once more, and when. */
+  readonly #onceMore = new Map<Settlement, NodeJS.Timeout>()
   #timer: NodeJS.Timeout | undefined
   #catchingUp: Promise<void> = Promise.resolve()
   #isBehind = false
@@ -38,14 +43,39 @@ export class Settlements {
     this.#fallBehind(error, event)
   }
 
+  /**
+   * Gives back what may have been taken, where the database did not say. It may still be at it, so there is a second
+   * time when it certainly is not; where nothing was taken nothing happens.
+   */
+  giveBack(reservation: Reservation, event: LedgerEvent): void {
+    const settlement = { reservation, event }
+    this.#giveBack(settlement)
+    if (this.#onceMore.size >= MOST_WAITING) return
+    const again = () => {
+      this.#onceMore.delete(settlement)
+      this.#giveBack(settlement)
+    }
+    this.#onceMore.set(settlement, setTimeout(again, CERTAINLY_OVER_MS).unref())
+  }
+
   /** Tries once more. For when nothing is under way, and the ledger still works. */
   async close(): Promise<void> {
     this.#isClosing = true
     clearTimeout(this.#timer)
+    for (const [settlement, timer] of this.#onceMore) {
+      clearTimeout(timer)
+      this.#giveBack(settlement)
+    }
+    await Promise.all(this.#givingBack)
     await this.#catchingUp
     await this.#catchUp()
     this.#lost += this.#waiting.splice(0).length
     this.#endBeingBehind()
+  }
+
+  #giveBack({ reservation, event }: Settlement): void {
+    const work = this.settle(reservation, event).finally(() => this.#givingBack.delete(work))
+    this.#givingBack.add(work)
   }
 
   #fallBehind(error: Error, { requestId }: LedgerEvent): void {

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Now } from '../../schemas/rules.js'
 import type { Environment } from '../environment.js'
 import { orUnavailable, TokenError, UNAVAILABLE } from '../errors.js'
-import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
+import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from '../ledger/ledger.js'
 import { type IssuedToken, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
 import { usedUp } from '../tokens/used-up.js'
 import { tokenIdOf } from '../tokens/vault.js'
@@ -75,8 +75,15 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 
   async #reserve(order: TokenOrder): Promise<Reservation> {
-    const time = this.#parts.now()
-    const reserved = await orUnavailable(this.#parts.ledger.reserve(issueEvent(order, time, undefined)))
+    const { ledger, settlements, now } = this.#parts
+    const time = now()
+    const reserving = ledger.reserve(issueEvent(order, time, undefined)).catch(error => {
+      if (!(error instanceof UnansweredReservation)) throw error
+      // The caller is refused, so nothing may stay paid for.
+      settlements.giveBack(error.reservation, refusedEvent(order, time, UNAVAILABLE))
+      throw error.cause
+    })
+    const reserved = await orUnavailable(reserving)
     if (typeof reserved === 'string') throw usedUp(reserved, time)
     return reserved
   }
@@ -109,15 +116,16 @@ export interface UpstreamIssuerParts {
   readonly now: Now
 }
 
+function refusedEvent(order: TokenOrder, time: number, errorCode: number): LedgerEvent {
+  return { ...issueEvent(order, time, undefined), event: 'token_refused', errorCode }
+}
+
 /** What the ledger says of a request that brought no token: only what is certain is a refusal. */
 function eventOf(order: TokenOrder, time: number, failure: unknown): LedgerEvent {
   const isCertain =
     failure instanceof UpstreamRefusal
       ? !failure.mayHaveIssued
       : failure instanceof NotRecorded || (failure instanceof UpstreamFailure && !failure.mayHaveArrived)
-  return {
-    ...issueEvent(order, time, undefined),
-    event: isCertain ? 'token_refused' : 'token_unknown',
-    errorCode: failure instanceof UpstreamRefusal ? failure.code : UNAVAILABLE,
-  }
+  const refused = refusedEvent(order, time, failure instanceof UpstreamRefusal ? failure.code : UNAVAILABLE)
+  return isCertain ? refused : { ...refused, event: 'token_unknown' }
 }

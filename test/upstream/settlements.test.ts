@@ -1,3 +1,4 @@
+import pg from 'pg'
 import t, { type Test } from 'tap'
 import { NOON } from '../harness.js'
 import { eventually } from '../ledger/load.js'
@@ -41,6 +42,37 @@ for (const [where, at] of [
     t.equal(linesOf(gateway, 'is tried again').length, 2, 'one line for each time that it fails')
   })
 
+t.test('what is refused because the database did not answer is given back, whatever it had committed', async t => {
+  const { gateway, database, losesAt, breaks, upstream } = await startTrial(t)
+  t.match(await gateway.ask('viewer-0'), { status: 200 })
+  const committing = losesAt(COMMITTED)
+  t.match(await gateway.ask('viewer-1'), { status: 503, body: { code: -2030 } }, 'it was committed')
+  await committing
+  await isGivenBack('viewer-1')
+
+  const locking = new pg.Client({ connectionString: database })
+  await locking.connect()
+  await locking.query('begin')
+  await locking.query('select * from services for update')
+  const asking = gateway.ask('viewer-2')
+  await eventually(async () => {
+    const waiting = await locking.query("select 1 from pg_stat_activity where wait_event_type = 'Lock'")
+    return waiting.rows.length > 0
+  }, 'the database waits')
+  breaks()
+  t.match(await asking, { status: 503, body: { code: -2030 } }, 'it is committed afterwards')
+  await locking.query('commit')
+  await locking.end()
+  await isGivenBack('viewer-2')
+  t.equal(upstream.arrivals.length, 1, 'the upstream was not asked')
+
+  async function isGivenBack(cookie: string): Promise<void> {
+    await eventually(async () => (await gateway.eventsOf(cookie)).length > 0, 'the log knows of it')
+    t.match(await gateway.eventsOf(cookie), [{ event: 'token_refused', error_code: -2030 }])
+    t.equal(await gateway.paid(), 1)
+  }
+})
+
 t.test('at its end a gateway tries once more', async t => {
   const { gateway, answersAndLosesAt, startAgain } = await startTrial(t)
   const losing = answersAndLosesAt(refuses, 'viewer-1')
@@ -82,7 +114,10 @@ async function startTrial(t: Test, clock = { now: NOON }) {
   return {
     gateway: await start(wire.url),
     startAgain: () => start(database),
+    database,
+    upstream,
     losesAt,
+    breaks: () => wire.break(),
     /** The same, from the moment at which the upstream is asked. */
     answersAndLosesAt: (behave: Behaviour, text: string) =>
       new Promise<void>((resolve, reject) => {
