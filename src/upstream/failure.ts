@@ -1,5 +1,3 @@
-import type { NoTurn } from '../connections/waiting-line.js'
-
 /**
  * How asking the real service can fail. `mayHaveArrived`: a token may have been issued and paid for, so the request
  * must never be sent again, and the log says that its outcome is unknown.
@@ -50,8 +48,11 @@ export class UpstreamFailure extends Error {
 }
 
 /** Of who waited for a turn, or would have had to. */
-export function noTurn(why: NoTurn): UpstreamFailure {
-  return why === 'line full'
-    ? new UpstreamFailure('queue full', { retryAfter: 1 })
-    : new UpstreamFailure('not reached in time')
+export function noTurn(): UpstreamFailure {
+  return new UpstreamFailure('queue full', { retryAfter: 1 })
+}
+
+/** Of who would have to wait for so many milliseconds, or has. */
+export function tooBusy(milliseconds: number): UpstreamFailure {
+  return new UpstreamFailure('queue full', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) })
 }

@@ -3,8 +3,9 @@ import { WaitingLine } from '../connections/waiting-line.js'
 import { readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
 import type { Exchange, UpstreamRequest } from './exchange.js'
-import { type FailureKind, noTurn, UpstreamFailure } from './failure.js'
+import { type FailureKind, noTurn, tooBusy, UpstreamFailure } from './failure.js'
 import type { HostMetrics } from './metrics.js'
+import { RecentLatency } from './recent-latency.js'
 import { RetryBudget } from './retry-budget.js'
 import type { UpstreamSettings } from './settings.js'
 
@@ -15,6 +16,10 @@ const MOST_TRIES = 3
 const FIRST_PAUSE = 100
 /** Nothing is sent in the last part of a request's time: it would be paid for, and its answer come too late. */
 const LAST_PART = 0.1
+/** So much of its time a request may wait for its turn. */
+const WAITING_PART = 0.5
+/** An answer may take longer than most of the last ones. */
+const MARGIN = 1.25
 /** What it says to one customer's requests. */
 const PROVOKED: ReadonlySet<FailureKind> = new Set(['not accepted', 'too many requests'])
 /** What another certificate alone can mend. */
@@ -26,12 +31,14 @@ export class GuardedHost {
   readonly #line: WaitingLine
   readonly #circuit: Circuit<Outcome>
   readonly #budget = new RetryBudget()
+  readonly #latency: RecentLatency
   #drained: (() => void) | undefined
 
   constructor(parts: GuardedHostParts) {
     const { settings, changed, uptime } = parts
     this.#parts = parts
     this.#line = new WaitingLine(settings.connections, settings.queue, noTurn)
+    this.#latency = new RecentLatency(settings.timeout, uptime)
     this.#circuit = new Circuit({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, uptime })
   }
 
@@ -47,9 +54,10 @@ export class GuardedHost {
     return this.#line.waiting
   }
 
-  requireCapacity(): void {
-    this.#circuit.requireClosed()
-    this.#line.requireRoom()
+  requireCapacity(account: number): void {
+    this.#circuit.requireClosed(account)
+    this.#line.requireRoom(account)
+    this.#requireTurnInTime(account)
   }
 
   async ask(request: UpstreamRequest): Promise<UpstreamToken> {
@@ -70,23 +78,44 @@ export class GuardedHost {
   }
 
   async #inTurn(request: UpstreamRequest, began: number): Promise<Outcome> {
-    const { timeout } = this.#parts.settings
+    const { customerId } = request
     try {
-      const turn = this.#line.enter(timeout * (1 - LAST_PART))
+      this.#requireTurnInTime(customerId)
+      const turn = this.#line.enter(this.#mostWaiting, undefined, customerId)
       if (turn !== undefined) await turn
     } catch (failure) {
       return asOutcome(failure)
     }
     try {
-      return await this.#tries(request, began + timeout)
+      return await this.#tries(request, began)
     } finally {
-      this.#line.leave()
+      this.#line.leave(customerId)
       if (this.#line.underWay === 0) this.#drained?.()
     }
   }
 
-  async #tries(request: UpstreamRequest, deadline: number): Promise<Outcome> {
-    const last = deadline - this.#parts.settings.timeout * LAST_PART
+  /** What waits any longer could be paid for, and its answer come too late. */
+  get #mostWaiting(): number {
+    const { timeout } = this.#parts.settings
+    return Math.min(timeout * WAITING_PART, timeout - this.#latency.ofMost * MARGIN)
+  }
+
+  /** Refuses at once who would wait in vain. */
+  #requireTurnInTime(account: number): void {
+    const turns = this.#line.turnsBefore(account)
+    const wait = (turns * this.#latency.mean) / this.#parts.settings.connections
+    if (turns > 0 && wait >= this.#mostWaiting) throw tooBusy(wait)
+  }
+
+  async #tries(request: UpstreamRequest, began: number): Promise<Outcome> {
+    const { timeout } = this.#parts.settings
+    const deadline = began + timeout
+    const waited = performance.now() - began
+    // Those whose answers came meanwhile may have taken longer than the ones before.
+    if (waited > timeout * LAST_PART && waited > this.#mostWaiting) return tooBusy(waited)
+    // A little less than whoever waits has to have left, for the way to the connection.
+    const needed = Math.max(timeout * LAST_PART, Math.min(this.#latency.ofMost, timeout * (1 - LAST_PART)))
+    const last = deadline - needed
     this.#budget.earn()
     let outcome = await this.#try(request, deadline, last)
     for (let tries = 1; tries < MOST_TRIES && mayBeTriedAgain(outcome); tries++) {
@@ -102,13 +131,15 @@ export class GuardedHost {
   }
 
   #try(request: UpstreamRequest, deadline: number, last: number): Promise<Outcome> {
-    return this.#circuit.run(() => this.#exchange(request, deadline, last)).catch(asOutcome)
+    return this.#circuit.run(request.customerId, () => this.#exchange(request, deadline, last)).catch(asOutcome)
   }
 
   async #exchange(request: UpstreamRequest, deadline: number, last: number): Promise<Outcome> {
+    const began = performance.now()
     try {
-      const timeout = Math.max(1, Math.round(deadline - performance.now()))
-      return readAnswer(await this.#parts.exchange.send(request, timeout, last), request)
+      const answer = await this.#parts.exchange.send(request, Math.max(1, Math.round(deadline - began)), last)
+      this.#latency.add(performance.now() - began)
+      return readAnswer(answer, request)
     } catch (error) {
       return asOutcome(error)
     }
@@ -119,8 +150,8 @@ export interface GuardedHostParts {
   readonly exchange: Exchange
   readonly settings: Pick<UpstreamSettings, 'timeout' | 'connections' | 'queue' | 'breakerPause'>
   readonly metrics: HostMetrics
-  /** Told when the host is left alone, tried, or asked again. */
-  readonly changed: (state: UpstreamState) => void
+  /** Told when the host is left alone, tried, or asked again: by all, or by one account. */
+  readonly changed: (state: UpstreamState, account: number | undefined) => void
   /** Counts milliseconds steadily. */
   readonly uptime: () => number
 }

@@ -34,7 +34,7 @@ export function realUpstream({ settings, recordDir, metrics, logger, now, uptime
       exchange: recorder === undefined ? exchange : new RecordingExchange(exchange, recorder, now),
       settings,
       metrics: upstreamMetrics.of(environment),
-      changed: state => tell(logger, environment, state),
+      changed: (state, customerId) => tell(logger, { environment, customerId }, state),
       uptime,
     })
   }
@@ -53,8 +53,8 @@ class RealUpstream implements Upstream {
     return { test: this.#hosts.test.state, production: this.#hosts.production.state }
   }
 
-  requireCapacity(environment: Environment): void {
-    this.#hosts[environment].requireCapacity()
+  requireCapacity(environment: Environment, customerId: number): void {
+    this.#hosts[environment].requireCapacity(customerId)
   }
 
   ask(request: UpstreamRequest): Promise<UpstreamToken> {
@@ -66,8 +66,13 @@ class RealUpstream implements Upstream {
   }
 }
 
-function tell(logger: Logger, environment: Environment, state: UpstreamState): void {
-  if (state === 'open') logger.error({ environment }, 'the upstream fails, and is left alone for a while')
-  else if (state === 'half-open') logger.info({ environment }, 'one request tries whether the upstream works again')
-  else logger.info({ environment }, 'the upstream works again')
+/** With a customer it is about the requests of that one alone. */
+function tell(
+  logger: Logger,
+  whose: { readonly environment: Environment; readonly customerId: number | undefined },
+  state: UpstreamState,
+): void {
+  if (state === 'open') logger.error(whose, 'the upstream fails, and is left alone for a while')
+  else if (state === 'half-open') logger.info(whose, 'one request tries whether the upstream works again')
+  else logger.info(whose, 'the upstream works again')
 }

@@ -1,69 +1,111 @@
-import type { IBreaker } from 'cockatiel'
-
 const LAST_MS = 10_000
 /** So many milliseconds are counted together. */
 const SLICE_MS = 100
 const FEWEST = 20
 
-interface Slice {
-  readonly begin: number
+interface Count {
   outcomes: number
   failures: number
 }
 
-/** The outcomes of the last ten seconds. A failure opens the circuit when it makes more than half of at least twenty. */
-export class RecentOutcomes implements IBreaker {
-  /** None that could be kept. */
-  readonly state = undefined
+interface Slice {
+  readonly begin: number
+  readonly ofAccounts: Map<number, Count>
+}
+
+/** The outcomes of the last ten seconds, by account. A host fails when more than half of at least twenty are failures. */
+export class RecentOutcomes {
   readonly #uptime: () => number
   /** Those in which anything happened, the oldest first. */
   #slices: Slice[] = []
-  #outcomes = 0
-  #failures = 0
+  readonly #ofAccounts = new Map<number, Count>()
+  readonly #all: Count = { outcomes: 0, failures: 0 }
 
   /** `uptime` counts milliseconds steadily. */
   constructor(uptime: () => number) {
     this.#uptime = uptime
   }
 
-  success(): void {
-    this.#count(0)
+  /** Whether a request of any other account has come to an end lately. */
+  haveOthersThan(accounts: ReadonlyMap<number, unknown>): boolean {
+    this.#forget(this.#uptime() - LAST_MS)
+    for (const account of this.#ofAccounts.keys()) if (!accounts.has(account)) return true
+    return false
   }
 
-  failure(): boolean {
-    this.#count(1)
-    return this.#outcomes >= FEWEST && this.#failures > this.#outcomes / 2
+  count(account: number, isFailure: boolean): void {
+    const now = this.#uptime()
+    this.#forget(now - LAST_MS)
+    const failures = isFailure ? 1 : 0
+    for (const count of [
+      countOf(this.#sliceAt(now).ofAccounts, account),
+      countOf(this.#ofAccounts, account),
+      this.#all,
+    ]) {
+      count.outcomes += 1
+      count.failures += failures
+    }
+  }
+
+  isFailingFor(account: number): boolean {
+    const count = this.#ofAccounts.get(account)
+    return count !== undefined && count.outcomes >= FEWEST && isMostly(count)
+  }
+
+  /** For most accounts, and for more than one of them. */
+  isFailingForAll(): boolean {
+    if (this.#all.outcomes < FEWEST || !isMostly(this.#all)) return false
+    let failing = 0
+    for (const count of this.#ofAccounts.values()) if (isMostly(count)) failing += 1
+    return failing > 1 && failing > this.#ofAccounts.size / 2
   }
 
   clear(): void {
     this.#slices = []
-    this.#outcomes = 0
-    this.#failures = 0
+    this.#ofAccounts.clear()
+    this.#all.outcomes = 0
+    this.#all.failures = 0
   }
 
-  #count(failures: 0 | 1): void {
-    const now = this.#uptime()
-    this.#forget(now - LAST_MS)
-    const slice = this.#sliceOf(now)
-    slice.outcomes += 1
-    slice.failures += failures
-    this.#outcomes += 1
-    this.#failures += failures
+  clearOf(account: number): void {
+    for (const { ofAccounts } of this.#slices) ofAccounts.delete(account)
+    const count = this.#ofAccounts.get(account)
+    if (count !== undefined) this.#subtract(account, count)
   }
 
   #forget(until: number): void {
     for (let oldest = this.#slices[0]; oldest !== undefined && oldest.begin <= until; oldest = this.#slices[0]) {
       this.#slices.shift()
-      this.#outcomes -= oldest.outcomes
-      this.#failures -= oldest.failures
+      for (const [account, count] of oldest.ofAccounts) this.#subtract(account, count)
     }
   }
 
-  #sliceOf(now: number): Slice {
+  #subtract(account: number, { outcomes, failures }: Count): void {
+    const count = countOf(this.#ofAccounts, account)
+    for (const one of [count, this.#all]) {
+      one.outcomes -= outcomes
+      one.failures -= failures
+    }
+    if (count.outcomes <= 0) this.#ofAccounts.delete(account)
+  }
+
+  #sliceAt(now: number): Slice {
     const last = this.#slices.at(-1)
     if (last !== undefined && now < last.begin + SLICE_MS) return last
-    const slice = { begin: now, outcomes: 0, failures: 0 }
+    const slice = { begin: now, ofAccounts: new Map<number, Count>() }
     this.#slices.push(slice)
     return slice
   }
+}
+
+function countOf(counts: Map<number, Count>, account: number): Count {
+  const known = counts.get(account)
+  if (known !== undefined) return known
+  const count = { outcomes: 0, failures: 0 }
+  counts.set(account, count)
+  return count
+}
+
+function isMostly({ outcomes, failures }: Count): boolean {
+  return failures > outcomes / 2
 }

@@ -17,7 +17,7 @@ import type { Settlements } from './settlements.js'
 /** The real service, as far as it can be asked. */
 export interface Upstream {
   /** Throws an UpstreamFailure where it makes no sense to ask now: it is down, or too many ask already. */
-  requireCapacity(environment: Environment): void
+  requireCapacity(environment: Environment, customerId: number): void
   /** Throws an UpstreamRefusal or an UpstreamFailure where there is no token. */
   ask(request: UpstreamRequest): Promise<UpstreamToken>
   /** Whether it is asked, where that can change. */
@@ -48,7 +48,7 @@ export class UpstreamIssuer implements TokenIssuer {
     const { upstream, settlements, now } = this.#parts
     const request = this.#request(order)
     try {
-      upstream.requireCapacity(order.environment)
+      upstream.requireCapacity(order.environment, order.account.id)
     } catch (failure) {
       throw this.#failed(order, failure, false)
     }

@@ -1,0 +1,64 @@
+const SLICE_MS = 5000
+const STEPS = 64
+const MOST_OF_THEM = 0.95
+
+interface Slice {
+  readonly begin: number
+  answers: number
+  sum: number
+  /** How many took so many steps. */
+  readonly ofSteps: Uint32Array
+}
+
+/** How long a host has taken for its answers in the last five to ten seconds. All times are in milliseconds. */
+export class RecentLatency {
+  readonly #step: number
+  readonly #uptime: () => number
+  #current = emptySlice(0)
+  #last = emptySlice(0)
+
+  /** Nothing takes longer than `most`. `uptime` counts milliseconds steadily. */
+  constructor(most: number, uptime: () => number) {
+    this.#step = most / STEPS
+    this.#uptime = uptime
+  }
+
+  add(milliseconds: number): void {
+    this.#forget()
+    const step = Math.min(STEPS - 1, Math.floor(milliseconds / this.#step))
+    this.#current.answers += 1
+    this.#current.sum += milliseconds
+    this.#current.ofSteps[step] = (this.#current.ofSteps[step] ?? 0) + 1
+  }
+
+  /** The time within which 95 of 100 answers came, give or take a 64th of the longest; 0 where there was none. */
+  get ofMost(): number {
+    this.#forget()
+    const beyond = Math.floor((this.#current.answers + this.#last.answers) * (1 - MOST_OF_THEM))
+    let slower = 0
+    for (let step = STEPS - 1; step >= 0; step--) {
+      slower += (this.#current.ofSteps[step] ?? 0) + (this.#last.ofSteps[step] ?? 0)
+      if (slower > beyond) return (step + 1) * this.#step
+    }
+    return 0
+  }
+
+  /** 0 where there was no answer. */
+  get mean(): number {
+    this.#forget()
+    const answers = this.#current.answers + this.#last.answers
+    return answers === 0 ? 0 : (this.#current.sum + this.#last.sum) / answers
+  }
+
+  #forget(): void {
+    const now = this.#uptime()
+    const age = now - this.#current.begin
+    if (age < SLICE_MS) return
+    this.#last = age < 2 * SLICE_MS ? this.#current : emptySlice(now)
+    this.#current = emptySlice(now)
+  }
+}
+
+function emptySlice(begin: number): Slice {
+  return { begin, answers: 0, sum: 0, ofSteps: new Uint32Array(STEPS) }
+}
