@@ -66,7 +66,7 @@ class AnswerReader implements Dispatcher.DispatchHandler {
     this.#controller = controller
   }
 
-  /** The last one counts: those before it were provisional (1xx). */
+  /** The last one counts: those before it were provisional (1xx). 100 never comes here (`isUnaskedContinue`). */
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     this.#status = status
     this.#retryAfter = status < 400 ? undefined : secondsIn(headers['retry-after'])

@@ -5,12 +5,13 @@ import { PublicError } from '../errors.js'
 import type { UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { withoutSecrets } from './secrets.js'
+import { customerOfToken } from './token-layout.js'
 
 const issued = z.object({
   // Of any host: an emulator may be on one that has no name.
   licenseAcquisitionUrl: z
     .string()
-    .regex(/^https?:\/\/[^\s"'<>\\^`{|}]+$/)
+    .regex(/^https?:\/\/[^\s"'<>\\^`{|}]+$/i)
     .refine(URL.canParse),
   token: z.string().regex(/^[\w+/-]{32,}={0,2}$/),
 })
@@ -35,12 +36,25 @@ export function readAnswer(answer: UpstreamAnswer, request: UpstreamRequest): Up
   const { status, body, retryAfter } = answer
   const content = contentOf(body)
   const token = status === 200 ? issued.safeParse(content).data : undefined
-  if (token !== undefined) return token
-  const error = status >= 400 ? (refused.safeParse(content).data ?? errorOnPage(body)) : undefined
+  if (token !== undefined) {
+    if (isOfAnother(token, request)) throw new UpstreamFailure('no answer', { reason: ANOTHER_CUSTOMER })
+    return token
+  }
+  const error =
+    status >= 400 && status <= LAST_STATUS ? (refused.safeParse(content).data ?? errorOnPage(body)) : undefined
   if (error !== undefined) throw refusal(error, answer, request)
   const reason = `HTTP_${status}`
   if (status === 429) throw new UpstreamFailure('too many requests', { reason, retryAfter })
   throw new UpstreamFailure(saysThatNothingWasDone(status) ? 'not accepted' : 'no answer', { reason })
+}
+
+/** Why a token is not the answer to the request that it came for: HTTP/1.1 does not number its answers. */
+export const ANOTHER_CUSTOMER = 'ANOTHER_CUSTOMER'
+
+function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamRequest): boolean {
+  const customer = customerOfToken(token)
+  const [own] = /^\d+(?=,)/.exec(authenticator) ?? []
+  return customer !== undefined && own !== undefined && customer !== Number(own)
 }
 
 /** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */
@@ -63,6 +77,8 @@ function errorOnPage(body: string): UpstreamError | undefined {
   return code === undefined ? undefined : { code, message: text }
 }
 
+/** What is above is no status of HTTP. */
+export const LAST_STATUS = 599
 const LONGEST_MESSAGE = 300
 
 function refusal(
@@ -72,8 +88,7 @@ function refusal(
 ): UpstreamRefusal {
   return new UpstreamRefusal(withoutSecrets(textOfMessage(message), request).slice(0, LONGEST_MESSAGE), {
     code,
-    // Above 599 is no status that we could answer with.
-    status: Math.min(status, 599),
+    status,
     parameter: parameter === undefined ? undefined : withoutSecrets(parameter, request).slice(0, 100),
     retryAfter,
     isRecorded: true,

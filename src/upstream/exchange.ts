@@ -25,5 +25,7 @@ export interface Exchange {
    * which it must not be sent any more.
    */
   send(request: UpstreamRequest, timeout: number, last?: number): Promise<UpstreamAnswer>
+  /** Closes the connections as soon as nothing is asked on them: one of them has said what is another request's. */
+  reconnect?(): void
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { WaitingLine } from '../connections/waiting-line.js'
-import { readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
+import { ANOTHER_CUSTOMER, readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
 import type { Exchange, UpstreamRequest } from './exchange.js'
 import { type FailureKind, noTurn, tooBusy, UpstreamFailure } from './failure.js'
@@ -141,7 +141,9 @@ export class GuardedHost {
       this.#latency.add(performance.now() - began)
       return readAnswer(answer, request)
     } catch (error) {
-      return asOutcome(error)
+      const outcome = asOutcome(error)
+      if (outcome instanceof UpstreamFailure && outcome.reason === ANOTHER_CUSTOMER) this.#parts.exchange.reconnect?.()
+      return outcome
     }
   }
 }

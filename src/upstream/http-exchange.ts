@@ -1,6 +1,6 @@
 import { stringify } from 'node:querystring'
 import { errors, type Pool } from 'undici'
-import { errorWord } from '../connections/error-word.js'
+import { errorWord, isUnaskedContinue } from '../connections/error-word.js'
 import { exchange, type LostExchange } from '../connections/exchange.js'
 import { keptConnections } from '../connections/kept-connections.js'
 import { packageVersion } from '../version.js'
@@ -20,7 +20,8 @@ export interface HttpExchangeParts {
 
 /** Sends token requests to one host, each exactly once. */
 export class HttpExchange implements Exchange {
-  readonly #pool: Pool
+  readonly #parts: HttpExchangeParts
+  #pool: Pool
   readonly #path: string
   readonly #headers = [
     ...['accept', 'application/json'],
@@ -28,9 +29,10 @@ export class HttpExchange implements Exchange {
     ...['user-agent', `expressplay-token-backend/${packageVersion()}`],
   ]
 
-  constructor({ url, connections, connectTimeout }: HttpExchangeParts) {
-    this.#path = url.pathname.replace(/\/+$/, '') + PATH
-    this.#pool = keptConnections(url.origin, { connections, connectTimeout, largestAnswer: LARGEST_ANSWER })
+  constructor(parts: HttpExchangeParts) {
+    this.#parts = parts
+    this.#path = parts.url.pathname.replace(/\/+$/, '') + PATH
+    this.#pool = this.#connectedPool()
   }
 
   async send({ authenticator, parameters }: UpstreamRequest, timeout: number, last?: number): Promise<UpstreamAnswer> {
@@ -41,14 +43,26 @@ export class HttpExchange implements Exchange {
     return { status, retryAfter, body: body.toString() }
   }
 
+  reconnect(): void {
+    const former = this.#pool
+    this.#pool = this.#connectedPool()
+    void former.close()
+  }
+
   /** For when nothing is under way. */
   async close(): Promise<void> {
     await this.#pool.destroy()
+  }
+
+  #connectedPool(): Pool {
+    const { url, connections, connectTimeout } = this.#parts
+    return keptConnections(url.origin, { connections, connectTimeout, largestAnswer: LARGEST_ANSWER })
   }
 }
 
 function failure({ error, mayHaveArrived }: LostExchange): UpstreamFailure {
   if (error === undefined) return new UpstreamFailure(mayHaveArrived ? 'timed out' : 'not reached in time')
+  if (isUnaskedContinue(error)) return new UpstreamFailure('no answer', { reason: 'HTTP_100' })
   const reason = errorWord(error)
   return new UpstreamFailure(mayHaveArrived ? afterIt(error, reason) : beforeIt(reason), { reason })
 }

@@ -1,5 +1,5 @@
 import { errors } from 'undici'
-import { errorWord } from '../connections/error-word.js'
+import { errorWord, isUnaskedContinue } from '../connections/error-word.js'
 
 /** How asking a licence server can fail. None of it is ever sent again: players repeat by themselves. */
 const failures = {
@@ -36,6 +36,7 @@ export class LicenceFailure extends Error {
 /** What befell the connection. */
 export function licenceFailure(error: unknown): LicenceFailure {
   if (error instanceof LicenceFailure) return error
+  if (isUnaskedContinue(error)) return new LicenceFailure('no answer', 'HTTP_100')
   const reason = errorWord(error)
   if (error instanceof errors.HTTPParserError || NO_ANSWER.test(reason)) return new LicenceFailure('no answer', reason)
   if (reason === 'UND_ERR_CONNECT_TIMEOUT' || reason === 'ETIMEDOUT')

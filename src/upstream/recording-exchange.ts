@@ -29,6 +29,10 @@ export class RecordingExchange implements Exchange {
     }
   }
 
+  reconnect(): void {
+    this.#exchange.reconnect?.()
+  }
+
   async close(): Promise<void> {
     await this.#exchange.close()
     await this.#recorder.close()

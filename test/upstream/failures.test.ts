@@ -89,7 +89,8 @@ const cases: readonly Case[] = [
     unknown,
     lost,
   ],
-  ['100 Continue', says('HTTP/1.1 100 Continue\r\n\r\n'), 502, unknown, lost],
+  // It should be skipped, as 103 is, but undici cannot: where this fails because it can, `isUnaskedContinue` may go.
+  ['100 Continue', says(`HTTP/1.1 100 Continue\r\n\r\n${answerOf(body)}`), 502, unknown, nonsense],
   ['two lengths', says(answerOf(body, { headers: 'content-length: 5\r\n' })), 502, unknown, lost],
   ['gzip, which nobody asked for', ({ socket }) => void socket.write(gzipped()), 502, unknown, nonsense],
   ['an array', says(answerOf('[]')), 502, unknown, nonsense],
@@ -118,6 +119,12 @@ const cases: readonly Case[] = [
     unknown,
     nonsense,
   ],
+  ['a token of another customer', says(answerOf(issuedBody(tokenOf(778, '2015')))), 502, unknown, nonsense],
+  ['a newer token of another customer', says(answerOf(issuedBody(tokenOf(778, '2021')))), 502, unknown, nonsense],
+  ['a token of the customer', says(answerOf(issuedBody(tokenOf(777, '2015')))), 200, issued],
+  ['a newer token of the customer', says(answerOf(issuedBody(tokenOf(777, '2021')))), 200, issued],
+  ['a URL in capitals', says(answerOf(issuedBody().replace('https:', 'HTTPS:'))), 200, issued],
+  ['a status beyond all', says(answerOf(refusal(-2030), { status: '600 What' })), 502, unknown, nonsense],
   [
     'a hint before the answer',
     says(`HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n${answerOf(issuedBody())}`),
@@ -132,6 +139,18 @@ const cases: readonly Case[] = [
     issued,
   ],
 ]
+
+/** A token with the customer's number among its outer bytes. */
+function tokenOf(customer: number, style: '2015' | '2021'): string {
+  const number = Buffer.alloc(4)
+  number.writeUInt32BE(customer)
+  const sealed = Buffer.alloc(0x60, 'sealed')
+  const id = `\0\0\0\0$00112233-4455-6677-8899-aabbccddeeff\0\0\0`
+  const parts =
+    style === '2015' ? ['\x01', number, '\0\0\0\0\0\0', '`', sealed, 16] : ['\x08', number, id, '`', sealed, 20]
+  const bytes = parts.map(part => (typeof part === 'number' ? Buffer.alloc(part) : Buffer.from(part as string)))
+  return Buffer.concat(bytes).toString('base64url')
+}
 
 function gzipped(): Buffer {
   const zipped = gzipSync(body)
@@ -168,6 +187,7 @@ t.test('every failure has its outcome, is sent once, and leaves the next request
   t.equal(upstream.arrivals.length, 1 + 2 * cases.length)
   t.equal(await gateway.metric('expressplay_upstream_requests_total{environment="test",outcome="timed_out"}'), 4)
   t.match(gateway.log.join('\n'), /"failure":"connection lost","reason":"ECONNRESET"/)
+  t.match(gateway.log.join('\n'), /"failure":"no answer","reason":"HTTP_100"/)
 })
 
 t.test('what the upstream refuses is refused in its words, without the secrets among them', async t => {
@@ -242,6 +262,20 @@ t.test('secrets are found in every spelling, and no text makes the search for th
     upstream.behave = says(answerOf(JSON.stringify({ code: -2005, message: `No ${spelled}!` }), { status: '400 No' }))
     t.match(await gateway.ask('spelled', { secret }), { body: { message: '[-2005] No …!' } }, how)
   }
+})
+
+t.test('a connection that answers with another customer’s token is not used again', async t => {
+  const upstream = await startHostile(t, says(answerOf(issuedBody(tokenOf(778, '2015')))))
+  const gateway = await startGateway(t, upstream.url)
+  t.equal((await gateway.ask('first')).status, 502)
+  upstream.behave = issues
+  t.equal((await gateway.ask('second')).status, 200)
+  t.equal((await gateway.ask('third')).status, 200)
+  t.same(
+    upstream.arrivals.map(({ before }) => before),
+    [0, 0, 1],
+  )
+  t.match(gateway.log.join('\n'), '"failure":"no answer","reason":"ANOTHER_CUSTOMER"')
 })
 
 t.test('a refusal keeps its code, status and text, in whatever form the upstream writes it', async t => {
