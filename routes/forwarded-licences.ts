@@ -60,7 +60,7 @@ function forwarding(
         tell(error)
         throw unavailable(error)
       })
-    await pass(answer, reply, tell)
+    await pass(answer, reply, licences.patience, tell)
     return reply
   }
 }
@@ -81,16 +81,26 @@ function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): Abo
   return gone.signal
 }
 
-/** Byte for byte, and as fast as the player reads. What ends too early ends the player's connection as well. */
+/**
+ * Byte for byte, and as fast as the player reads. What ends too early ends the player's connection as well, and so does a
+ * player that reads nothing for so many milliseconds of `patience`: it takes the place of another one.
+ */
 async function pass(
   answer: LicenceServerAnswer,
   reply: FastifyReply,
+  patience: number,
   tell: (failure: LicenceFailure) => void,
 ): Promise<void> {
   // Fastify would answer an error of its own, with the upstream's headers, where the body breaks off at once.
   reply.hijack()
   const ours = Object.entries({ ...reply.getHeaders(), ...HARMLESS })
   const headers = ours.flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, String(one)]))
+  const stalled = setTimeout(() => {
+    // An answer that is not the connection's next one waits for its turn.
+    if (reply.raw.writableNeedDrain && reply.raw.socket !== null) answer.body.destroy(new LicenceFailure('not read'))
+    else stalled.refresh()
+  }, patience)
+  reply.raw.on('drain', () => void stalled.refresh())
   try {
     reply.raw.writeHead(answer.status, [...headers, ...answer.headers])
     await pipeline(answer.body, reply.raw)
@@ -98,6 +108,8 @@ async function pass(
     answer.body.destroy()
     reply.raw.destroy()
     tell(licenceFailure(error))
+  } finally {
+    clearTimeout(stalled)
   }
 }
 

@@ -8,6 +8,7 @@ import { ENVIRONMENTS } from './environment.js'
 import {
   asClientNames,
   asDatabaseUrl,
+  asHeaderNames,
   asHostnames,
   asHttpUrl,
   asNetworks,
@@ -59,6 +60,7 @@ const settings = z.object({
   UPSTREAM_PRODUCTION_LICENCE_URL: optional(asHttpUrl),
   UPSTREAM_TEST_API_URL: optional(asHttpUrl),
   UPSTREAM_PRODUCTION_API_URL: optional(asHttpUrl),
+  UPSTREAM_LICENCE_HEADERS: optional(asHeaderNames),
   UPSTREAM_UNKNOWN_PARAMETERS: oneOf(['pass', 'drop']).default('pass'),
   UPSTREAM_CONNECT_TIMEOUT: wholeNumber(1, 60_000).default(2000),
   UPSTREAM_TIMEOUT: wholeNumber(1, 120_000).default(10_000),

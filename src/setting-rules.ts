@@ -2,6 +2,7 @@ import { accessSync, constants } from 'node:fs'
 import { isIP, isIPv4 } from 'node:net'
 import { z } from 'zod'
 import { readClientName } from './entitlement/door/client-names.js'
+import { mayBeForwarded } from './upstream/end-to-end-headers.js'
 
 // How the text of a setting becomes its value, and what is said of a wrong one: never the value, it may be a secret.
 
@@ -49,6 +50,15 @@ export function asHttpUrl(text: string, context: z.RefinementCtx): URL {
 /** What of a URL no request would be sent with. */
 function ignoredOf({ username, password, search, hash }: URL): string {
   return username + password + search + hash
+}
+
+/** In lower case: as they are compared. */
+export function asHeaderNames(text: string, context: z.RefinementCtx): ReadonlySet<string> {
+  const names = text.split(',').map(name => name.trim().toLowerCase())
+  if (names.every(mayBeForwarded)) return new Set(names)
+  const message = 'must be names of headers, with commas, none of which is Host, Content-Length or of one connection'
+  context.addIssue({ code: 'custom', message })
+  return z.NEVER
 }
 
 export function asDatabaseUrl(text: string, context: z.RefinementCtx): string {

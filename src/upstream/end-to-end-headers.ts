@@ -9,17 +9,24 @@ const HOP_BY_HOP = names(
   'http2-settings',
 )
 
-/** What is said to us and not to the licence server: by browsers, by proxies before us, and for our own guards. */
-const SAID_TO_US = names(
-  'host content-length expect cookie authorization origin access-control-request-method',
-  'access-control-request-headers access-control-request-private-network via',
-  // What some servers take for the request line.
-  'x-http-method x-http-method-override x-method-override x-original-url x-rewrite-url x-host x-original-host',
+/**
+ * What players have to say to a licence server. All else is said to us or by proxies before us, which have too many ways
+ * to name a sender or another request line.
+ */
+const OF_THE_PLAYER = names(
+  'content-type content-encoding accept accept-encoding accept-language user-agent',
+  'soapaction msprdrm_server_redirect_compat msprdrm_server_exception_compat expressplaytoken x-device-id',
 )
 
-/** What proxies and content networks say of the sender, and anybody can: X-Forwarded-For, True-Client-IP and their like. */
-const OF_THE_SENDER =
-  /^(?:x-)?(?:original-)?forwarded(?:-|$)|(?:client|connecting|real|remote|originating|user|socket|pseudo|external)-?(?:ip|addr|address)(?:v[46])?$/
+/** What no setting may add: of one connection, or ours to say. */
+const NEVER = names('host content-length expect x-forwarded-for')
+
+/** Whether the headers of this name can be passed on to a licence server. */
+export function mayBeForwarded(name: string): boolean {
+  return (
+    /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(name) && !HOP_BY_HOP.has(name.toLowerCase()) && !NEVER.has(name.toLowerCase())
+  )
+}
 
 /** What holds for the host that says it, sends players elsewhere, or is for us to say. */
 const SAID_OF_THE_UPSTREAM = names(
@@ -33,11 +40,11 @@ const SAID_OF_THE_UPSTREAM = names(
 const FOR_OTHERS =
   /^(?:access-control-|x-accel-|x-sendfile|x-lighttpd-send|x-litespeed-|x-reproxy-)|^(?:x-)?rate-?limit(?:-|$)/
 
-/** The headers of a key request, with what we know of its sender in place of what it says itself. */
-export function forwardedHeaders(received: RawHeaders, address: string): string[] {
+/** The headers of a key request: the player's and those of `more` names, and what we know of the sender. */
+export function forwardedHeaders(received: RawHeaders, address: string, more: ReadonlySet<string>): string[] {
   const headers = withoutHops(received).filter(([name]) => {
-    const meant = asMeant(name)
-    return !SAID_TO_US.has(meant) && !OF_THE_SENDER.test(meant)
+    const lowered = name.toLowerCase()
+    return OF_THE_PLAYER.has(lowered) || more.has(lowered)
   })
   // A proxy before us may have passed on any text.
   return (isIP(address) === 0 ? headers : [...headers, ['x-forwarded-for', address]]).flat()

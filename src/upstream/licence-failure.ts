@@ -9,6 +9,7 @@ const failures = {
   'connection lost': { status: 502, details: 'the connection to the licence server was lost' },
   'no answer': { status: 502, details: 'the licence server answered with something that is no answer' },
   'queue full': { status: 503, details: 'too many key requests wait for the licence server' },
+  'not read': { status: 502, details: 'the player does not read its licence' },
   'caller gone': { status: 502, details: 'nobody waits for the licence any more' },
 } as const
 

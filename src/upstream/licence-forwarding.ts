@@ -2,6 +2,7 @@ import { Counter } from 'prom-client'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
 import type { LicenceDrm } from '../ledger/ledger.js'
 import { LICENCE_PATHS } from '../licence-urls.js'
+import { networkOf } from '../limits/network.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
 import { LicenceFailure } from './licence-failure.js'
@@ -24,14 +25,20 @@ export interface ForwardedKeyRequest {
 
 export interface LicenceForwardingSettings extends LicenceServerSettings {
   readonly licences: Readonly<Record<Environment, LicenceServers>>
+  readonly licenceHeaders: ReadonlySet<string>
 }
 
 /** The way of key requests to the real licence servers: only to those of a table that is made once. */
 export class LicenceForwarding {
+  /** A player that reads nothing of an answer for so many milliseconds does not want it. */
+  readonly patience: number
+  readonly #moreHeaders: ReadonlySet<string>
   readonly #ways: Readonly<Record<Environment, Ways>>
   readonly #forwarded: Counter<'drm' | 'environment' | 'status'>
 
   constructor(settings: LicenceForwardingSettings, { registry }: Metrics) {
+    this.patience = settings.timeout
+    this.#moreHeaders = settings.licenceHeaders
     this.#ways = {
       test: waysTo(settings.licences.test, settings),
       production: waysTo(settings.licences.production, settings),
@@ -63,8 +70,9 @@ export class LicenceForwarding {
     if (way === undefined) throw new Error('there is no such licence server')
     const path = way.path + query
     try {
-      const answer = await way.server.send({ path, headers: forwardedHeaders(headers, address), body, gone })
-      if (answer.status >= 300 && answer.status < 400) throw elsewhere(answer)
+      const forwarded = forwardedHeaders(headers, address, this.#moreHeaders)
+      const answer = await way.server.send({ path, headers: forwarded, body, gone, network: networkOf(address) })
+      if (!isForPlayers(answer)) throw notForPlayers(answer)
       this.#forwarded.inc({ drm, environment, status: `${Math.floor(answer.status / 100)}xx` })
       return { ...answer, headers: returnedHeaders(answer.headers) }
     } catch (error) {
@@ -101,8 +109,15 @@ function waysTo(urls: LicenceServers, settings: LicenceServerSettings): Ways {
   return ways
 }
 
-/** Where it points to is on no list of ours, and players that followed would take their token there. */
-function elsewhere({ status, body }: LicenceServerAnswer): LicenceFailure {
+/**
+ * Where a redirection points to is on no list of ours, and players that followed would take their token there. What is
+ * beyond 599 is no status of HTTP.
+ */
+function isForPlayers({ status }: LicenceServerAnswer): boolean {
+  return status < 300 || (status >= 400 && status <= 599)
+}
+
+function notForPlayers({ status, body }: LicenceServerAnswer): LicenceFailure {
   body.destroy()
   return new LicenceFailure('no answer', `HTTP_${status}`)
 }

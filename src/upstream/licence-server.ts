@@ -11,6 +11,8 @@ export interface SentKeyRequest {
   readonly path: string
   readonly headers: string[]
   readonly body: Buffer
+  /** Whose request it is. */
+  readonly network: number | string
   /** Aborted, with a LicenceFailure, when nobody waits for the answer any more. */
   readonly gone: AbortSignal
 }
@@ -22,6 +24,8 @@ export interface LicenceServerAnswer {
   readonly body: Dispatcher.ResponseData['body']
 }
 
+/** So much of the places anybody may have: those who keep them busy shall not have all. */
+const LARGEST_SHARE = 0.25
 /** The whole of an answer's body, in milliseconds: longer, and somebody keeps a place for its own sake. */
 const LONGEST_BODY = 60_000
 
@@ -34,26 +38,27 @@ export class LicenceServer {
   constructor(origin: string, settings: LicenceServerSettings) {
     const { connections, connectTimeout, timeout } = settings
     this.#settings = settings
-    this.#line = new WaitingLine(connections, settings.queue, noTurn)
+    this.#line = new WaitingLine(connections, settings.queue, noTurn, Math.ceil(connections * LARGEST_SHARE))
     this.#pool = keptConnections(origin, { connections, connectTimeout, bodyTimeout: timeout })
   }
 
   /** Throws a LicenceFailure where no answer begins. */
   async send(request: SentKeyRequest): Promise<LicenceServerAnswer> {
+    const { network } = request
     const deadline = performance.now() + this.#settings.timeout
-    await this.#line.enter(this.#settings.timeout, request.gone)
+    await this.#line.enter(this.#settings.timeout, request.gone, network)
     try {
       const limit = new TimeLimit(deadline - performance.now())
       const answer = await this.#answer(request, limit)
       const over = () => {
         limit.end()
-        this.#line.leave()
+        this.#line.leave(network)
       }
       if (answer.body.closed) over()
       else answer.body.once('close', over)
       return answer
     } catch (error) {
-      this.#line.leave()
+      this.#line.leave(network)
       throw error
     }
   }

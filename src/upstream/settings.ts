@@ -9,6 +9,8 @@ export interface UpstreamSettings {
   readonly licences: Readonly<Record<Environment, LicenceServers>>
   /** Where the transaction log is looked up. */
   readonly records: Readonly<Record<Environment, URL>>
+  /** What of a key request goes to licence servers beside the headers that players need. */
+  readonly licenceHeaders: ReadonlySet<string>
   readonly unknownParameters: 'pass' | 'drop'
   readonly connectTimeout: number
   /** From the arrival of a request to its answer: waiting, connecting and trying again among it. */
@@ -32,6 +34,7 @@ interface Given {
   readonly UPSTREAM_PRODUCTION_LICENCE_URL?: URL | undefined
   readonly UPSTREAM_TEST_API_URL?: URL | undefined
   readonly UPSTREAM_PRODUCTION_API_URL?: URL | undefined
+  readonly UPSTREAM_LICENCE_HEADERS?: ReadonlySet<string> | undefined
   readonly UPSTREAM_UNKNOWN_PARAMETERS: 'pass' | 'drop'
   readonly UPSTREAM_CONNECT_TIMEOUT: number
   readonly UPSTREAM_TIMEOUT: number
@@ -55,6 +58,7 @@ export function upstreamSettings(given: Given): UpstreamSettings {
     records: perEnvironment(
       environment => apis[environment] ?? tokens[environment] ?? upstreamHost('api', environment, region),
     ),
+    licenceHeaders: given.UPSTREAM_LICENCE_HEADERS ?? new Set(),
     unknownParameters: given.UPSTREAM_UNKNOWN_PARAMETERS,
     connectTimeout: given.UPSTREAM_CONNECT_TIMEOUT,
     timeout: given.UPSTREAM_TIMEOUT,

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
+import { readConfig } from '../../src/config.js'
 import { errorOf } from '../harness.js'
 import { eventually } from '../ledger/load.js'
 import { type Gateway, startGateway } from './gateway.js'
@@ -147,12 +148,13 @@ t.test('the licence server is told one address of the sender, and it is one', as
     ...['x-original-forwarded-for', 'fastly-client-ip', 'x-real-ip', 'x-remote-addr', 'client-ip', 'x-azure-clientip'],
     ...['x_forwarded_for', 'X-Forwarded_For', 'true_client_ip', 'x.real.ip', 'x-forwarded', 'x-envoy-external-address'],
     ...['x-http-method-override', 'x-method-override', 'x-original-url', 'x-rewrite-url', 'x_forwarded_host'],
+    ...['x-original-uri', 'x-ms-original-url', 'x-envoy-original-path', 'client-cert', 'x-arr-clientcert'],
+    ...['remote-user', 'cdn-src-ip', 'x-what-comes-next', 'referer', 'x-extra'],
   ]
   const head = `POST ${WIDEVINE} HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\nconnection: close\r\n`
-  await raw(gateway, `${head}${claims.map(name => `${name}: 203.0.113.7\r\n`).join('')}x_device_id: 7\r\n\r\nx`)
+  await raw(gateway, `${head}${claims.map(name => `${name}: 203.0.113.7\r\n`).join('')}\r\nx`)
   t.notMatch(lastOf(upstream).head, '203.0.113.7')
   t.match(lastOf(upstream).head, '\r\nx-forwarded-for: 127.0.0.1\r\n')
-  t.match(lastOf(upstream).head, '\r\nx_device_id: 7\r\n', 'a name of another meaning')
 
   const behind = await startGateway(t, upstream.url, { TRUSTED_PROXIES: '127.0.0.1' })
   const from = async (address: string) => {
@@ -164,6 +166,51 @@ t.test('the licence server is told one address of the sender, and it is one', as
   for (const nonsense of ['unknown', '203.0.113.7:4444', '"; DROP', 'x'.repeat(2000)])
     t.equal(await from(nonsense), undefined, nonsense.slice(0, 20))
   t.equal((await ask(WIDEVINE)).status, 200)
+})
+
+t.test('more headers go to the licence server where a setting names them', async t => {
+  const { upstream, ask } = await stage(t, answers, { UPSTREAM_LICENCE_HEADERS: 'X-Player-Session, authorization' })
+  const passed = { 'x-player-session': '7', authorization: 'Bearer of-the-licence-server' }
+  await ask(WIDEVINE, 'x', { ...passed, 'x-other': '8', msprdrm_server_redirect_compat: 'false' })
+  const { head } = lastOf(upstream)
+  for (const [name, value] of Object.entries(passed)) t.match(head, `\r\n${name}: ${value}\r\n`)
+  t.match(head, '\r\nmsprdrm_server_redirect_compat: false\r\n')
+  t.notMatch(head, 'x-other')
+  for (const name of ['Host', 'x, content-length', 'Connection', 'X-Forwarded-For', 'a b', 'x,'])
+    t.throws(() => readConfig({ UPSTREAM_LICENCE_HEADERS: name }), /^UPSTREAM_LICENCE_HEADERS must be/, name)
+})
+
+t.test('an address has a share of the places, and who reads nothing of an answer loses its place', async t => {
+  const settings = { UPSTREAM_TIMEOUT: 20_000, UPSTREAM_CONNECTIONS: 4, TRUSTED_PROXIES: '127.0.0.1' }
+  const { upstream, ask } = await stage(t, hangs, settings)
+  const from = (address: string) => ask(WIDEVINE, address, { 'x-forwarded-for': address })
+  const many = Array.from({ length: 20 }, () => from('203.0.113.7'))
+  await eventually(() => upstream.arrivals.length > 0, 'one of them')
+  const others = ['198.51.100.1', '198.51.100.2', '2001:db8::1'].map(from)
+  await eventually(() => upstream.arrivals.length === 4, 'all others')
+  t.same(upstream.arrivals.map(({ body }) => body).sort(), [
+    '198.51.100.1',
+    '198.51.100.2',
+    '2001:db8::1',
+    '203.0.113.7',
+  ])
+  upstream.behave = answers
+  for (const { socket } of upstream.arrivals) socket.write(licenceAnswer(), 'latin1')
+  for (const answer of await Promise.all([...many, ...others])) t.equal(answer.status, 200)
+
+  const large = 64 * 1024 * 1024
+  const flood: Behaviour = ({ socket }) => {
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${large}\r\n\r\n`)
+    socket.write(Buffer.alloc(large))
+  }
+  const unread = await stage(t, flood, { UPSTREAM_CONNECTIONS: 1, UPSTREAM_TIMEOUT: 500 })
+  const player = connect(Number(new URL(unread.gateway.url).port), '127.0.0.1').pause()
+  t.teardown(() => player.destroy())
+  player.write(`POST ${WIDEVINE} HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n`)
+  await eventually(() => unread.upstream.arrivals.length === 1, 'it has the only place')
+  unread.upstream.behave = answers
+  await eventually(async () => (await unread.ask(WIDEVINE)).status === 200, 'another one gets it')
+  t.match(unread.gateway.log.join('\n'), '"failure":"not read"')
 })
 
 t.test('nothing in a request decides where it goes', async t => {
@@ -214,6 +261,7 @@ t.test('failures before an answer begins, in the form of the family, and never s
     ['a head and silence', says(licenceAnswer().replace(licence, '')), 504, /did not answer in time$/],
     ['no HTTP', ends('SSH-2.0-OpenSSH_9.2\r\n'), 502, /something that is no answer$/],
     ['large headers', says(answerOf('', { headers: `x: ${'x'.repeat(20_000)}\r\n` })), 502, /no answer$/],
+    ['a status beyond all', says(answerOf('x', { status: '777 What' })), 502, /no answer$/],
     [
       'a redirection',
       says(answerOf('', { status: '307 T', headers: 'location: http://127.0.0.1:9\r\n' })),
@@ -243,7 +291,7 @@ t.test('failures before an answer begins, in the form of the family, and never s
   t.notMatch(log, 'secretsecret')
   t.equal(
     await gateway.metric('expressplay_licences_forwarded_total{drm="playready",environment="test",status="none"}'),
-    7,
+    8,
   )
 })
 
