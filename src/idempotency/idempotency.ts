@@ -32,12 +32,12 @@ export class Idempotency {
     this.#uptime = uptime
   }
 
-  async once(request: KeyedRequest, issue: () => Promise<IssuedToken>): Promise<KeyedToken> {
+  async once(request: KeyedRequest, work: KeyedWork): Promise<KeyedToken> {
     const attempt = {
       claim: this.#keys.newClaim(request),
       deadline: this.#uptime() + PATIENCE_MS,
       requestId: request.requestId,
-      issue,
+      work,
     }
     const { service_id, key_hash, request_hash } = attempt.claim
     const name = `${service_id} ${key_hash}`
@@ -60,17 +60,19 @@ export class Idempotency {
   async #work(attempt: Attempt): Promise<KeyedToken> {
     let mayBeFree = true
     for (let milliseconds = FIRST_PAUSE_MS; ; milliseconds = Math.min(milliseconds * 1.5, LONGEST_PAUSE_MS)) {
-      if (mayBeFree && (await this.#keys.take(attempt.claim))) return this.#issue(attempt)
+      const isPossible = attempt.work.isPossible()
+      if (mayBeFree && isPossible && (await this.#keys.take(attempt.claim))) return this.#issue(attempt)
       const outcome = await this.#keys.outcomeOf(attempt.claim)
       if (typeof outcome === 'object') return replayed(outcome)
       this.#requireTime(attempt)
       mayBeFree = outcome === 'nobody has it'
       if (!mayBeFree) await pause(milliseconds)
+      else if (!isPossible) await attempt.work.refuse()
     }
   }
 
-  async #issue({ claim, requestId, issue }: Attempt): Promise<IssuedToken> {
-    const token = await issue().catch(async error => {
+  async #issue({ claim, requestId, work }: Attempt): Promise<IssuedToken> {
+    const token = await work.issue().catch(async error => {
       const unknown = outcomeOf(error)
       if (unknown === undefined) await this.#keys.release(claim, requestId)
       else await this.#keys.complete(claim, unknown, requestId)
@@ -89,7 +91,16 @@ interface Attempt {
   readonly claim: KeyClaim
   readonly deadline: number
   readonly requestId: string
-  readonly issue: () => Promise<IssuedToken>
+  readonly work: KeyedWork
+}
+
+/** What is done for a key that nobody has used. */
+export interface KeyedWork {
+  issue(): Promise<IssuedToken>
+  /** Whether it makes sense to issue now, as far as can be known without asking the database. */
+  isPossible(): boolean
+  /** Throws why it does not; a key is not taken for that. */
+  refuse(): Promise<void>
 }
 
 interface UnderWay {

@@ -29,10 +29,17 @@ export interface IssuedToken {
   readonly licenseAcquisitionUrl: string
 }
 
+/** Who asks for a token, before it is known for which. */
+export type Asking = Pick<TokenOrder, 'account' | 'environment' | 'requestId'>
+
 /** Makes tokens: by itself, or by asking a service that does. */
 export interface TokenIssuer {
   /** Whether it has a key storage of its own, for keys that ours does not hold. */
   readonly hasKeyStorage: boolean
+  /** `false` where `requireCapacity` would throw. */
+  hasCapacity?(asking: Asking): boolean
+  /** Throws the refusal of a request that it makes no sense to make now. */
+  requireCapacity?(asking: Asking): void
   /** What it resolves is in the ledger, durable and paid for. */
   issue(order: TokenOrder): Promise<IssuedToken>
 }

@@ -12,7 +12,7 @@ import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { AccountLimit, Tell } from '../limits/rate-limits.js'
 import type { TokenPolicy } from './content.js'
-import type { IssuedToken, OrderedKey, TokenIssuer } from './issuer.js'
+import type { IssuedToken, OrderedKey, TokenIssuer, TokenOrder } from './issuer.js'
 
 export interface TokenRequest {
   readonly parameters: SortedParameters
@@ -72,11 +72,25 @@ export class TokenRequests {
   /** Of a key that was used before the answer is the same, and nothing below is done again. */
   #issueOnce(request: TokenRequest, key: string, account: Account): Promise<KeyedToken> {
     const { parameters, environment, requestId } = request
+    const { issuer } = this.#parts
+    const asking = { account, environment, requestId }
     const keyed = { key, customerId: account.id, environment, parameters, requestId }
-    return this.#parts.idempotency.once(keyed, () => this.#issue(request, account))
+    return this.#parts.idempotency.once(keyed, {
+      issue: () => this.#issue(request, account),
+      isPossible: () => issuer.hasCapacity?.(asking) ?? true,
+      refuse: async () => {
+        // Its own faults come first, as without a key.
+        await this.#order(request, account)
+        issuer.requireCapacity?.(asking)
+      },
+    })
   }
 
   async #issue(request: TokenRequest, account: Account): Promise<IssuedToken> {
+    return this.#parts.issuer.issue(await this.#order(request, account))
+  }
+
+  async #order(request: TokenRequest, account: Account): Promise<TokenOrder> {
     const { parameters, environment, host, requestId } = request
     const { issuer } = this.#parts
     const owner = { customerId: account.id, environment }
@@ -87,7 +101,7 @@ export class TokenRequests {
     const { policies, restrictions, useHttps } = this.#schema.readTerms(parameters)
     const keys = withPolicies(contentKeys, policies)
     const drm = 'playready'
-    return issuer.issue({ account, environment, drm, keys, restrictions, useHttps, host, requestId, parameters })
+    return { account, environment, drm, keys, restrictions, useHttps, host, requestId, parameters }
   }
 
   /** The customer's log tells what was refused, too: of the request, as much as is in order. */

@@ -3,7 +3,7 @@ import type { Now } from '../../schemas/rules.js'
 import type { Environment } from '../environment.js'
 import { orUnavailable, TokenError, UNAVAILABLE } from '../errors.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from '../ledger/ledger.js'
-import { type IssuedToken, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
+import { type Asking, type IssuedToken, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
 import { usedUp } from '../tokens/used-up.js'
 import { tokenIdOf } from '../tokens/vault.js'
 import { UpstreamRefusal, type UpstreamToken } from './answer.js'
@@ -39,6 +39,15 @@ export class UpstreamIssuer implements TokenIssuer {
     return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
   }
 
+  hasCapacity(asking: Asking): boolean {
+    return this.#refusal(asking) === undefined
+  }
+
+  requireCapacity(asking: Asking): void {
+    const failure = this.#refusal(asking)
+    if (failure !== undefined) throw this.#failed(asking, failure, false)
+  }
+
   /** For when nothing is under way. */
   async close(): Promise<void> {
     await this.#parts.upstream.close()
@@ -47,11 +56,7 @@ export class UpstreamIssuer implements TokenIssuer {
   async #ask(order: TokenOrder): Promise<UpstreamToken> {
     const { upstream, settlements, now } = this.#parts
     const request = this.#request(order)
-    try {
-      upstream.requireCapacity(order.environment, order.account.id)
-    } catch (failure) {
-      throw this.#failed(order, failure, false)
-    }
+    this.requireCapacity(order)
     const reservation = await this.#reserve(order)
     let token: UpstreamToken
     try {
@@ -62,6 +67,16 @@ export class UpstreamIssuer implements TokenIssuer {
     }
     await settlements.settle(reservation, issueEvent(order, now(), tokenIdOf(token.token)))
     return token
+  }
+
+  #refusal({ environment, account }: Asking): UpstreamFailure | undefined {
+    try {
+      this.#parts.upstream.requireCapacity(environment, account.id)
+      return undefined
+    } catch (failure) {
+      if (failure instanceof UpstreamFailure) return failure
+      throw failure
+    }
   }
 
   #request(order: TokenOrder): UpstreamRequest {
@@ -89,7 +104,7 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 
   /** What the caller is told of it, and the operator. */
-  #failed({ requestId, environment, account }: TokenOrder, failure: unknown, isRecorded: boolean): unknown {
+  #failed({ requestId, environment, account }: Asking, failure: unknown, isRecorded: boolean): unknown {
     const { logger } = this.#parts
     const which = { requestId, environment, customerId: account.id }
     if (failure instanceof UpstreamRefusal && OF_OUR_ACCOUNT.has(failure.code))

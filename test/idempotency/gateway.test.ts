@@ -1,10 +1,12 @@
 import { join } from 'node:path'
+import pg from 'pg'
 import t from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
 import { form } from '../harness.js'
 import { startService, stop } from '../ledger/service.js'
+import { startPostgres } from '../postgres.js'
 import { account, LOCAL, startGateway } from '../upstream/gateway.js'
-import { type Arrival, answerOf, hangs, issues, says, startHostile } from '../upstream/hostile.js'
+import { type Arrival, answerOf, hangs, issues, resets, says, startHostile } from '../upstream/hostile.js'
 import { told } from './keyed.js'
 
 const refusal = answerOf(JSON.stringify({ code: -2019, message: 'Insufficient tokens available' }), {
@@ -56,6 +58,30 @@ t.test('what the upstream may have issued is never asked for again', async t => 
     (await gateway.eventsOf('viewer')).map(({ event }) => event),
     ['token_issued', 'token_unknown'],
   )
+})
+
+t.test('while the upstream is left alone no key is taken, and what a key was answered with is still given', async t => {
+  const database = await (await startPostgres(t)).newDatabase()
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url, { DATABASE_URL: database })
+  const ask = (key: string, change = {}) => gateway.post({ ...request, ...change }, { 'idempotency-key': key })
+  const { token } = await told(await ask('before'))
+  upstream.behave = resets
+  for (let asked = 0; asked < 30; asked++) await gateway.post(request)
+  const { length } = upstream.arrivals
+
+  const client = new pg.Client({ connectionString: database })
+  await client.connect()
+  await client.query("create function no() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
+  await client.query('create trigger no before insert on idempotency_keys execute function no()')
+  await client.end()
+  const refused = await ask('new')
+  t.equal(refused.status, 503)
+  t.ok(refused.headers.has('retry-after'))
+  t.match(await refused.json(), { code: -2030, message: /the upstream fails, and is left alone for a while$/ })
+  t.same(await told(await ask('new', { kid: 'short' })), { code: -4020 }, 'its own faults come first')
+  t.same(await told(await ask('before')), { token, isReplayed: true })
+  t.equal(upstream.arrivals.length, length)
 })
 
 t.test('a request waits ten seconds for another one with its key, and not longer', async t => {
