@@ -1,8 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { Recorder } from '../../src/upstream/recordings/recorder.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
-import { CONTENT_KEY, startTestServer } from '../harness.js'
+import { CONTENT_KEY, NOON, startTestServer } from '../harness.js'
+import { eventually } from '../ledger/load.js'
 import { LOCAL, REAL, startGateway } from './gateway.js'
 import { answerOf, says, startHostile, tokenNumber } from './hostile.js'
 
@@ -187,6 +190,39 @@ t.test('a folder that cannot be written to costs nobody an answer', async t => {
   if (process.platform === 'linux')
     await t.rejects(startGateway(t, upstream.url, { RECORD_DIR: '/proc/x/y' }), /RECORD_DIR cannot be used: ENOENT/)
 })
+
+t.test('a disk that is too slow is said once', async t => {
+  const folder = t.testdir()
+  const lines: string[] = []
+  const recorder = new Recorder(folder, pino({}, { write: line => void lines.push(line) }))
+  const request = { environment: 'test', customerId: 9, authenticator: REAL.test, parameters: {} } as const
+  const heard = { request, time: NOON, tries: 1, outcome: { status: 200, body: '{}' } }
+  for (let round = 1; round <= 5; round++) {
+    for (let number = 0; number < 1100; number++) recorder.record(heard)
+    await eventually(async () => filesIn(folder).length >= round * 3, 'some are written')
+  }
+  await recorder.close()
+  t.equal(lines.filter(line => line.includes('are not recorded')).length, 1)
+  recorder.record(heard)
+  await recorder.close()
+  t.match(JSON.parse(lines.at(-1) ?? ''), { msg: 'exchanges with the upstream are recorded again', lost: Number })
+})
+
+t.test(
+  'files are for their owner alone, deep answers are kept as text, and counting goes on in any folder',
+  async t => {
+    const folder = t.testdir({ '9007199254740993-test-200.json': '', '41-test-200.json': '' })
+    const deep = `{"code":-2005,"message":"No","more":${'['.repeat(5000)}${']'.repeat(5000)}}`
+    const upstream = await startHostile(t, says(answerOf(deep, { status: '400 No' })))
+    const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+    t.match(await gateway.ask('viewer'), { status: 400, body: { code: -2005 } })
+    await gateway.close()
+    const file = '0042-test-400.json'
+    t.ok(filesIn(folder).includes(file))
+    t.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
+    t.match(recordingIn(folder, file), { answer: { status: 400, text: /^\{"code":-2005/ } })
+  },
+)
 
 function nothingSecretIn(t: Test, folder: string, secrets: readonly string[]): void {
   const told = filesIn(folder).map(file => read(folder, file).toLowerCase())

@@ -1,4 +1,5 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
@@ -186,8 +187,14 @@ t.test('a folder with faults is no start, and each of them is told', async t => 
     'a.json': '{',
     'b.json': file({ cookie: 'secret-value' }, { answer: { status: 99, text: '', json: {} } }),
     'c.json': file({ cookie: 'c' }, { failure: 'bad luck' as 'timed out' }, { customerId: 1.5 }),
+    'e.json': file({}, { answer: { status: 200, json: { deep: 0 } } }).replace(
+      '"deep":0',
+      `"deep":${'['.repeat(50_000)}${']'.repeat(50_000)}`,
+    ),
     'd.json': JSON.stringify({ ...JSON.parse(file({})), format: 2, 'secret-value': 1 }),
   })
+  mkdirSync(join(folder, 'f.json'))
+  if (process.platform !== 'win32') execFileSync('mkfifo', [join(folder, 'g.json')])
   const error = await startReplay(t, folder).catch((error: Error) => error)
   if (!(error instanceof Error)) throw new Error('it started')
   t.equal(error.name, 'ConfigError')
@@ -202,10 +209,13 @@ t.test('a folder with faults is no start, and each of them is told', async t => 
       'RECORD_DIR c.json: failure',
       'RECORD_DIR d.json: format',
       'RECORD_DIR d.json: has',
+      'RECORD_DIR e.json: answer.json',
+      'RECORD_DIR f.json: is',
+      ...(process.platform === 'win32' ? [] : ['RECORD_DIR g.json: is']),
     ],
     error.message,
   )
-  for (const name of 'abcd') rmSync(join(folder, `${name}.json`))
+  for (const name of 'abcdefg') rmSync(join(folder, `${name}.json`), { recursive: true, force: true })
   writeFileSync(join(folder, '.left-over.tmp'), '')
   await t.rejects(startReplay(t, folder), /^RECORD_DIR has no recordings/)
   await t.rejects(startReplay(t, join(folder, 'missing')), /^RECORD_DIR cannot be read: ENOENT/)

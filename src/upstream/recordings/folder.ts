@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { link, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
@@ -16,7 +16,7 @@ export class RecordingFolder {
     this.#path = path
     try {
       makeFolder(path)
-      this.#last = Math.max(0, ...recordingsIn(path).map(name => Number.parseInt(name, 10) || 0))
+      this.#last = recordingsIn(path).reduce((last, name) => Math.max(last, numberOf(name)), 0)
     } catch (error) {
       throw new ConfigError([`RECORD_DIR cannot be used: ${codeOf(error)}`])
     }
@@ -27,7 +27,7 @@ export class RecordingFolder {
     // No process id: in containers all have the same one.
     const temporary = join(this.#path, `.${randomUUID()}.tmp`)
     try {
-      await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`)
+      await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
       await this.#linkAsNext(temporary, nameOf(content))
     } finally {
       await rm(temporary, { force: true })
@@ -44,6 +44,11 @@ export class RecordingFolder {
       throw error
     }
   }
+}
+
+/** 0 where it has none that counting could go on from. */
+function numberOf(name: string): number {
+  return Number(/^(\d{1,12})(?!\d)/.exec(name)?.[1] ?? 0)
 }
 
 export interface NamedRecording extends Recording {
@@ -77,6 +82,10 @@ function filesOf(path: string): string[] {
 /** What is wrong is told without a value: somebody may have put a secret there. */
 function recordingIn(path: string, file: string): Recording | string[] {
   try {
+    const stats = statSync(join(path, file))
+    // To read a pipe would wait for somebody to write.
+    if (!stats.isFile()) return ['is not a file']
+    if (stats.size > LARGEST_FILE) return [`is larger than ${LARGEST_FILE} bytes`]
     const parsed = recording.safeParse(JSON.parse(readFileSync(join(path, file), 'utf8')))
     return parsed.success
       ? parsed.data
@@ -85,6 +94,9 @@ function recordingIn(path: string, file: string): Recording | string[] {
     return [error instanceof SyntaxError ? 'is not JSON' : `cannot be read: ${codeOf(error)}`]
   }
 }
+
+/** The largest answer and the largest request, as JSON escapes them. */
+const LARGEST_FILE = 64 * 1024 * 1024
 
 function recordingsIn(path: string): string[] {
   const byNumber = new Intl.Collator('en', { numeric: true })

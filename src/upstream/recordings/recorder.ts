@@ -27,7 +27,10 @@ export class Recorder {
   readonly #random: Randomness
   readonly #waiting: Heard[] = []
   #writing: Promise<void> | undefined
-  #isTold = false
+  /** Since it was said that exchanges are not recorded. */
+  #lostNumber = 0
+  /** One was lost since nothing waited. */
+  #isLosing = false
 
   constructor(folder: string, logger: Logger, random = pooledRandomness()) {
     this.#folder = new RecordingFolder(folder)
@@ -50,18 +53,23 @@ export class Recorder {
     for (let heard = this.#waiting.shift(); heard !== undefined; heard = this.#waiting.shift())
       try {
         await this.#folder.add(recordingOf(heard, this.#random))
-        this.#isTold = false
       } catch (error) {
         const { code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
         this.#lost(code ?? 'unforeseen')
       }
     this.#writing = undefined
+    if (!this.#isLosing && this.#lostNumber > 0) {
+      this.#logger.info({ lost: this.#lostNumber }, 'exchanges with the upstream are recorded again')
+      this.#lostNumber = 0
+    }
+    this.#isLosing = false
   }
 
-  /** Once, until it works again. */
+  /** Says so once, until all that waited was written. */
   #lost(reason: string): void {
-    if (!this.#isTold) this.#logger.warn({ reason }, 'exchanges with the upstream are not recorded')
-    this.#isTold = true
+    if (this.#lostNumber === 0) this.#logger.warn({ reason }, 'exchanges with the upstream are not recorded')
+    this.#lostNumber += 1
+    this.#isLosing = true
   }
 }
 

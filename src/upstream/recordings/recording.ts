@@ -3,6 +3,9 @@ import { moment } from '../../../schemas/rules.js'
 import { ENVIRONMENTS } from '../../environment.js'
 import { failureKinds } from '../failure.js'
 
+/** What is nested deeper nothing can be done with that calls itself for each level. */
+const DEEPEST = 100
+
 /** One exchange with the real service, as a file keeps it: readable, and nothing secret in it (docs/gateway.md). */
 export const recording = z
   .strictObject({
@@ -23,7 +26,10 @@ export const recording = z
         /** As HTTP can say it, though nobody should. */
         status: z.int().min(100).max(999),
         /** The body where it is a JSON object, and else its text. */
-        json: z.record(z.string(), z.unknown()).optional(),
+        json: z
+          .record(z.string(), z.unknown())
+          .refine(isShallow, `must not be nested deeper than ${DEEPEST}`)
+          .optional(),
         text: z.string().optional(),
       })
       .refine(({ json, text }) => (json === undefined) !== (text === undefined), 'must have either json or text')
@@ -41,11 +47,23 @@ export type RecordedAnswer = NonNullable<Recording['answer']>
 
 export function recordedAnswer(status: number, body: string): RecordedAnswer {
   const content = objectIn(body)
-  return content === undefined ? { status, text: body } : { status, json: content }
+  return content === undefined || !isShallow(content) ? { status, text: body } : { status, json: content }
 }
 
 export function bodyOf({ json, text }: RecordedAnswer): string {
   return json === undefined ? (text ?? '') : JSON.stringify(json)
+}
+
+/** Level by level. */
+function isShallow(content: object): boolean {
+  let level: object[] = [content]
+  for (let depth = 0; depth < DEEPEST && level.length > 0; depth++)
+    level = level.flatMap(one => Object.values(one).filter(isObject))
+  return level.length === 0
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function objectIn(text: string): Record<string, unknown> | undefined {
