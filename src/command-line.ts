@@ -133,6 +133,7 @@ Exit code 0, or 1 when a key or a URL is wrong.`,
       [],
     )
     .option('--customer <id>', 'the customer in the tokens: behind a gateway it is that of the other service')
+    .option('--licence-host <name>', 'the host in licence URLs: behind a gateway it is that of the other service')
     .option('--free', 'send only what is to be refused, and so costs no token')
     .option('--timeout <seconds>', 'how long to wait for an answer', '10')
     .option('--json', 'print the report as JSON')

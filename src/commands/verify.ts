@@ -13,6 +13,7 @@ export interface VerifyOptions {
   readonly productionAuthenticator?: string
   readonly account: readonly string[]
   readonly customer?: string
+  readonly licenceHost?: string
   readonly free?: true
   readonly json?: true
   readonly timeout: string
@@ -30,6 +31,7 @@ export async function verifyService(
       service,
       authenticators,
       customerId: customerIdOf(options.customer),
+      licenceHost: options.licenceHost?.toLowerCase(),
       isFree: options.free === true,
       timeout: millisecondsOf(options.timeout),
     })

@@ -6,9 +6,15 @@ import type { Answer } from './outcome.js'
 /** A page or a token has a few thousand bytes; what comes behind these is not read. */
 const MOST_BYTES = 65_536
 
+/** The parameters of a case's request, of the account that asks. */
+export function parametersOf({ change }: Case, own: string): URLSearchParams {
+  return changed({ ...sampleParameters, customerAuthenticator: own }, change)
+}
+
 /** Sends the request of a case to a service, and follows nothing that it answers. */
-export async function ask(service: URL, { method, change }: Case, own: string, timeout: number): Promise<Answer> {
-  const parameters = changed({ ...sampleParameters, customerAuthenticator: own }, change)
+export async function ask(service: URL, one: Case, own: string, timeout: number): Promise<Answer> {
+  const { method } = one
+  const parameters = parametersOf(one, own)
   const url = new URL(`${service.href.replace(/\/+$/, '')}/hms/pr/token`)
   const options = { redirect: 'manual', signal: AbortSignal.timeout(timeout) } as const
   const response =

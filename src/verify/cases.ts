@@ -1,5 +1,6 @@
+import { documentedErrors } from '../errors.js'
 import type { Change } from './change.js'
-import { type Refusal, refusals, type Sample, samples } from './vectors.js'
+import { orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 
 /** Who asks in the error table, beside the account itself: accounts that are refused for a trait of theirs. */
 export const TRAITS = ['production', 'disabled', 'no-playready', 'no-balance'] as const
@@ -38,9 +39,12 @@ export interface Case {
 }
 
 /** The documented refusal with this code. */
-export type ExpectedRefusal = Pick<Refusal, 'code' | 'parameter'>
+export interface ExpectedRefusal extends Pick<Refusal, 'code' | 'parameter'> {
+  /** Where JSON was not asked for. */
+  readonly isPage?: true
+}
 
-export interface ExpectedToken extends Pick<Sample, 'ignored'> {
+export interface ExpectedToken extends Pick<Sample, 'ignored' | 'scheme'> {
   readonly customerId: number
 }
 
@@ -50,13 +54,44 @@ export function refusalCases(known: readonly Refusal[]): Case[] {
   return known.flatMap(({ title, change, ...expected }) => METHODS.map(method => ({ title, method, change, expected })))
 }
 
+/** What is not about one fault alone: which of two comes first, and the form without errorFormat. */
+export function furtherCases(known: readonly Refusal[]): Case[] {
+  const byTitle = new Map(known.map(refusal => [refusal.title, refusal]))
+  const together = orders.flatMap(titles => {
+    const [one, other] = titles.map(title => byTitle.get(title))
+    return one === undefined || other === undefined ? [] : bothOf(one, other)
+  })
+  const shown = pages.flatMap(title => {
+    const { code, change } = byTitle.get(title) ?? {}
+    if (code === undefined) return []
+    const expected = { code, isPage: true } as const
+    return METHODS.map(method => ({
+      title: `${title}, as a page`,
+      method,
+      change: { ...change, errorFormat: null },
+      expected,
+    }))
+  })
+  return [...together, ...shown]
+}
+
+function bothOf(one: Refusal, other: Refusal): Case[] {
+  const [{ code } = one] = [one, other].sort((a, b) => rankOf(a) - rankOf(b))
+  const change = { ...one.change, ...other.change }
+  return METHODS.map(method => ({ title: `${one.title} and ${other.title}`, method, change, expected: { code } }))
+}
+
+function rankOf({ code }: Refusal): number {
+  return documentedErrors.get(code)?.rank ?? Number.POSITIVE_INFINITY
+}
+
 /** The tokens are of the customer that asks, or of that by whose name a gateway asks another service. */
 export function sampleCases(
   authenticators: Authenticators,
   customerId = Number(idOf(authenticators.own)),
 ): (Case & Pick<Sample, 'keys'>)[] {
-  return samples.flatMap(({ title, change, keys, ignored }) => {
-    const expected = { customerId, ...(ignored !== undefined && { ignored }) }
+  return samples.flatMap(({ title, change, keys, ignored, scheme }) => {
+    const expected = { customerId, ...(ignored !== undefined && { ignored }), ...(scheme !== undefined && { scheme }) }
     return METHODS.map(method => ({ title, method, change, keys, expected }))
   })
 }

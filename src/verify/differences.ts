@@ -26,7 +26,11 @@ export function differences(expected: ExpectedRefusal | ExpectedToken, answer: A
   return found.filter(({ expected, got }) => expected !== got)
 }
 
-function ofToken({ customerId, ignored = NONE }: ExpectedToken, answer: Answer, outcome: Outcome): Difference[] {
+function ofToken(
+  { customerId, ignored = NONE, scheme }: ExpectedToken,
+  answer: Answer,
+  outcome: Outcome,
+): Difference[] {
   const status = compared('status', '200', `${answer.status}`)
   // The rest of an answer of another kind differs as well, and says nothing more.
   if (outcome.kind !== 'a token') return [status, compared('outcome', 'a token', shown(outcome))]
@@ -35,29 +39,33 @@ function ofToken({ customerId, ignored = NONE }: ExpectedToken, answer: Answer, 
     ...ofEvery(answer),
     compared('content type', 'text/uri-list', header(answer, 'content-type')),
     compared('x-ignored-parameters', ignored, header(answer, 'x-ignored-parameters')),
-    compared('licenseAcquisitionUrl', URL_FORM, formOf(outcome.licenseAcquisitionUrl)),
+    ...ofUrl(outcome.licenseAcquisitionUrl, scheme),
     ...ofLayout(outcome, customerId),
   ]
 }
 
-function ofRefusal({ code, parameter }: ExpectedRefusal, answer: Answer, outcome: Outcome): Difference[] {
+function ofRefusal({ code, parameter, isPage }: ExpectedRefusal, answer: Answer, outcome: Outcome): Difference[] {
   const documented = entry(code)
   const status = compared('status', `${documented.status}`, `${answer.status}`)
   if (outcome.kind !== 'a refusal') return [status, compared('outcome', 'a refusal', shown(outcome))]
   const found = [status, ...ofEvery(answer), compared('code', `${code}`, `${outcome.code ?? NONE}`)]
+  const before = `[${outcome.code ?? NONE}] before it`
+  const isBefore = outcome.bracketed === undefined || outcome.bracketed === `${outcome.code ?? NONE}`
   const type = header(answer, 'content-type')
   const text = documented.message.replace(/ *<.*/s, '')
+  const shownText = text.endsWith(':') ? `${text} …` : text
   // An error of the error format itself can't be in the format that was asked for.
-  if (code === -3004)
+  if (isPage === true || code === -3004)
     return [
       ...found,
       compared('content type', 'text/html', type.replace(/;.*/s, '')),
-      compared('text', text, begins(outcome.text.replace(/^.*?(?=Invalid)/s, ''), text)),
+      compared('text', text, outcome.text.includes(text) ? text : outcome.text),
     ]
   return [
     ...found,
     compared('content type', 'application/json', type),
-    compared('text', text, begins(outcome.text, text)),
+    compared('text', shownText, isText(outcome.text, text) ? shownText : outcome.text),
+    compared('text', before, isBefore ? before : `[${outcome.bracketed}] before it`),
     compared('requestId', header(answer, 'x-request-id'), outcome.requestId ?? NONE),
     compared('parameter', parameter ?? outcome.parameter ?? NONE, outcome.parameter ?? NONE),
   ]
@@ -89,15 +97,19 @@ function ofLayout({ token: text }: IssuedOutcome, customerId: number): Differenc
   ]
 }
 
-const URL_FORM = '…://…/playready/RightsManager.asmx'
-
-function formOf(url: string): string {
-  return /^https?:\/\/[^?#]+\/playready\/RightsManager\.asmx$/.test(url) ? URL_FORM : url
+/** Which scheme is documented where the request says it. */
+function ofUrl(url: string, scheme = 'http(s)'): Difference[] {
+  const form = `${scheme}://…/playready/RightsManager.asmx`
+  const [, found = ''] = /^(https?):\/\/[^/?#]+\/(?:[^?#]+\/)?playready\/RightsManager\.asmx$/.exec(url) ?? []
+  const isDocumented = scheme === 'http(s)' ? found !== '' : found === scheme
+  return [compared('licenseAcquisitionUrl', form, isDocumented ? form : url)]
 }
 
-/** The documented text where the given one begins with it: details may follow. */
-function begins(given: string, documented: string): string {
-  return given.startsWith(documented) ? documented : given
+/** Whether it is the documented text, and behind a colon details. */
+function isText(given: string, documented: string): boolean {
+  if (!given.startsWith(documented)) return false
+  const rest = given.slice(documented.length)
+  return documented.endsWith(':') ? /^ ./s.test(rest) : rest === '' || /^: ./s.test(rest)
 }
 
 function shown(outcome: Outcome): string {

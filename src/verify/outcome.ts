@@ -22,6 +22,8 @@ export interface OtherOutcome {
   readonly kind: 'a refusal' | 'neither'
   readonly code?: number | undefined
   readonly text: string
+  /** What stands in square brackets before the text of the service's form. */
+  readonly bracketed?: string | undefined
   readonly parameter?: string | undefined
   readonly requestId?: string | undefined
 }
@@ -34,7 +36,9 @@ export function outcomeOf({ status, body }: Answer): Outcome {
   const error = errorBody.safeParse(content)
   if (!error.success) return { kind, ...ofPage(body) }
   const { code, errorCode, message, errorMessage, parameter, requestId } = error.data
-  return { kind, code: code ?? errorCode, text: textOfMessage(message ?? errorMessage ?? ''), parameter, requestId }
+  const text = textOfMessage(message ?? errorMessage ?? '')
+  const bracketed = message === undefined ? undefined : (/^\[(-?\d{1,10})\]/.exec(message)?.[1] ?? '')
+  return { kind, code: code ?? errorCode, text, bracketed, parameter, requestId }
 }
 
 export function isToken(answer: Answer): boolean {

@@ -18,9 +18,19 @@ export interface Sample {
   readonly keys: readonly object[]
   /** The header x-ignored-parameters. */
   readonly ignored?: string
+  /** That of the licence URL, where the request says which. */
+  readonly scheme?: 'https' | 'http'
 }
 
-export const { refusals } = vector<{ readonly refusals: readonly Refusal[] }>('refusals.json')
+interface RefusalVectors {
+  readonly refusals: readonly Refusal[]
+  /** The titles of two that are sent together: the first in the catalogue is the answer. */
+  readonly orders: readonly (readonly [string, string])[]
+  /** The titles of those that are sent without errorFormat, too: the answer is a page. */
+  readonly pages: readonly string[]
+}
+
+export const { refusals, orders, pages } = vector<RefusalVectors>('refusals.json')
 export const { samples } = vector<{ readonly samples: readonly Sample[] }>('samples.json')
 
 function vector<T>(name: string): T {

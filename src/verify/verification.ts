@@ -1,9 +1,19 @@
+import { licenceHostOf } from '../real-hosts.js'
 import { sampleParameters } from '../sample.js'
 import { SecretFinder } from '../upstream/secret-finder.js'
 import { isSecret } from '../upstream/secrets.js'
 import { ask } from './ask.js'
-import { type Authenticators, type Case, type Missing, refusalCases, refusalsFor, sampleCases } from './cases.js'
+import {
+  type Authenticators,
+  type Case,
+  furtherCases,
+  type Missing,
+  refusalCases,
+  refusalsFor,
+  sampleCases,
+} from './cases.js'
 import { type Difference, differences, isDecided } from './differences.js'
+import { DifferencesBetween } from './differences-between.js'
 import { isToken } from './outcome.js'
 
 export interface VerificationParts {
@@ -13,8 +23,12 @@ export interface VerificationParts {
   readonly customerId?: number | undefined
   /** Leaves the samples out, which get tokens. */
   readonly isFree: boolean
+  /** The host of licence URLs, where it is neither the service's own nor what the real service has. */
+  readonly licenceHost?: string | undefined
   /** For one request, in milliseconds. */
   readonly timeout: number
+  /** Another way to the service than HTTP. */
+  readonly ask?: typeof ask
 }
 
 /** Where a service differs from the specification. No key, no token and no authenticator is in it. */
@@ -41,6 +55,12 @@ interface Named {
   readonly method: Case['method']
 }
 
+/** The hosts that licence URLs may have: that of the DRM beside a token host's, and else the service's own. */
+function hostsOf({ service: { hostname }, licenceHost }: VerificationParts): ReadonlySet<string> {
+  if (licenceHost !== undefined) return new Set([licenceHost])
+  return new Set([hostname, licenceHostOf(hostname, 'pr')])
+}
+
 /** After so many requests in a row without an answer there is nobody to ask. */
 const PATIENCE = 3
 
@@ -56,7 +76,7 @@ export class Verification {
     this.#parts = parts
     const { known, missing } = refusalsFor(parts.authenticators)
     const samples = parts.isFree ? [] : sampleCases(parts.authenticators, parts.customerId)
-    this.#cases = [...refusalCases(known), ...samples]
+    this.#cases = [...refusalCases(known), ...furtherCases(known), ...samples]
     this.#notTried = missing
     this.credits = samples.length
   }
@@ -68,6 +88,8 @@ export class Verification {
   async run(): Promise<Report> {
     const found: FoundDifference[] = []
     const unanswered: Unanswered[] = []
+    const { service, authenticators, timeout, ask: send = ask } = this.#parts
+    const between = new DifferencesBetween(hostsOf(this.#parts))
     let requests = 0
     let tokens = 0
     let inARow = 0
@@ -75,10 +97,10 @@ export class Verification {
       const { title, method, expected } = one
       requests += 1
       try {
-        const answer = await ask(this.#parts.service, one, this.#parts.authenticators.own, this.#parts.timeout)
+        const answer = await send(service, one, authenticators.own, timeout)
         inARow = 0
         if (isToken(answer)) tokens += 1
-        for (const difference of differences(expected, answer))
+        for (const difference of [...differences(expected, answer), ...between.of(answer)])
           found.push({ title, method, ...this.#public(difference, one), isDecided: isDecided(difference) })
       } catch (cause) {
         unanswered.push({ title, method, cause })
