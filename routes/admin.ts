@@ -4,6 +4,7 @@ import type { Administration } from '../src/accounts/administration.js'
 import { AdministrationRefused } from '../src/accounts/refused.js'
 import type { AdminAccess } from '../src/admin-access.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
+import { JsonTextError, parseJson } from '../src/json-text.js'
 import { contentRoutes } from './admin-contents.js'
 import { sendJson, sendRefusal } from './answers.js'
 import { refuseUnknown } from './methods.js'
@@ -72,9 +73,9 @@ function guard(app: FastifyInstance, access: AdminAccess): void {
 /** No other content type: a page of another site could send a form without asking first, but no JSON. */
 function speakJson(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (request: FastifyRequest, text: string) =>
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (request: FastifyRequest, body: Buffer) =>
     // Some clients say on every request that its body is JSON, also where there is none.
-    request.method === 'DELETE' && text === '' ? undefined : parsed(text),
+    request.method === 'DELETE' && body.length === 0 ? undefined : parsed(body),
   )
   app.setErrorHandler<FastifyError | AdministrationRefused>((error, request, reply) => {
     if (error instanceof AdministrationRefused) {
@@ -86,11 +87,10 @@ function speakJson(app: FastifyInstance): void {
   })
 }
 
-function parsed(text: string): unknown {
+function parsed(body: Buffer): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    // The text of a JSON error quotes the body, and the body may hold an authenticator or a key.
-    throw new AdministrationRefused(400, 'The body is not JSON')
+    return parseJson(body)
+  } catch (error) {
+    throw error instanceof JsonTextError ? new AdministrationRefused(400, `The body ${error.fault}`) : error
   }
 }

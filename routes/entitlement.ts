@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import {
@@ -10,6 +9,7 @@ import {
 } from '../schemas/entitlement.js'
 import type { Entitlements } from '../src/entitlement/entitlements.js'
 import { EntitlementRefusal } from '../src/entitlement/refusals.js'
+import { parseJson } from '../src/json-text.js'
 import { sendJson } from './answers.js'
 import { tellingOf } from './limiting.js'
 
@@ -62,12 +62,9 @@ function readJson(app: FastifyInstance): void {
 }
 
 function parsed(body: Buffer): unknown {
-  // Bytes that are no text would all become the same character, and two viewers one.
-  if (!isUtf8(body)) return undefined
   try {
-    return JSON.parse(body.toString())
+    return parseJson(body)
   } catch {
-    // The text of a JSON error quotes the body.
     return undefined
   }
 }

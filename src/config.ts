@@ -13,6 +13,7 @@ import {
   asHttpUrl,
   asNetworks,
   asOrigins,
+  asProxies,
   asReadableFile,
   asSecret,
   asTokenKeys,
@@ -74,7 +75,7 @@ const settings = z.object({
   ENTITLEMENT_TLS_KEY: optional(asReadableFile),
   ENTITLEMENT_CLIENT_CA: optional(asReadableFile),
   ENTITLEMENT_CLIENTS: optional(asClientNames),
-  ENTITLEMENT_PROXIES: optional(asNetworks),
+  ENTITLEMENT_PROXIES: optional(asProxies),
   ENTITLEMENT_PROXY_HEADER: z
     .string()
     .regex(/^[A-Za-z][\w-]{0,63}$/, 'must be the name of a header')

@@ -113,6 +113,14 @@ export function asHostnames(text: string, context: z.RefinementCtx): string[] {
   return z.NEVER
 }
 
+/** Every address is no restriction, so nobody means it who names the proxies. */
+export function asProxies(text: string, context: z.RefinementCtx): string[] {
+  const networks = asNetworks(text, context)
+  if (Array.isArray(networks) && networks.some(network => /\/0+$/.test(network)))
+    context.addIssue({ code: 'custom', message: 'must name the proxies: a network of all addresses lets everybody in' })
+  return networks
+}
+
 export function asNetworks(text: string, context: z.RefinementCtx): string[] {
   const networks = text.split(',').map(network => network.trim())
   if (networks.every(isNetwork)) return networks

@@ -86,6 +86,29 @@ t.test('lists are read with or without spaces', async t => {
     t.throws(() => readConfig({ TRUSTED_PROXIES: wrong }), { message: /^TRUSTED_PROXIES must be addresses/ }, wrong)
 })
 
+t.test('a setting that does nothing without another one is a fault', async t => {
+  const file = 'package.json'
+  for (const [settings, ...faults] of [
+    [{ ENTITLEMENT_CLIENTS: 'CN=player' }, 'ENTITLEMENT_CLIENTS has no use without ENTITLEMENT_PORT'],
+    [{ CATALOGUE_FILE: file }, 'CATALOGUE_FILE has no use without ENTITLEMENT_PORT'],
+    [
+      { ENTITLEMENT_WEBHOOK_SECRET: 'sixteen-characters', ENTITLEMENT_WEBHOOK_CA: file },
+      'ENTITLEMENT_WEBHOOK_SECRET has no use without ENTITLEMENT_WEBHOOK_URL',
+      'ENTITLEMENT_WEBHOOK_CA has no use without ENTITLEMENT_WEBHOOK_URL',
+    ],
+    [{ ENTITLEMENT_URL_CA: file }, 'ENTITLEMENT_URL_CA has no use without ENTITLEMENT_URL'],
+    [
+      { ENTITLEMENT_PORT: 0, ENTITLEMENT_CLIENT_CA: file, ENTITLEMENT_PROXIES: '10.0.0.1,0.0.0.0/0' },
+      'ENTITLEMENT_PROXIES must name the proxies: a network of all addresses lets everybody in',
+    ],
+    [
+      { ENTITLEMENT_PORT: 0, ENTITLEMENT_CLIENT_CA: file, ENTITLEMENT_PROXIES: '::/0' },
+      'ENTITLEMENT_PROXIES must name the proxies: a network of all addresses lets everybody in',
+    ],
+  ] as const)
+    t.throws(() => readConfig(settings), { faults }, JSON.stringify(settings))
+})
+
 t.test('.env.example names every setting with its default', async t => {
   const lines = readFileSync('.env.example', 'utf8').split('\n')
   const example = Object.fromEntries(

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
 import { jsonFaults } from '../../schemas/json-faults.js'
 import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { JsonTextError, parseJson } from '../json-text.js'
 import type { Randomness } from '../randomness.js'
 import type { AccountRepository } from '../store/accounts.js'
 import type { AccountAdministration } from './administration.js'
@@ -37,10 +38,9 @@ export async function openDemo(repository: AccountRepository, random: Randomness
 export function readAccountsFile(path: string): AccountSeed[] {
   let content: unknown
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'))
+    content = parseJson(readFileSync(path))
   } catch (error) {
-    // The text of a JSON error quotes the file, and the file holds authenticators.
-    throw new Error(`ACCOUNTS_FILE ${error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'}`)
+    throw new Error(`ACCOUNTS_FILE ${error instanceof JsonTextError ? error.fault : 'cannot be read'}`)
   }
   return readAccounts(content, 'ACCOUNTS_FILE')
 }

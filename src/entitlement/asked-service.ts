@@ -46,9 +46,9 @@ export class AskedService {
   async requireAllowed({ token, keys, claim, requestId }: Presented): Promise<void> {
     if (this.#when !== 'always' || isRegistration(token)) return
     const { contentID, requestType } = requireReadable(claim)
-    const [first] = keys
-    const asked = contentID ?? uuidOf(first?.kid ?? '')
-    await this.#ask({ contentID: asked, requestType, customerCookie: cookieOf(token) }, requestId)
+    const contents = contentID === undefined ? new Set(keys.map(({ kid }) => uuidOf(kid))) : [contentID]
+    const customerCookie = cookieOf(token)
+    await Promise.all([...contents].map(contentID => this.#ask({ contentID, requestType, customerCookie }, requestId)))
   }
 
   async #ask(viewer: Viewer, requestId: string): Promise<string> {

@@ -84,10 +84,28 @@ export interface ReadEntitlement {
 }
 
 export function entitlementSettings(given: Given): ReadEntitlement {
-  const faults: string[] = []
+  const faults = settingsWithoutPartner(given)
   const entitlement = served(given, faults)
   const askedEntitlement = asked(given, faults)
   return { entitlement, askedEntitlement, faults }
+}
+
+/** Settings that do nothing without another one: whoever sets them believes that they guard something. */
+const PARTNERS = {
+  ENTITLEMENT_PORT: [
+    ...['ENTITLEMENT_TLS_CERT', 'ENTITLEMENT_TLS_KEY', 'ENTITLEMENT_CLIENT_CA', 'ENTITLEMENT_CLIENTS'],
+    ...['ENTITLEMENT_PROXIES', 'ENTITLEMENT_ACCOUNT', 'CATALOGUE_FILE', 'ENTITLEMENT_WEBHOOK_URL'],
+  ],
+  ENTITLEMENT_WEBHOOK_URL: ['ENTITLEMENT_WEBHOOK_SECRET', 'ENTITLEMENT_WEBHOOK_CA'],
+  ENTITLEMENT_URL: ['ENTITLEMENT_URL_CERT', 'ENTITLEMENT_URL_KEY', 'ENTITLEMENT_URL_CA'],
+} as const
+
+function settingsWithoutPartner(given: Given): string[] {
+  return Object.entries(PARTNERS).flatMap(([partner, names]) =>
+    given[partner as keyof typeof PARTNERS] !== undefined // the table's own keys
+      ? []
+      : names.filter(name => given[name] !== undefined).map(name => `${name} has no use without ${partner}`),
+  )
 }
 
 function served(given: Given, faults: string[]): EntitlementSettings | undefined {

@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import t from 'tap'
 import { REGISTRATION_KID } from '../../src/entitlement/registration.js'
 import { startServer } from '../../src/index.js'
+import { uuidOf } from '../../src/pssh/kid-forms.js'
 import type { TokenContent } from '../../src/tokens/content.js'
 import { administratorOf } from '../administrator.js'
 import { errorOf } from '../harness.js'
@@ -204,6 +205,18 @@ t.test('with a token: it is asked about as well, last of all', async t => {
   const refused = await server.play({ ExpressPlayToken: server.seal({ deviceId: DEVICE }), contentID })
   t.match(await errorOf(refused), { code: -4001 })
   t.equal(server.peer.asked.length, count, 'what the token itself does not allow is not asked')
+})
+
+t.test('with a token every key that is asked for is asked about, and one denial denies them all', async t => {
+  const server = await startAsking(t)
+  const ExpressPlayToken = server.seal({ keys: [tokenKey(KID), tokenKey(OTHER_KID)] })
+  const play = () => server.ask(CLEAR_KEY, { token: ExpressPlayToken, body: clearKeyBody(KID, OTHER_KID, KID) })
+  server.peer.answer = says()
+  t.equal((await play()).status, 200)
+  t.same(server.peer.asked.map(({ contentID }) => contentID).sort(), [uuidOf(OTHER_KID), uuidOf(KID)].sort())
+  server.peer.answer = (asked, ...rest) =>
+    (asked.contentID === uuidOf(KID) ? says() : denies(4711, 'Not this one'))(asked, ...rest)
+  t.match(await errorOf(await play()), { code: 4711 })
 })
 
 t.test('with a token: a cookie that is empty is none', async t => {

@@ -296,6 +296,16 @@ export const broken: readonly Broken[] = [
       'and 5 more',
     ],
   },
+  {
+    title: 'a name twice',
+    text: catalogueText('"viewers": "everyone"', '"viewers": ["a"],\n      "viewers": "everyone"'),
+    faults: ['line 12: has a name twice in one object'],
+  },
+  {
+    title: 'a name twice in an object that nothing is read of',
+    text: '{"x":{"":[{},{"a":1,"\\u0061":2}]}}',
+    faults: ['line 1: has a name twice in one object'],
+  },
   { title: 'nothing', text: '', faults: ['line 1, column 1: is not JSON: a value is expected'] },
   {
     title: 'a comma too many',

@@ -153,3 +153,20 @@ function heldBack(customer: Customer): (behave: Customer['behave']) => void {
 function arrived({ arrivals }: Customer, count: number): Promise<void> {
   return eventually(() => arrivals.length >= count, `${count} questions`)
 }
+
+t.test('a late answer to an older question does not replace a newer one', async t => {
+  // Without a time of its own each question is asked; what an answer says of its time holds.
+  const { customer, ask } = await startEntitled(t)
+  let answerFirst: (() => void) | undefined
+  customer.behave = (response, arrival) => {
+    answerFirst = () => says({ isAllowed: true, content: entry(), cacheSeconds: 60 })(response, arrival)
+  }
+  const first = ask()
+  await eventually(() => answerFirst !== undefined)
+  customer.behave = says({ isAllowed: false, cacheSeconds: 60 })
+  t.match(await ask(), { isAllowed: false })
+  answerFirst?.()
+  t.match(await first, { isAllowed: true }, 'who asked first gets the answer to that question')
+  t.match(await ask(), { isAllowed: false }, 'the newer answer stays in force')
+  t.equal(customer.arrivals.length, 2)
+})

@@ -118,6 +118,18 @@ const failures: readonly (readonly [what: string, behave: Behaviour, failure: st
   ['half of JSON', response => void response.end('{"isAllowed":true'), 'not JSON'],
   ['Latin-1', response => void response.end('{"isAllowed":true,"reason":"é"}', 'latin1'), 'not JSON'],
   ['compressed', response => void response.end(Buffer.from([0x1f, 0x8b, 0x08, 0x00])), 'not JSON'],
+  [
+    'yes and no',
+    response => void response.end('{"isAllowed":false,"isAllowed":true}'),
+    'not JSON',
+    'has a name twice in one object',
+  ],
+  [
+    'yes and no, spelled differently',
+    response => void response.end('{"isAllowed":false,"is\\u0041llowed":true}'),
+    'not JSON',
+    'has a name twice in one object',
+  ],
   ['a list', says([{ isAllowed: true }]), 'wrong schema', 'the body'],
   ['null', says(null), 'wrong schema', 'the body'],
   ['true', says(true), 'wrong schema', 'the body'],

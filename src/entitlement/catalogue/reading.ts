@@ -1,6 +1,7 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
+import { JsonTextError, parseLargeJson } from '../../json-text.js'
 import type { Content } from '../content.js'
 import { BrokenCatalogue, CatalogueFaults } from './faults.js'
 import { CataloguePolicies } from './policies.js'
@@ -19,7 +20,7 @@ const AT_A_TIME = 200
 /** The catalogue in a text, or a BrokenCatalogue. It is read in slices, so that a server can go on meanwhile. */
 export async function readCatalogue(text: string): Promise<Catalogue> {
   const faults = new CatalogueFaults()
-  const file = parsed(text)
+  const file = await parsed(text)
   const { error } = catalogueOutline.safeParse(file)
   if (error !== undefined) faults.add([], error)
   // An unknown field beside the contents does not hide what is wrong with them.
@@ -52,11 +53,18 @@ function isSame(given: unknown, contentID: string): boolean {
   return typeof given === 'string' && given.toLowerCase() === contentID
 }
 
-function parsed(text: string): unknown {
+async function parsed(text: string): Promise<unknown> {
   try {
-    return JSON.parse(text)
-  } catch {
-    // The text of a JSON error quotes the file, and the file holds keys.
-    throw new BrokenCatalogue([syntaxFault(text)])
+    return await parseLargeJson(text, pause)
+  } catch (error) {
+    if (!(error instanceof JsonTextError)) throw error
+    const { fault, position } = error
+    throw new BrokenCatalogue([position === undefined ? syntaxFault(text) : `line ${lineAt(text, position)}: ${fault}`])
   }
+}
+
+function lineAt(text: string, position: number): number {
+  let line = 1
+  for (let end = text.indexOf('\n'); end !== -1 && end < position; end = text.indexOf('\n', end + 1)) line++
+  return line
 }

@@ -1,5 +1,6 @@
 import { type EntitlementAnswer, type EntitlementRequest, entitlementAnswer } from '../../../schemas/entitlement.js'
 import { TOKEN_NAME } from '../../../schemas/licences.js'
+import { parseJson } from '../../json-text.js'
 import { type Denied, denied, deniedByService } from './denials.js'
 
 /** Whether a viewer may have a key. */
@@ -53,7 +54,7 @@ function hasToken(text: string): boolean {
 
 function json(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,8 +1,8 @@
-import { isUtf8 } from 'node:buffer'
 import { z } from 'zod'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
 import type { ReceivedAnswer } from '../../connections/exchange.js'
+import { JsonTextError, parseJson } from '../../json-text.js'
 import type { Content } from '../content.js'
 import { WebhookFailure } from './failure.js'
 
@@ -43,12 +43,10 @@ export function readVerdict(
 }
 
 function jsonIn(body: Buffer): unknown {
-  // Else every wrong byte would become the same character, and a viewer somebody else.
-  if (!isUtf8(body)) throw new WebhookFailure('not JSON')
   try {
-    return JSON.parse(body.toString())
-  } catch {
-    throw new WebhookFailure('not JSON')
+    return parseJson(body)
+  } catch (error) {
+    throw error instanceof JsonTextError ? new WebhookFailure('not JSON', error.fault) : error
   }
 }
 

@@ -27,6 +27,9 @@ export class Webhook implements Judge {
   /** Questions that others may share the answer of. */
   readonly #shared = new Map<string, Promise<Verdict>>()
   readonly #inFlight = new InFlight()
+  /** By question, as long as it is asked: which answer is the newest. */
+  readonly #answers = new Map<string, Answers>()
+  #asked = 0
 
   constructor(parts: WebhookParts) {
     this.#parts = parts
@@ -66,11 +69,21 @@ export class Webhook implements Judge {
 
   async #ask(question: ViewerQuestion, key: string): Promise<Verdict> {
     this.#inFlight.begin()
+    const number = ++this.#asked
+    const answers = this.#answers.get(key) ?? { newest: 0, awaited: 0 }
+    this.#answers.set(key, answers)
+    answers.awaited += 1
     try {
       const verdict = await this.#answer(question)
-      this.#cache.keep(key, verdict)
+      // A late answer to an older question says what was true before.
+      if (number > answers.newest) {
+        answers.newest = number
+        this.#cache.keep(key, verdict)
+      }
       return verdict
     } finally {
+      answers.awaited -= 1
+      if (answers.awaited === 0) this.#answers.delete(key)
       this.#inFlight.end()
     }
   }
@@ -90,4 +103,11 @@ export class Webhook implements Judge {
       throw new EntitlementRefusal('webhookFailed')
     }
   }
+}
+
+/** The answers to one question that is asked several times at once. */
+interface Answers {
+  /** The number of the newest question that was answered. */
+  newest: number
+  awaited: number
 }
