@@ -5,7 +5,7 @@ import { environmentOfHost } from '../src/real-hosts.js'
 const PLAIN_HOST = /^[\w.-]+(?::\d{1,5})?$|^\[[\da-fA-F:.]+\](?::\d{1,5})?$/
 
 /** The host that a request is for. The Host header becomes part of an answer, so it must be no more than a host. */
-export function plainHost({ host }: FastifyRequest): string {
+export function plainHost({ host }: Pick<FastifyRequest, 'host'>): string {
   return PLAIN_HOST.test(host) ? host : 'localhost'
 }
 

@@ -6,6 +6,7 @@ import { draining } from '../routes/draining.js'
 import { entitlementRoutes } from '../routes/entitlement.js'
 import { httpRules } from '../routes/http-rules.js'
 import { Closing } from './closing.js'
+import { AddressList } from './address-list.js'
 import { ConfigError } from './config.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
 import { type Contents, firstOf } from './entitlement/content.js'
@@ -57,6 +58,7 @@ async function openEntitlementApp(parts: EntitlementAppParts, closing: Closing):
   })
   closing.add(() => entitlements.close())
 
+  const trustedProxies = new AddressList(config.TRUSTED_PROXIES ?? [])
   const door = openDoor({ settings, now, logger, metrics })
   closing.add(() => door.close())
   const app = httpServer({
@@ -80,13 +82,17 @@ async function openEntitlementApp(parts: EntitlementAppParts, closing: Closing):
   app.decorateReply('standing', undefined)
   await app.register(entitlementRoutes, {
     entitlements,
-    licenceHost: request => `${hostnameOf(request)}:${licencePort}`,
+    licenceHost: request => `${hostnameOf(request, trustedProxies)}:${licencePort}`,
   })
   app.addHook('onClose', () => closing.close())
   return app
 }
 
-/** Who reaches us under a name reaches our other port under it. */
-function hostnameOf(request: FastifyRequest): string {
-  return plainHost(request).replace(/:\d+$/, '')
+/**
+ * Who reaches us under a name reaches our other port under it. A proxy that passes on certificates may pass on
+ * X-Forwarded-Host as the client wrote it, so that header counts only from TRUSTED_PROXIES.
+ */
+function hostnameOf({ host, headers, socket }: FastifyRequest, trustedProxies: AddressList): string {
+  const named = trustedProxies.has(socket.remoteAddress) ? host : (headers.host ?? '')
+  return plainHost({ host: named }).replace(/:\d+$/, '')
 }

@@ -42,8 +42,12 @@ export function optional<T>(read: (text: string, context: z.RefinementCtx) => T)
 
 export function asHttpUrl(text: string, context: z.RefinementCtx): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url !== undefined && /^https?:$/.test(url.protocol) && ignoredOf(url) === '') return url
-  context.addIssue({ code: 'custom', message: 'must be an http or https URL, such as https://drm.example.com' })
+  const isHttp = url !== undefined && /^https?:$/.test(url.protocol)
+  if (isHttp && ignoredOf(url) === '') return url
+  const message = isHttp
+    ? 'must be a URL without user name, password, query and fragment'
+    : 'must be an http or https URL, such as https://drm.example.com'
+  context.addIssue({ code: 'custom', message })
   return z.NEVER
 }
 

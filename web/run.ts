@@ -66,16 +66,17 @@ export class Run implements Witness {
     const { kids = [] } = JSON.parse(body) as { kids?: string[] } // made by the browser
     for (const kid of kids) this.#asked.add(hexOfBase64url(kid))
     const asked = [...this.#asked].join(', ')
-    this.#show('licenceRequest', 'done', `POST ${withoutToken(url)} for ${asked}`)
+    this.#show('licenceRequest', 'done', `POST ${url} for ${asked}`)
     if (this.#keysReceived === 0) this.#show('licenceAnswer', 'running', '')
   }
 
   licenceAnswered(status: number, body: string): void {
     if (status !== 200) this.#show('licenceAnswer', 'failed', readRefusal(status, body))
     else {
-      const { keys = [] } = JSON.parse(body) as { keys?: unknown[] } // what the player takes for a licence
-      this.#keysReceived += keys.length
-      this.#show('licenceAnswer', 'done', `HTTP status 200, ${countOf(this.#keysReceived, 'key')}`)
+      const count = keysIn(body)
+      this.#keysReceived += count
+      if (count === 0) this.failed('HTTP status 200, and no key in the answer', 'licenceAnswer')
+      else this.#show('licenceAnswer', 'done', `HTTP status 200, ${countOf(this.#keysReceived, 'key')}`)
     }
   }
 
@@ -88,7 +89,7 @@ export class Run implements Witness {
 
   failed(text: string, step?: StepName): void {
     if (this.#end.signal.aborted) return
-    this.#parts.onOutcome('failed', this.#parts.steps.fail(text, step))
+    this.#parts.onOutcome('failed', this.#parts.steps.fail(this.#withoutToken(text), step))
     void this.stop()
   }
 
@@ -114,11 +115,22 @@ export class Run implements Witness {
   }
 
   #show(name: StepName, state: StepState, text: string): void {
-    if (!this.#end.signal.aborted) this.#parts.steps.show(name, state, text)
+    if (!this.#end.signal.aborted) this.#parts.steps.show(name, state, this.#withoutToken(text))
+  }
+
+  /** A token is for its player alone, not for whoever looks at the screen. Servers and browsers quote URLs. */
+  #withoutToken(text: string): string {
+    const { token } = this.#parts
+    return text.replaceAll(token, '…').replaceAll(encodeURIComponent(token), '…')
   }
 }
 
-/** A token is for its player alone, not for whoever looks at the screen. */
-function withoutToken(url: string): string {
-  return url.replace(/(?<=[?&]ExpressPlayToken=)[^&]*/, '…')
+/** A server that is not ours may answer anything. */
+function keysIn(licence: string): number {
+  try {
+    const { keys }: { keys?: unknown } = Object(JSON.parse(licence)) // of any shape
+    return Array.isArray(keys) ? keys.length : 0
+  } catch {
+    return 0
+  }
 }

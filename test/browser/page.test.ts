@@ -56,6 +56,52 @@ t.test('a licence server that cannot be reached is told from one that refuses', 
   t.match(await page.playAsIs('dash.js'), { outcome: 'No answer that this page may read (network, CORS)' })
 })
 
+t.test(
+  'a licence server that is not ours: its texts show no token, and a licence without keys is called so',
+  async t => {
+    const { url } = await startTestServer(t)
+    const answers = [
+      [
+        400,
+        (asked: string) => JSON.stringify({ code: 1, message: `[1] No licence at ${asked}` }),
+        /^\[1\] No licence at .*…/,
+      ],
+      [200, () => '{"keys":[]}', /^HTTP status 200, and no key in the answer$/],
+      [200, () => 'a licence of another kind', /^HTTP status 200, and no key in the answer$/],
+    ] as const
+    for (const player of ['shaka-player', 'dash.js'] as const)
+      for (const [status, answer, outcome] of answers) {
+        const page = await PlayerPage.open(t, browser, url)
+        await page.tab.route('**/foreign-licences*', route =>
+          route.fulfill({
+            status,
+            headers: { 'access-control-allow-origin': '*' },
+            body: answer(route.request().url()),
+          }),
+        )
+        await page.tab.getByLabel('licence URL, without').fill(`${url}/foreign-licences`)
+        t.match(await page.playAsIs(player), { outcome }, player)
+        t.notMatch(await page.tab.locator('body').innerText(), /ExpressPlayToken=[\w-]{20}/)
+      }
+  },
+)
+
+t.test('the page of the API documentation works under its content security policy', async t => {
+  const { url } = await startTestServer(t)
+  const tab = await browser.newPage()
+  t.teardown(() => tab.close())
+  const faults: string[] = []
+  tab.on('console', message => void (message.type() === 'error' && faults.push(message.text())))
+  tab.on('pageerror', error => void faults.push(error.message))
+  const answer = await tab.goto(`${url}/docs`)
+  t.match(answer?.headers(), {
+    'content-security-policy': /frame-ancestors 'none'/,
+    'x-content-type-options': 'nosniff',
+  })
+  await tab.getByText('/hms/pr/token').first().waitFor()
+  t.strictSame(faults, [])
+})
+
 t.test('it is used with the keyboard alone, at 400 pixels', async t => {
   const { url } = await startTestServer(t)
   const page = await PlayerPage.open(t, browser, url, 400)

@@ -20,7 +20,7 @@ async function serviceOn(t: Test, contents: readonly ContentEntry[]) {
   const path = String(settings.CATALOGUE_FILE)
   return {
     server,
-    ask: (number: number) => ask({ contentID: contentID(number) }),
+    ask: (number: number, viewer: { customerCookie?: string } = {}) => ask({ contentID: contentID(number), ...viewer }),
     errorOf: async (number: number) => (await ask({ contentID: contentID(number) })).error,
     path,
     replace: (text: string) => {
@@ -98,6 +98,16 @@ t.test('a policy means what it means in a token request, however its numbers are
     t.match(answer.epTokenURL, /^http:/)
     t.strictSame(server.openToken(tokenIn(answer))?.keys, wanted)
   }
+})
+
+t.test('a content may have a great many viewers, and one wrong one among them is a fault', async t => {
+  const viewers = Array.from({ length: 60_000 }, (_, number) => `viewer-${number}`)
+  const { server, ask, replace } = await serviceOn(t, [content(1, { viewers })])
+  for (const customerCookie of ['viewer-0', 'viewer-59999']) t.match(await ask(1, { customerCookie }), { error: 0 })
+  t.match(await ask(1, { customerCookie: 'viewer-60000' }), { error: 1102 })
+  replace(JSON.stringify({ contents: [{ ...content(1), viewers: [...viewers, 7] }] }))
+  const [told] = await logged(server, 'the catalogue is broken, and the contents are those of before')
+  t.match(told, { faults: ['line 1: contents[0].viewers: must be "everyone", or a list of viewers as texts'] })
 })
 
 t.test(`${MANY} contents`, async t => {

@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { connect as connectTcp } from 'node:net'
+import { join } from 'node:path'
 import { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { pino } from 'pino'
@@ -11,7 +13,7 @@ import { startServer } from '../../src/index.js'
 import { Metrics } from '../../src/metrics.js'
 import { pooledRandomness } from '../../src/randomness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
-import { ask, logged, openDoor, WARN } from './door.js'
+import { ask, type LogLine, logged, openDoor, WARN } from './door.js'
 
 const HOUR_MS = 3_600_000
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS)
@@ -269,3 +271,32 @@ t.test('a name of a client that cannot be read keeps it from starting', async t 
       message: /ENTITLEMENT_CLIENTS must be subjects/,
     })
 })
+
+t.test('of clients refused for one reason the log has a few lines a second, and how many more there were', async t => {
+  const { server, url, authority } = await openDoor(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
+  const client = await authority.issue()
+  const count = 40
+  for (let asked = 0; asked < count; asked += 1) await t.rejects(ask(url, { ca: authority.cert, ...client }))
+  await server.close()
+  const lines = server.log.map(line => JSON.parse(line) as LogLine) // pino's
+  const single = lines.filter(({ msg }) => msg === 'client refused').length
+  const more = lines.filter(({ msg }) => msg === 'more clients refused').map(line => Number(line.count))
+  t.equal(single + more.reduce((sum, one) => sum + one, 0), count, 'every one of them is counted')
+  t.ok(single >= 5)
+  t.ok(more.length > 0, 'and not each has its line')
+})
+
+t.test(
+  'a pipe in place of a file is a fault, and nobody waits for its writer',
+  { skip: process.platform === 'win32' && 'no mkfifo' },
+  async t => {
+    const pipe = join(t.testdir(), 'pipe')
+    execFileSync('mkfifo', [pipe])
+    await t.rejects(openDoor(t, { settings: { ENTITLEMENT_CLIENT_CA: pipe } }), {
+      message: /ENTITLEMENT_CLIENT_CA cannot be used: NOT_A_FILE/,
+    })
+    await t.rejects(openDoor(t, { settings: { CATALOGUE_FILE: pipe } }), {
+      message: /CATALOGUE_FILE: cannot be read: NOT_A_FILE/,
+    })
+  },
+)

@@ -75,7 +75,12 @@ export interface Asker {
 export interface AskedAnswer {
   readonly status: number | undefined
   readonly connection: string | undefined
-  readonly body: { readonly isAllowed: boolean; readonly error: number; readonly errorText: string }
+  readonly body: {
+    readonly isAllowed: boolean
+    readonly error: number
+    readonly errorText: string
+    readonly epTokenURL: string
+  }
 }
 
 /** Asks over TLS; without an agent over a connection of its own. Rejects with the code of what failed. */

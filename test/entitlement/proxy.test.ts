@@ -7,6 +7,8 @@ import t, { type Test } from 'tap'
 import { Authority } from '../../src/certificates/authority.js'
 import { BasicConstraintsExtension, PemConverter, X509CertificateGenerator } from '../../src/certificates/library.js'
 import { NOON, startTestServer } from '../harness.js'
+import { authorityChain } from './authority-chain.js'
+import { CATALOGUE_TEXT } from './catalogue-text.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
 import { type AskedAnswer, logged, QUESTION, received, WARN } from './door.js'
 
@@ -121,6 +123,39 @@ t.test('an authority that was renewed with its key is one, in whatever order the
   }
 })
 
+t.test('every certificate of the chain must be listed and in force here, too', async t => {
+  const { server, url, caFile } = await openProxyDoor(t)
+  const ended = new Date(NOON - 500)
+  const cases = [
+    [{}, true, { status: 200 }],
+    [{}, false, refused('unknown authority')],
+    [{ rootNotAfter: ended }, true, refused('expired')],
+    [{ intermediateNotAfter: ended }, true, refused('expired')],
+  ] as const
+  for (const [count, [end, isListed, expected]] of cases.entries()) {
+    const { root, intermediate, client } = await authorityChain({ ...DURING, ...end })
+    writeFileSync(caFile, isListed ? root + intermediate : root)
+    await logged(server, 'client authorities renewed', count + 1)
+    t.match(await ask(url, rfc9440(client.cert)), expected)
+    t.match(await ask(url, encodeURIComponent(client.cert + intermediate)), expected, 'with its chain')
+  }
+})
+
+t.test('the host of a licence URL is not what a client says in X-Forwarded-Host', async t => {
+  const answers = await Promise.all(
+    [{}, { TRUSTED_PROXIES: '127.0.0.1' }].map(async (settings, index) => {
+      const catalogue = join(t.testdirName, `catalogue-${index}.json`)
+      writeFileSync(catalogue, CATALOGUE_TEXT)
+      const { url, authority } = await openProxyDoor(t, { ...settings, CATALOGUE_FILE: catalogue })
+      const { cert } = await authority.issue(VALID)
+      const asking = { 'x-forwarded-host': 'evil.example', host: 'drm.example' }
+      return ask(url, rfc9440(cert), 'client-cert', asking, { ...QUESTION, contentID: CATALOGUE_CONTENT })
+    }),
+  )
+  const hosts = answers.map(({ body }) => new URL(body.epTokenURL).hostname)
+  t.same(hosts, ['drm.example', 'evil.example'], 'but what a trusted proxy says')
+})
+
 t.test('what a client says in the header is not what the proxy says', async t => {
   const { url, authority } = await openProxyDoor(t)
   const { cert } = await authority.issue(VALID)
@@ -161,6 +196,7 @@ t.test('bytes that are no HTTP, and paths that are no URL', async t => {
   t.equal(answer.status, 403, 'nor what there is')
 })
 
+const CATALOGUE_CONTENT = '3f2504e0-4f89-11d3-9a0c-0305e82c3301'
 const DURING = { notBefore: new Date(NOON - 1000), notAfter: new Date(NOON + 1000) }
 const VALID = { ...DURING, usage: 'client' } as const
 
@@ -221,11 +257,17 @@ function refused(reason: string) {
   return { status: 403, body: { isAllowed: false, error: 1201, errorText, epTokenURL: '' } }
 }
 
-function ask(url: string, header: string | string[] | undefined, name = 'client-cert', headers = {}) {
+function ask(
+  url: string,
+  header: string | string[] | undefined,
+  name = 'client-cert',
+  headers = {},
+  question: object = QUESTION,
+) {
   return new Promise<AskedAnswer>((resolve, reject) => {
     const all = header === undefined ? headers : { ...headers, [name]: header }
     const asking = request(`${url}/entitlement`, { method: 'POST', headers: all })
     asking.on('response', response => resolve(received(response))).on('error', reject)
-    asking.end(JSON.stringify(QUESTION))
+    asking.end(JSON.stringify(question))
   })
 }

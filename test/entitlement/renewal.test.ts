@@ -5,6 +5,7 @@ import { Agent } from 'node:https'
 import { type AddressInfo, connect as connectTcp, createServer } from 'node:net'
 import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
+import { authorityChain } from './authority-chain.js'
 import { TestAuthority, type TestCertificate } from './certificates.js'
 import { type AskedAnswer, type Asker, ask, logged, openDoor, until, WARN } from './door.js'
 
@@ -220,3 +221,37 @@ async function slowed(t: Test, port: number) {
   const { port: relayPort } = relay.address() as AddressInfo // of a TCP server
   return { url: `https://127.0.0.1:${relayPort}`, begun, goOn: () => pace.emit('go on') }
 }
+
+const HOUR_MS = 3_600_000
+const around = () => ({ notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + 24 * HOUR_MS) })
+
+t.test('a client of an intermediate gets in only while that one is listed, whatever chain it brings along', async t => {
+  const { server, url, authority, files } = await openDoor(t)
+  const { root, intermediate, client } = await authorityChain(around())
+  const withChain = { ca: authority.cert, cert: client.cert + intermediate, key: client.key }
+  writeFileSync(files.ca, root + intermediate)
+  await logged(server, 'client authorities renewed')
+  t.match(await ask(url, withChain), { status: 200 })
+  t.match(await ask(url, { ...withChain, cert: client.cert }), { status: 200 }, 'without the chain')
+
+  writeFileSync(files.ca, root)
+  await logged(server, 'client authorities renewed', 2)
+  await t.rejects(ask(url, withChain), { code: 'ECONNRESET' })
+  t.match(await logged(server, 'client refused'), [{ reason: 'unknown authority', subject: undefined }])
+})
+
+t.test('a connection has one answer left when any certificate of its chain has ended', async t => {
+  const soon = new Date(Date.now() + 2 * HOUR_MS)
+  for (const end of [{ rootNotAfter: soon }, { intermediateNotAfter: soon }]) {
+    let later = 0
+    const { server, url, authority, files } = await openDoor(t, { now: () => Date.now() + later })
+    const { root, intermediate, client } = await authorityChain({ ...around(), ...end })
+    writeFileSync(files.ca, root + intermediate)
+    await logged(server, 'client authorities renewed')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.teardown(() => agent.destroy())
+    t.match(await ask(url, { ca: authority.cert, ...client, agent }), { status: 200, connection: 'keep-alive' })
+    later = 3 * HOUR_MS
+    t.match(await ask(url, { ca: authority.cert, ...client, agent }), { status: 200, connection: 'close' })
+  }
+})

@@ -162,7 +162,7 @@ t.test('a late answer to an older question does not replace a newer one', async 
     answerFirst = () => says({ isAllowed: true, content: entry(), cacheSeconds: 60 })(response, arrival)
   }
   const first = ask()
-  await eventually(() => answerFirst !== undefined)
+  await eventually(() => answerFirst !== undefined, 'the first question has arrived')
   customer.behave = says({ isAllowed: false, cacheSeconds: 60 })
   t.match(await ask(), { isAllowed: false })
   answerFirst?.()

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { ConfigError } from '../../config.js'
 import { framesOf } from '../../errors.js'
+import { readLargeFile } from '../../regular-files.js'
 import { type WatchedFiles, watchFiles } from '../../watched-files.js'
 import type { Content, Contents } from '../content.js'
 import { BrokenCatalogue } from './faults.js'
@@ -69,11 +69,14 @@ export class CatalogueFile implements Contents {
   }
 }
 
+/** Millions of contents; a text cannot be much longer than that. */
+const LARGEST_CATALOGUE = 256 * 1024 * 1024
+
 /** The catalogue in a file, or a BrokenCatalogue. */
 export async function readCatalogueFile(path: string): Promise<Catalogue> {
   let bytes: Buffer
   try {
-    bytes = await readFile(path)
+    bytes = await readLargeFile(path, LARGEST_CATALOGUE)
   } catch (error) {
     const { code = 'unknown error' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
     throw new BrokenCatalogue([`cannot be read: ${code}`])

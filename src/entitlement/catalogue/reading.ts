@@ -1,6 +1,7 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
+import { customerCookie } from '../../../schemas/entitlement.js'
 import { JsonTextError, parseLargeJson } from '../../json-text.js'
 import type { Content } from '../content.js'
 import { BrokenCatalogue, CatalogueFaults } from './faults.js'
@@ -28,10 +29,15 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   if (!outline.success) throw await faults.asError(text)
   const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
   const entry = z.compile(entryWith(policies.schema))
+  const readEntry = async (given: unknown) => {
+    const { rest, viewers } = await viewersApart(given)
+    const read = entry.safeParse(rest)
+    return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
+  }
   const contents = new Map<string, Content>()
   for (const [index, given] of outline.data.contents.entries()) {
     if (index % AT_A_TIME === 0) await pause()
-    const read = entry.safeParse(given)
+    const read = await readEntry(given)
     if (read.success) {
       const { contentID } = read.data
       if (contents.has(contentID)) faults.addRepeated(index, () => placeOf(contentID, outline.data.contents))
@@ -41,6 +47,29 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   if (!faults.areNone) throw await faults.asError(text)
   return { contents, policies: policies.count }
 }
+
+/** More viewers than this are read in slices, too. */
+const VIEWERS_AT_A_TIME = 20_000
+
+/**
+ * The viewers of an entry that has very many, and the entry without them. Where some of them are wrong, the entry has
+ * those of the first such slice, which then are its fault.
+ */
+async function viewersApart(entry: unknown): Promise<{ rest: unknown; viewers?: ReadonlySet<string> }> {
+  const { viewers }: { viewers?: unknown } = Object(entry) // of any shape
+  if (!Array.isArray(viewers) || viewers.length <= VIEWERS_AT_A_TIME) return { rest: entry }
+  const read = new Set<string>()
+  for (let start = 0; start < viewers.length; start += VIEWERS_AT_A_TIME) {
+    await pause()
+    const slice: unknown[] = viewers.slice(start, start + VIEWERS_AT_A_TIME)
+    const { data } = viewersInSlice.safeParse(slice)
+    if (data === undefined) return { rest: { ...Object(entry), viewers: slice } }
+    for (const viewer of data) read.add(viewer)
+  }
+  return { rest: { ...Object(entry), viewers: [] }, viewers: read }
+}
+
+const viewersInSlice = z.compile(z.array(customerCookie))
 
 /** Where a content stands that was read before. */
 function placeOf(contentID: string, given: readonly unknown[]): number {

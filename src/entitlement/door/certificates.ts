@@ -4,6 +4,7 @@ import type { Now } from '../../../schemas/rules.js'
 import { ConfigError } from '../../config.js'
 import { type WatchedFiles, watchFiles } from '../../watched-files.js'
 import type { Door } from '../settings.js'
+import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
 import { type DoorCertificates, doorFiles, readDoorFiles, UnusableFile } from './files.js'
 import { codeOf } from './secure-context.js'
@@ -26,6 +27,7 @@ export class CurrentCertificates {
   readonly #watched: WatchedFiles
   readonly #daily: NodeJS.Timeout
   #current: DoorCertificates
+  #clientAuthorities: ClientAuthorities
   #authoritiesSince = 0
   #toldFault: string | undefined
 
@@ -37,11 +39,16 @@ export class CurrentCertificates {
     this.#daily = setInterval(() => this.#warnOfEnds(), DAY_MS).unref()
     try {
       this.#current = readDoorFiles(parts.door)
+      this.#clientAuthorities = new ClientAuthorities(this.#current.authorities)
     } catch (error) {
       this.close()
       throw error instanceof UnusableFile ? new ConfigError([error.message]) : error
     }
     this.#warnOfEnds()
+  }
+
+  get clientAuthorities(): ClientAuthorities {
+    return this.#clientAuthorities
   }
 
   get current(): DoorCertificates {
@@ -79,6 +86,7 @@ export class CurrentCertificates {
     this.#current = read
     if (isOwnNew && read.own !== undefined) logger.info(shown(read.own.certificate), 'server certificate renewed')
     if (areAuthoritiesNew) {
+      this.#clientAuthorities = new ClientAuthorities(read.authorities)
       this.#authoritiesSince += 1
       const authorities = read.authorities.slice(0, MOST_SHOWN).map(shown)
       logger.info({ authorities, count: read.authorities.length }, 'client authorities renewed')

@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { canonicalAddress } from '../../tokens/address.js'
 
 /** One entry of ENTITLEMENT_CLIENTS: a subject or an alternative name. */
@@ -6,7 +7,7 @@ export type ClientName = SubjectName | AlternativeName
 
 interface SubjectName {
   readonly kind: 'subject'
-  readonly attributes: readonly Attribute[]
+  readonly names: readonly RelativeName[]
 }
 
 interface AlternativeName {
@@ -18,6 +19,9 @@ interface AlternativeName {
 /** The type in lower case: `cn`. */
 type Attribute = readonly [type: string, value: string]
 
+/** A relative distinguished name: `CN=player`, or several attributes that belong together, `CN=player+UID=7`. */
+type RelativeName = readonly Attribute[]
+
 /** `CN=player,O=Example` (RFC 4514), `DNS:…`, `URI:…`, `IP:…` or `email:…`; `undefined` when it is none of them. */
 export function readClientName(text: string): ClientName | undefined {
   const [, type, value = ''] = /^(DNS|URI|IP|email):(\S+)$/.exec(text) ?? []
@@ -25,19 +29,29 @@ export function readClientName(text: string): ClientName | undefined {
     const name = spelled(type, value)
     return name === undefined ? undefined : { kind: 'alternative', name }
   }
-  const attributes = attributesOf(text)
-  return attributes === undefined ? undefined : { kind: 'subject', attributes }
+  const names = relativeNamesOf(text)
+  return names === undefined ? undefined : { kind: 'subject', names }
 }
 
-/** Whether a certificate has one of the names. Of a subject, everything that the entry says must be there. */
+/** Whether a certificate has one of the names. */
 export function hasName(certificate: X509Certificate, names: readonly ClientName[]): boolean {
-  const subject = new Set(subjectOf(certificate).map(spelledAttribute))
+  const subject = subjectOf(certificate)
   const alternatives = alternativeNamesOf(certificate)
   return names.some(name =>
-    name.kind === 'alternative'
-      ? alternatives.has(name.name)
-      : name.attributes.every(attribute => subject.has(spelledAttribute(attribute))),
+    name.kind === 'alternative' ? alternatives.has(name.name) : hasSubject(subject, name.names),
   )
+}
+
+/**
+ * A subject may have more than the entry says, but nothing more of the types that the entry names: else an authority
+ * that lets its clients choose some attributes would let them choose to be somebody else. Both orders are in use: that
+ * of the certificate, and that of RFC 4514, which begins at its end.
+ */
+function hasSubject(subject: readonly RelativeName[], wanted: readonly RelativeName[]): boolean {
+  const types = new Set(wanted.flat().map(typeOf))
+  const found = subject.filter(name => name.some(attribute => types.has(typeOf(attribute)))).map(spelledName)
+  const expected = wanted.map(spelledName)
+  return isDeepStrictEqual(found, expected) || isDeepStrictEqual(found, expected.reverse())
 }
 
 const LONGEST_TEXT = 200
@@ -45,51 +59,51 @@ const LONGEST_TEXT = 200
 /** The subject as an entry of ENTITLEMENT_CLIENTS says it. */
 export function subjectText(certificate: X509Certificate): string {
   const text = subjectOf(certificate)
-    .map(([type, value]) => `${type}=${escaped(value)}`)
+    .map(name => name.map(([type, value]) => `${type}=${escaped(value)}`).join('+'))
     .join(',')
   return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
 }
 
-/** Not from the subject's text, which has to be taken apart again. */
-function subjectOf(certificate: X509Certificate): Attribute[] {
-  if (!hasReadableKey(certificate)) return []
-  // Whatever Node's type says: `undefined` when a value is no text, an array where a type comes several times.
-  const subject: object = certificate.toLegacyObject().subject ?? {}
-  return Object.entries(subject).flatMap(([type, values]) =>
-    [values].flat().map((value): Attribute => [type, String(value)]),
-  )
-}
-
-/** Without one Node 24 ends the process over `toLegacyObject`. */
-function hasReadableKey(certificate: X509Certificate): boolean {
-  try {
-    return certificate.publicKey.type === 'public'
-  } catch {
-    return false
-  }
+/**
+ * In the certificate's order. Node writes a relative name in each line, with the escapes of RFC 4514, so nothing in a
+ * value can pass for another attribute. Where a line cannot be read there are no names at all.
+ */
+function subjectOf({ subject }: X509Certificate): readonly RelativeName[] {
+  // Node has `undefined` for an empty subject, whatever its type says.
+  const lines = (subject ?? '').split('\n').filter(line => line !== '')
+  const names = lines.map(relativeNamesOf)
+  return names.every(name => name?.length === 1) ? names.flatMap(name => name ?? []) : []
 }
 
 /** As people write it, and as OpenSSL does. */
 const OTHER_TYPES: Readonly<Record<string, string>> = { e: 'emailaddress', email: 'emailaddress', s: 'st' }
 
-function spelledAttribute([type, value]: Attribute): string {
+function typeOf([type]: Attribute): string {
   const lower = type.toLowerCase()
-  return `${OTHER_TYPES[lower] ?? lower}=${value}`
+  return OTHER_TYPES[lower] ?? lower
+}
+
+/** Attributes that belong together have no order. */
+function spelledName(name: RelativeName): string[] {
+  return name.map(attribute => `${typeOf(attribute)}=${attribute[1]}`).sort()
 }
 
 const ATTRIBUTE =
-  /\s*([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)+)\s*=\s*((?:\\[0-9A-Fa-f]{2}|\\[^0-9A-Fa-f]|[^\\,+;"<>])+)(?:[,+]|$)/y
+  /\s*([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)+)\s*=\s*((?:\\[0-9A-Fa-f]{2}|\\[^0-9A-Fa-f]|[^\\,+;"<>])+)([,+]|$)/y
 
-function attributesOf(text: string): Attribute[] | undefined {
-  const attributes: Attribute[] = []
+function relativeNamesOf(text: string): RelativeName[] | undefined {
+  const names: RelativeName[] = []
+  let attributes: Attribute[] = []
   for (let position = 0; position < text.length; ) {
     ATTRIBUTE.lastIndex = position
-    const [all = '', type = '', value = ''] = ATTRIBUTE.exec(text) ?? []
+    const [all = '', type = '', value = '', separator] = ATTRIBUTE.exec(text) ?? []
     if (all === '') return undefined
     attributes.push([type, unescaped(value.replace(/(?<!\\)\s+$/, ''))])
+    if (separator !== '+') names.push(attributes)
+    if (separator !== '+') attributes = []
     position += all.length
   }
-  return attributes.length === 0 || /(?<!\\)[,+]\s*$/.test(text) ? undefined : attributes
+  return names.length === 0 || /(?<!\\)[,+]\s*$/.test(text) ? undefined : names
 }
 
 /** `\2C` is a byte of UTF-8, `\,` a character. */

@@ -1,5 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { LARGEST_PEM, readRegularFile } from '../../regular-files.js'
 import type { Door, TlsDoor } from '../settings.js'
 import { codeOf, refusalOfOpenSsl } from './secure-context.js'
 
@@ -102,7 +102,7 @@ function privateKey(pem: string): KeyObject {
 
 function textOf(setting: FileSetting, path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readRegularFile(path, LARGEST_PEM)
   } catch (error) {
     throw new UnusableFile(setting, codeOf(error))
   }

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
+import { LineLimit } from '../../line-limit.js'
 import type { Metrics } from '../../metrics.js'
 import { subjectText } from './client-names.js'
 
@@ -20,6 +21,9 @@ export type ClientRefusal =
   | 'foreign address'
   | 'other'
 
+/** Of one reason; those beyond are counted. */
+const LINES_A_SECOND = 5
+
 export interface HandshakesParts {
   readonly logger: Logger
   readonly metrics: Metrics
@@ -36,15 +40,25 @@ export interface RefusedClient {
 export class Handshakes {
   readonly #logger: Logger
   readonly #metrics: Metrics
+  readonly #lines: LineLimit
 
   constructor({ logger, metrics }: HandshakesParts) {
     this.#logger = logger
     this.#metrics = metrics
+    this.#lines = new LineLimit(LINES_A_SECOND, (reason, count) =>
+      logger.warn({ reason, count }, 'more clients refused'),
+    )
+  }
+
+  /** Says how many lines are still missing. */
+  close(): void {
+    this.#lines.close()
   }
 
   /** `certificate`: one that was verified, or else its subject is what a stranger says. */
   refused({ address, reason, code, certificate }: RefusedClient): void {
     this.#metrics.clientRefused(reason)
+    if (!this.#lines.admit(reason)) return
     const subject = certificate && subjectText(certificate)
     this.#logger.warn({ address, reason, code, subject, serial: certificate?.serialNumber }, 'client refused')
   }

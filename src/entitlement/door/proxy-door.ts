@@ -1,13 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
-import { BlockList, isIPv4 } from 'node:net'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Now } from '../../../schemas/rules.js'
-import { canonicalAddress } from '../../tokens/address.js'
+import { AddressList } from '../../address-list.js'
 import { EntitlementRefusal } from '../refusals.js'
 import type { ProxyDoor } from '../settings.js'
 import { CurrentCertificates } from './certificates.js'
-import { passedCertificate, refusalOf } from './client-certificate.js'
+import { passedCertificate } from './client-certificate.js'
 import { type ClientName, hasName } from './client-names.js'
 import { type ClientRefusal, Handshakes, type HandshakesParts } from './handshakes.js'
 
@@ -24,13 +23,13 @@ export class OpenProxyDoor {
   readonly #parts: OpenProxyDoorParts
   readonly #handshakes: Handshakes
   readonly #certificates: CurrentCertificates
-  readonly #proxies: BlockList
+  readonly #proxies: AddressList
 
   /** Throws a ConfigError when the file of authorities is of no use. */
   constructor(parts: OpenProxyDoorParts) {
     this.#parts = parts
     this.#handshakes = new Handshakes(parts)
-    this.#proxies = networks(parts.door.proxies)
+    this.#proxies = new AddressList(parts.door.proxies)
     this.#certificates = new CurrentCertificates(parts)
   }
 
@@ -48,12 +47,13 @@ export class OpenProxyDoor {
 
   close(): void {
     this.#certificates.close()
+    this.#handshakes.close()
   }
 
   #refusalOf(request: FastifyRequest): Refused | undefined {
     const { door, clients, now } = this.#parts
     // The socket's own: what a header says of an address, anybody can say.
-    if (!isIn(this.#proxies, request.raw.socket.remoteAddress)) return { reason: 'foreign address' }
+    if (!this.#proxies.has(request.raw.socket.remoteAddress)) return { reason: 'foreign address' }
     const [text, another] = request.raw.headersDistinct[door.header] ?? []
     // A proxy that passes on what the client says in this header shows it by a second one.
     if (another !== undefined) return { reason: 'unreadable certificate' }
@@ -61,9 +61,12 @@ export class OpenProxyDoor {
     if (text === undefined || text === '' || text === '-') return { reason: 'no certificate' }
     const certificate = passedCertificate(text)
     if (certificate === undefined) return { reason: 'unreadable certificate' }
-    const reason = refusalOf(certificate, this.#certificates.current.authorities, now())
-    // A stranger's is not shown.
-    if (reason !== undefined) return reason === 'unknown authority' ? { reason } : { reason, certificate }
+    const verification = this.#certificates.clientAuthorities.verify(certificate, now())
+    if ('refusal' in verification) {
+      const reason = verification.refusal
+      // A stranger's is not shown.
+      return reason === 'unknown authority' ? { reason } : { reason, certificate }
+    }
     if (clients.length > 0 && !hasName(certificate, clients)) return { reason: 'not allowed', certificate }
     return undefined
   }
@@ -72,20 +75,4 @@ export class OpenProxyDoor {
 interface Refused {
   readonly reason: ClientRefusal
   readonly certificate?: X509Certificate | undefined
-}
-
-function networks(texts: readonly string[]): BlockList {
-  const list = new BlockList()
-  for (const text of texts) {
-    const [address = '', prefix] = text.split('/')
-    const family = isIPv4(address) ? 'ipv4' : 'ipv6'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
-  }
-  return list
-}
-
-function isIn(list: BlockList, address = ''): boolean {
-  const canonical = canonicalAddress(address)
-  return canonical !== undefined && list.check(canonical, isIPv4(canonical) ? 'ipv4' : 'ipv6')
 }

@@ -81,6 +81,7 @@ export class OpenTlsDoor {
 
   close(): void {
     this.#certificates.close()
+    this.#handshakes.close()
   }
 
   #admit(socket: TLSSocket): boolean {
@@ -90,12 +91,19 @@ export class OpenTlsDoor {
       this.#handshakes.refused({ address, reason: 'no certificate' })
       return false
     }
+    // TLS goes by the system's clock, and so does what it leaves out.
+    const verification = this.#certificates.clientAuthorities.verify(certificate, Date.now())
+    if ('refusal' in verification) {
+      const reason = verification.refusal
+      this.#handshakes.refused({ address, reason, ...(reason !== 'unknown authority' && { certificate }) })
+      return false
+    }
     const { clients } = this.#parts
     if (clients.length > 0 && !hasName(certificate, clients)) {
       this.#handshakes.refused({ address, reason: 'not allowed', certificate })
       return false
     }
-    const until = Date.parse(certificate.validTo)
+    const { until } = verification
     const authoritiesSince = this.#origins.get(acceptedBy(socket))?.authoritiesSince
     this.#admissions.set(socket, { until, authoritiesSince })
     return true

@@ -1,13 +1,13 @@
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { ConfigError } from '../../config.js'
+import { LARGEST_PEM, readRegularFile } from '../../regular-files.js'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
 /** The certificates of ENTITLEMENT_WEBHOOK_CA. Node would take any text, and then trust nobody. */
 export function readAuthorities(path: string): string {
   try {
-    const certificates = readFileSync(path, 'utf8').match(CERTIFICATE) ?? []
+    const certificates = readRegularFile(path, LARGEST_PEM).match(CERTIFICATE) ?? []
     for (const pem of certificates) new X509Certificate(pem)
     if (certificates.length > 0) return certificates.join('\n')
   } catch {

@@ -1,0 +1,73 @@
+import type { X509Certificate } from 'node:crypto'
+import { isIssuedBy } from './files.js'
+import type { ClientRefusal } from './handshakes.js'
+
+/** Whether a client's certificate is accepted: until when, or why not. */
+export type Verification = { readonly until: number } | { readonly refusal: ClientRefusal }
+
+interface Period {
+  readonly from: number
+  readonly until: number
+}
+
+/**
+ * The authorities of ENTITLEMENT_CLIENT_CA: they, and no others, issue the certificates of clients. OpenSSL also
+ * accepts an intermediate that a client brings along, and does not ask a kept connection again when a certificate of its chain ends.
+ */
+export class ClientAuthorities {
+  /** When a chain from the authority up to a root holds. A renewed root makes several of them. */
+  readonly #periods: ReadonlyMap<X509Certificate, readonly Period[]>
+
+  constructor(certificates: readonly X509Certificate[]) {
+    this.#periods = new Map(certificates.map(one => [one, periodsOf(one, certificates, new Set())]))
+  }
+
+  verify(certificate: X509Certificate, now: number): Verification {
+    const issuers = [...this.#periods].filter(([authority]) => isIssuedBy(certificate, authority))
+    if (issuers.length === 0) return { refusal: 'unknown authority' }
+    const own = periodOf(certificate)
+    const periods = issuers.flatMap(([, above]) => above.map(period => common(own, period)))
+    const current = periods.filter(period => refusedTime(period, now) === undefined)
+    if (current.length === 0)
+      return { refusal: refusedTime(own, now) ?? refusedTime(periods[0] ?? own, now) ?? 'expired' }
+    if (!isForClients(certificate)) return { refusal: 'not for clients' }
+    return { until: Math.max(...current.map(({ until }) => until)) }
+  }
+}
+
+/** A root is its own issuer; `below` keeps two that have issued each other from leading round in a circle. */
+function periodsOf(
+  authority: X509Certificate,
+  all: readonly X509Certificate[],
+  below: ReadonlySet<X509Certificate>,
+): readonly Period[] {
+  const own = periodOf(authority)
+  if (isIssuedBy(authority, authority)) return [own]
+  const path = new Set([...below, authority])
+  const issuers = all.filter(one => !path.has(one) && isIssuedBy(authority, one))
+  return issuers.flatMap(one => periodsOf(one, all, path)).map(period => common(own, period))
+}
+
+/** A date that cannot be read has passed. */
+function periodOf({ validFrom, validTo }: X509Certificate): Period {
+  const [from, until] = [Date.parse(validFrom), Date.parse(validTo)]
+  return Number.isNaN(from) || Number.isNaN(until) ? { from: 0, until: 0 } : { from, until }
+}
+
+function common(one: Period, other: Period): Period {
+  return { from: Math.max(one.from, other.from), until: Math.min(one.until, other.until) }
+}
+
+function refusedTime({ from, until }: Period, now: number): ClientRefusal | undefined {
+  if (now < from) return 'not yet valid'
+  return now <= until ? undefined : 'expired'
+}
+
+const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
+
+/** An authority is nobody's client. */
+function isForClients(certificate: X509Certificate): boolean {
+  // Node calls the purposes so.
+  const { ca, keyUsage: purposes } = certificate as { ca: boolean; keyUsage: string[] | undefined } // without the extension there is none
+  return !ca && purposes?.includes(CLIENT_AUTHENTICATION) !== false
+}
