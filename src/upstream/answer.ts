@@ -32,12 +32,16 @@ export type UpstreamToken = z.output<typeof issued>
 export class UpstreamRefusal extends PublicError {}
 
 /** Reads an answer of the token endpoint: a token, or the error that it is. */
-export function readAnswer(answer: UpstreamAnswer, request: UpstreamRequest): UpstreamToken {
+export function readAnswer(
+  answer: UpstreamAnswer,
+  request: UpstreamRequest,
+  numbered: Set<string> = new Set(),
+): UpstreamToken {
   const { status, body, retryAfter } = answer
   const content = contentOf(body)
   const token = status === 200 ? issued.safeParse(content).data : undefined
   if (token !== undefined) {
-    if (isOfAnother(token, request)) throw new UpstreamFailure('no answer', { reason: ANOTHER_CUSTOMER })
+    if (isOfAnother(token, request, numbered)) throw new UpstreamFailure('no answer', { reason: ANOTHER_CUSTOMER })
     return token
   }
   const error =
@@ -51,10 +55,16 @@ export function readAnswer(answer: UpstreamAnswer, request: UpstreamRequest): Up
 /** Why a token is not the answer to the request that it came for: HTTP/1.1 does not number its answers. */
 export const ANOTHER_CUSTOMER = 'ANOTHER_CUSTOMER'
 
-function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamRequest): boolean {
+/**
+ * Whether a token's outer bytes have another customer's number. It is not documented that they have that of the
+ * authenticator, so this counts only for those that have received one with their own (`numbered`).
+ */
+function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamRequest, numbered: Set<string>): boolean {
   const customer = customerOfToken(token)
   const [own] = /^\d+(?=,)/.exec(authenticator) ?? []
-  return customer !== undefined && own !== undefined && customer !== Number(own)
+  if (customer === undefined || own === undefined) return false
+  if (customer === Number(own)) numbered.add(authenticator)
+  return customer !== Number(own) && numbered.has(authenticator)
 }
 
 /** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */

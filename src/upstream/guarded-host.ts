@@ -31,6 +31,8 @@ export class GuardedHost {
   readonly #line: WaitingLine
   readonly #circuit: Circuit<Outcome>
   readonly #budget = new RetryBudget()
+  /** The authenticators whose tokens show their number. */
+  readonly #numbered = new Set<string>()
   readonly #latency: RecentLatency
   #drained: (() => void) | undefined
 
@@ -139,7 +141,7 @@ export class GuardedHost {
     try {
       const answer = await this.#parts.exchange.send(request, Math.max(1, Math.round(deadline - began)), last)
       this.#latency.add(performance.now() - began)
-      return readAnswer(answer, request)
+      return readAnswer(answer, request, this.#numbered)
     } catch (error) {
       const outcome = asOutcome(error)
       if (outcome instanceof UpstreamFailure && outcome.reason === ANOTHER_CUSTOMER) this.#parts.exchange.reconnect?.()

@@ -13,7 +13,7 @@ import { startServer } from '../../src/index.js'
 import { Metrics } from '../../src/metrics.js'
 import { pooledRandomness } from '../../src/randomness.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
-import { ask, type LogLine, logged, openDoor, WARN } from './door.js'
+import { ask, type LogLine, logged, openDoor, refusedClients, WARN } from './door.js'
 
 const HOUR_MS = 3_600_000
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS)
@@ -134,7 +134,7 @@ t.test('a client that says why it does not accept our certificate', async t => {
     socket.write(Buffer.from([0x15, 3, 3, 0, 2, 2, alert]))
     await once(socket.resume(), 'close')
   }
-  for (const line of await logged(server, 'client refused', Object.keys(alerts).length))
+  for (const line of await refusedClients(server, Object.keys(alerts).length))
     t.match(line, { level: WARN, reason: 'server certificate not accepted', code: /^ERR_SSL_[A-Z\d_/]+_ALERT_/ })
 })
 

@@ -105,6 +105,15 @@ export async function logged(server: TestServer, message: string, count = 1): Pr
   return lines()
 }
 
+/** The lines about so many refused clients: of one reason there are a few a second, and then a line with their count. */
+export async function refusedClients(server: TestServer, count: number): Promise<LogLine[]> {
+  const lines = () => server.log.map(line => JSON.parse(line) as LogLine) // pino's
+  const single = () => lines().filter(({ msg }) => msg === 'client refused')
+  const more = () => lines().filter(({ msg }) => msg === 'more clients refused')
+  await until(() => single().length + more().reduce((sum, line) => sum + Number(line.count), 0) >= count)
+  return single()
+}
+
 export interface LogLine {
   readonly level: number
   readonly msg: string
@@ -113,7 +122,7 @@ export interface LogLine {
 
 export const WARN = 40
 
-const LONGEST_MS = 8000
+const LONGEST_MS = 30_000
 
 export async function until(isTrue: () => boolean): Promise<void> {
   const end = performance.now() + LONGEST_MS

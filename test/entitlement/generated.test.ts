@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { type EntitlementAnswer, entitlementAnswer } from '../../schemas/entitlement.js'
 import { documentedRefusals } from '../../src/entitlement/refusals.js'
+import { parseJson } from '../../src/json-text.js'
 import { serviceId } from '../../src/store/tables.js'
 import { anyCharacter } from '../any-character.js'
 import { repetitions } from '../counts.js'
@@ -93,10 +94,10 @@ const request = fc.record({
   body,
 })
 
-/** What the body says, if it says anything. */
+/** What the body says, if it says anything: with a name twice it says two things, and so none. */
 function said(body: Buffer): { messageID?: unknown; version?: unknown } {
   try {
-    const parsed: unknown = JSON.parse(body.toString())
+    const parsed = parseJson(body.toString())
     return typeof parsed === 'object' && parsed !== null ? parsed : {}
   } catch {
     return {}

@@ -29,7 +29,7 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   if (!outline.success) throw await faults.asError(text)
   const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
   const entry = z.compile(entryWith(policies.schema))
-  const readEntry = async (given: unknown) => {
+  const readWithManyViewers = async (given: ManyViewers) => {
     const { rest, viewers } = await viewersApart(given)
     const read = entry.safeParse(rest)
     return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
@@ -37,7 +37,7 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   const contents = new Map<string, Content>()
   for (const [index, given] of outline.data.contents.entries()) {
     if (index % AT_A_TIME === 0) await pause()
-    const read = await readEntry(given)
+    const read = hasManyViewers(given) ? await readWithManyViewers(given) : entry.safeParse(given)
     if (read.success) {
       const { contentID } = read.data
       if (contents.has(contentID)) faults.addRepeated(index, () => placeOf(contentID, outline.data.contents))
@@ -55,18 +55,26 @@ const VIEWERS_AT_A_TIME = 20_000
  * The viewers of an entry that has very many, and the entry without them. Where some of them are wrong, the entry has
  * those of the first such slice, which then are its fault.
  */
-async function viewersApart(entry: unknown): Promise<{ rest: unknown; viewers?: ReadonlySet<string> }> {
-  const { viewers }: { viewers?: unknown } = Object(entry) // of any shape
-  if (!Array.isArray(viewers) || viewers.length <= VIEWERS_AT_A_TIME) return { rest: entry }
+async function viewersApart(entry: ManyViewers): Promise<{ rest: unknown; viewers?: ReadonlySet<string> }> {
+  const { viewers } = entry
   const read = new Set<string>()
   for (let start = 0; start < viewers.length; start += VIEWERS_AT_A_TIME) {
     await pause()
     const slice: unknown[] = viewers.slice(start, start + VIEWERS_AT_A_TIME)
     const { data } = viewersInSlice.safeParse(slice)
-    if (data === undefined) return { rest: { ...Object(entry), viewers: slice } }
+    if (data === undefined) return { rest: { ...entry, viewers: slice } }
     for (const viewer of data) read.add(viewer)
   }
-  return { rest: { ...Object(entry), viewers: [] }, viewers: read }
+  return { rest: { ...entry, viewers: [] }, viewers: read }
+}
+
+interface ManyViewers {
+  readonly viewers: readonly unknown[]
+}
+
+function hasManyViewers(entry: unknown): entry is ManyViewers {
+  const { viewers }: { viewers?: unknown } = Object(entry) // of any shape
+  return Array.isArray(viewers) && viewers.length > VIEWERS_AT_A_TIME
 }
 
 const viewersInSlice = z.compile(z.array(customerCookie))

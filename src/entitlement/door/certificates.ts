@@ -28,7 +28,6 @@ export class CurrentCertificates {
   readonly #daily: NodeJS.Timeout
   #current: DoorCertificates
   #clientAuthorities: ClientAuthorities
-  #authoritiesSince = 0
   #toldFault: string | undefined
 
   /** Throws a ConfigError when the files are of no use. */
@@ -47,17 +46,13 @@ export class CurrentCertificates {
     this.#warnOfEnds()
   }
 
+  /** Another object whenever they are others. */
   get clientAuthorities(): ClientAuthorities {
     return this.#clientAuthorities
   }
 
   get current(): DoorCertificates {
     return this.#current
-  }
-
-  /** Counts how often the authorities were others. */
-  get authoritiesSince(): number {
-    return this.#authoritiesSince
   }
 
   close(): void {
@@ -87,7 +82,6 @@ export class CurrentCertificates {
     if (isOwnNew && read.own !== undefined) logger.info(shown(read.own.certificate), 'server certificate renewed')
     if (areAuthoritiesNew) {
       this.#clientAuthorities = new ClientAuthorities(read.authorities)
-      this.#authoritiesSince += 1
       const authorities = read.authorities.slice(0, MOST_SHOWN).map(shown)
       logger.info({ authorities, count: read.authorities.length }, 'client authorities renewed')
     }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import type { Now } from '../../../schemas/rules.js'
 import type { TlsDoor } from '../settings.js'
 import { CurrentCertificates } from './certificates.js'
+import type { ClientAuthorities } from './client-authorities.js'
 import { type ClientName, hasName } from './client-names.js'
 import { Handshakes, type HandshakesParts, type Origin } from './handshakes.js'
 import { secureContextOptions } from './secure-context.js'
@@ -92,7 +93,8 @@ export class OpenTlsDoor {
       return false
     }
     // TLS goes by the system's clock, and so does what it leaves out.
-    const verification = this.#certificates.clientAuthorities.verify(certificate, Date.now())
+    const authorities = this.#origins.get(acceptedBy(socket))?.authorities ?? this.#certificates.clientAuthorities
+    const verification = authorities.verify(certificate, Date.now())
     if ('refusal' in verification) {
       const reason = verification.refusal
       this.#handshakes.refused({ address, reason, ...(reason !== 'unknown authority' && { certificate }) })
@@ -104,8 +106,7 @@ export class OpenTlsDoor {
       return false
     }
     const { until } = verification
-    const authoritiesSince = this.#origins.get(acceptedBy(socket))?.authoritiesSince
-    this.#admissions.set(socket, { until, authoritiesSince })
+    this.#admissions.set(socket, { until, authorities })
     return true
   }
 
@@ -114,15 +115,15 @@ export class OpenTlsDoor {
     return (
       admission === undefined ||
       admission.until < this.#parts.now() ||
-      admission.authoritiesSince !== this.#certificates.authoritiesSince
+      admission.authorities !== this.#certificates.clientAuthorities
     )
   }
 
   #remember(socket: object): void {
     if (!(socket instanceof Socket)) return
     const address = socket.remoteAddress
-    const { authoritiesSince } = this.#certificates
-    this.#origins.set(socket, { address, authoritiesSince, hasSpoken: () => socket.bytesRead > 0 })
+    const authorities = this.#certificates.clientAuthorities
+    this.#origins.set(socket, { address, authorities, hasSpoken: () => socket.bytesRead > 0 })
   }
 
   #failed(error: Error, socket: TLSSocket): void {
@@ -134,13 +135,13 @@ export class OpenTlsDoor {
 
 /** A handshake goes by the authorities there were when it began, and a client may take its time over it. */
 interface TlsOrigin extends Origin {
-  readonly authoritiesSince: number
+  readonly authorities: ClientAuthorities
 }
 
 /** How a connection got in. */
 interface Admission {
   readonly until: number
-  readonly authoritiesSince: number | undefined
+  readonly authorities: ClientAuthorities
 }
 
 /**
