@@ -29,15 +29,11 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   if (!outline.success) throw await faults.asError(text)
   const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
   const entry = z.compile(entryWith(policies.schema))
-  const readWithManyViewers = async (given: ManyViewers) => {
-    const { rest, viewers } = await viewersApart(given)
-    const read = entry.safeParse(rest)
-    return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
-  }
+  const readEntry: ReadEntry = given => entry.safeParse(given)
   const contents = new Map<string, Content>()
   for (const [index, given] of outline.data.contents.entries()) {
     if (index % AT_A_TIME === 0) await pause()
-    const read = hasManyViewers(given) ? await readWithManyViewers(given) : entry.safeParse(given)
+    const read = await readInSlices(given, readEntry)
     if (read.success) {
       const { contentID } = read.data
       if (contents.has(contentID)) faults.addRepeated(index, () => placeOf(contentID, outline.data.contents))
@@ -46,6 +42,15 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   }
   if (!faults.areNone) throw await faults.asError(text)
   return { contents, policies: policies.count }
+}
+
+type ReadEntry = (given: unknown) => z.ZodSafeParseResult<Content>
+
+async function readInSlices(given: unknown, readEntry: ReadEntry): Promise<z.ZodSafeParseResult<Content>> {
+  if (!hasManyViewers(given)) return readEntry(given)
+  const { rest, viewers } = await viewersApart(given)
+  const read = readEntry(rest)
+  return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
 }
 
 /** More viewers than this are read in slices, too. */
