@@ -3,8 +3,8 @@ import { pathToFileURL } from 'node:url'
 import { catalogueJsonSchema } from '../schemas/catalogue.js'
 import { allParameters, isRequired, parameterSchema } from '../schemas/openapi.js'
 import { metaOf } from '../schemas/rules.js'
-import { documentedRefusals } from '../src/entitlement/refusals.js'
-import { documentedErrors } from '../src/errors.js'
+import { documentedErrors } from '../src/errors/catalogue.js'
+import { documentedRefusals } from '../src/errors/entitlement-refusal.js'
 
 /** The pages of the reference by their file names, made from the schemas and the tables of errors that the service runs on. */
 export function referencePages(): Record<string, string> {

@@ -1,13 +1,13 @@
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { accountChange, accountPath, balanceChange, newAccount, pageQuery, read, rotation } from '../schemas/admin.js'
 import type { Administration } from '../src/accounts/administration.js'
-import { AdministrationRefused } from '../src/accounts/refused.js'
-import type { AdminAccess } from '../src/admin-access.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
-import { JsonTextError, parseJson } from '../src/json-text.js'
-import { contentRoutes } from './admin-contents.js'
-import { sendJson, sendRefusal } from './answers.js'
-import { refuseUnknown } from './methods.js'
+import { AdministrationRefused } from '../src/errors/administration-refused.js'
+import { JsonTextError, parseJson } from '../src/ground/json-text.js'
+import type { AdminAccess } from '../src/http/admin-access.js'
+import { sendJson, sendRefusal } from '../src/http/answers.js'
+import { refuseUnknown } from '../src/http/methods.js'
+import { contentRoutes } from './contents.js'
 
 export interface AdminRoutesOptions {
   readonly administration: Administration

@@ -2,7 +2,7 @@ import swagger, { type StaticDocumentSpec } from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import { openApiDocument } from '../schemas/openapi.js'
-import { sendAs } from './answers.js'
+import { sendAs } from '../src/http/answers.js'
 
 /** The page loads only what comes with it, and asks only the server that it comes from. */
 const HEADERS = {

@@ -8,10 +8,10 @@ import {
   type UnknownVersion,
 } from '../schemas/entitlement.js'
 import type { Entitlements } from '../src/entitlement/entitlements.js'
-import { EntitlementRefusal } from '../src/entitlement/refusals.js'
-import { parseJson } from '../src/json-text.js'
-import { sendJson } from './answers.js'
-import { tellingOf } from './limiting.js'
+import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
+import { parseJson } from '../src/ground/json-text.js'
+import { sendJson } from '../src/http/answers.js'
+import { tellingOf } from '../src/http/limiting.js'
 
 export interface EntitlementRoutesOptions {
   readonly entitlements: Entitlements

@@ -1,14 +1,14 @@
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import type { Environment } from '../src/environment.js'
-import { PublicError, TokenError, UNAVAILABLE } from '../src/errors.js'
-import type { LicenceDrm } from '../src/ledger/ledger.js'
+import { PublicError, TokenError, UNAVAILABLE } from '../src/errors/public-error.js'
+import type { LicenceDrm } from '../src/ground/drms.js'
+import type { Environment } from '../src/ground/environment.js'
+import { environmentOf } from '../src/http/addressed-host.js'
 import { LicenceFailure, licenceFailure } from '../src/upstream/licence-failure.js'
 import type { LicenceForwarding } from '../src/upstream/licence-forwarding.js'
 import type { LicenceServerAnswer } from '../src/upstream/licence-server.js'
 import { readEnvironment } from '../src/upstream/named-environment.js'
-import { environmentOf } from './addressed-host.js'
 import {
   type KeyRequest,
   type KeyRequestHandler,

@@ -6,15 +6,15 @@ import { readKek, readKeyChange, readKid, readKids, readNewKey, readNewKid } fro
 import type { RawParameters } from '../schemas/sorting.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
-import type { Environment } from '../src/environment.js'
+import type { Environment } from '../src/ground/environment.js'
+import { environmentOf } from '../src/http/addressed-host.js'
+import { logFailure } from '../src/http/answering.js'
+import { sendAs, sendJson } from '../src/http/answers.js'
+import { readJsonBodies } from '../src/http/json-bodies.js'
+import { answerKeystoreErrors } from '../src/http/keystore-errors.js'
+import { tellingOf } from '../src/http/limiting.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
-import { environmentOf } from './addressed-host.js'
-import { logFailure } from './answering.js'
-import { sendAs, sendJson } from './answers.js'
-import { readJsonBodies } from './json-bodies.js'
-import { answerKeystoreErrors } from './keystore-errors.js'
-import { tellingOf } from './limiting.js'
 
 export interface KeystoreRoutesOptions {
   readonly keys: StoredKeys

@@ -2,14 +2,14 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawParameters } from '../schemas/sorting.js'
 import { EntitlementDenied } from '../src/entitlement/entitlement-denied.js'
-import { PublicError } from '../src/errors.js'
+import { PublicError } from '../src/errors/public-error.js'
+import { LIMIT_HEADERS } from '../src/http/limiting.js'
+import { refuseUnknown } from '../src/http/methods.js'
 import { clearKey } from '../src/licences/clear-key.js'
 import type { LicenceFamily } from '../src/licences/family.js'
 import { playready } from '../src/licences/playready.js'
 import { fairplay, widevine } from '../src/licences/stand-in.js'
 import type { Metrics } from '../src/metrics.js'
-import { LIMIT_HEADERS } from './limiting.js'
-import { refuseUnknown } from './methods.js'
 
 export interface LicenceEndpointsOptions {
   readonly metrics: Metrics

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import { DEVICE_HEADER, readDeviceId, readViewerClaim, TOKEN_NAME } from '../schemas/licences.js'
+import { sendAs } from '../src/http/answers.js'
 import type { LicenceFamily } from '../src/licences/family.js'
 import type { TokenRedemption } from '../src/tokens/redeem.js'
-import { sendAs } from './answers.js'
 import {
   type KeyRequest,
   type KeyRequestHandler,

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
+import { sendAs } from '../src/http/answers.js'
 import type { Metrics } from '../src/metrics.js'
 import type { Store } from '../src/store/store.js'
 import type { Upstream } from '../src/upstream/upstream-issuer.js'
-import { sendAs } from './answers.js'
 
 export interface OperationsOptions {
   readonly metrics: Metrics

@@ -4,11 +4,11 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { demoAccount } from '../src/accounts/seeds.js'
-import type { Environment } from '../src/environment.js'
-import { orUnavailable } from '../src/errors.js'
+import { orUnavailable } from '../src/errors/public-error.js'
+import type { Environment } from '../src/ground/environment.js'
+import { environmentOf } from '../src/http/addressed-host.js'
+import { sendAs } from '../src/http/answers.js'
 import { sampleParameters } from '../src/sample.js'
-import { environmentOf } from './addressed-host.js'
-import { sendAs } from './answers.js'
 
 export interface PlayerOptions {
   readonly accounts: Accounts

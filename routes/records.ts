@@ -5,13 +5,13 @@ import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat } from '../schemas/token-request.js'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
-import type { Environment } from '../src/environment.js'
-import { orUnavailable } from '../src/errors.js'
+import { orUnavailable } from '../src/errors/public-error.js'
+import type { Environment } from '../src/ground/environment.js'
+import { environmentOf } from '../src/http/addressed-host.js'
+import { sendJson, sendRefusal } from '../src/http/answers.js'
+import { tellingOf } from '../src/http/limiting.js'
 import type { LookUp } from '../src/ledger/look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
-import { environmentOf } from './addressed-host.js'
-import { sendJson, sendRefusal } from './answers.js'
-import { tellingOf } from './limiting.js'
 
 export interface RecordRoutesOptions {
   readonly accounts: Accounts

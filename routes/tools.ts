@@ -1,10 +1,10 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { readPsshRequest } from '../schemas/pssh.js'
+import { plainHost } from '../src/http/addressed-host.js'
+import { sendJson, sendRefusal } from '../src/http/answers.js'
+import { readJsonBodies } from '../src/http/json-bodies.js'
 import { clearKeyUrl, licenceUrl } from '../src/licence-urls.js'
 import { protectionOf } from '../src/pssh/protection.js'
-import { plainHost } from './addressed-host.js'
-import { sendJson, sendRefusal } from './answers.js'
-import { readJsonBodies } from './json-bodies.js'
 
 export interface ToolRoutesOptions {
   /** Where clients reach us; without one it is the host that the request was sent to. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Environment } from '../src/environment.js'
+import type { Environment } from '../src/ground/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
 
 export const authenticator = z.string().regex(AUTHENTICATOR, 'must be "<id>,<32 hex digits>"')

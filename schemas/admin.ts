@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { AdministrationRefused } from '../src/accounts/refused.js'
-import { ENVIRONMENTS } from '../src/environment.js'
+import { AdministrationRefused } from '../src/errors/administration-refused.js'
+import { ENVIRONMENTS } from '../src/ground/environment.js'
 import {
   accountName,
   accountSeed,

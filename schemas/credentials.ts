@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { type Fault, firstFault, TokenError } from '../src/errors.js'
+import type { Fault } from '../src/errors/catalogue.js'
+import { firstFault } from '../src/errors/catalogue.js'
+import { TokenError } from '../src/errors/public-error.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'
 import type { RawParameters } from './sorting.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ErrorCode, Fault } from '../src/errors.js'
+import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
 import { faultsOf } from './rules.js'
 
 /** Parameters as they came: names and texts. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PublicError } from '../src/errors.js'
+import { PublicError } from '../src/errors/public-error.js'
 
 export const IDEMPOTENCY_KEY = 'Idempotency-Key'
 export const IDEMPOTENCY_REPLAYED = 'idempotency-replayed'

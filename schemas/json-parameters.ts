@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { type Fault, firstFault, TokenError } from '../src/errors.js'
+import type { Fault } from '../src/errors/catalogue.js'
+import { firstFault } from '../src/errors/catalogue.js'
+import { TokenError } from '../src/errors/public-error.js'
 import type { ParameterGroup } from './group.js'
 import { jsonSchema } from './json-schema.js'
 import { metaOf } from './rules.js'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { KeyStorageError } from '../src/keys/key-storage-error.js'
+import { KeyStorageError } from '../src/errors/key-storage-error.js'
 import { kid as kidRule } from './keys.js'
 import type { RawParameters } from './sorting.js'
 

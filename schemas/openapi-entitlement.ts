@@ -1,4 +1,4 @@
-import { documentedRefusals } from '../src/entitlement/refusals.js'
+import { documentedRefusals } from '../src/errors/entitlement-refusal.js'
 import { entitlementAnswer, entitlementRequest } from './entitlement.js'
 import { jsonSchema } from './json-schema.js'
 import { tooManyRequests } from './openapi-limits.js'

@@ -1,4 +1,5 @@
-import { type DocumentedError, documentedErrors, type ErrorCode } from '../src/errors.js'
+import type { DocumentedError, ErrorCode } from '../src/errors/catalogue.js'
+import { documentedErrors } from '../src/errors/catalogue.js'
 import { messageWithCode } from './answers.js'
 
 export function documentedWith(status: number): DocumentedError[] {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import type { Now } from '../src/ground/clock.js'
 import { isMissing, ParameterGroup, type Relation } from './group.js'
-import { futureMoment, hex, type Now, parameter, rule, wholeNumber } from './rules.js'
+import { futureMoment, hex, parameter, rule, wholeNumber } from './rules.js'
 
 const PERSISTENT = '00000001'
 /** Of 3072 bytes. */
@@ -136,6 +137,9 @@ export function playreadyPolicy(parameters: ReturnType<typeof playreadyParameter
 }
 
 export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>
+
+/** What a licence is bound to. The scheme of its URL is for the answer alone. */
+export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
 
 function outputProtectionLevel(output: string) {
   return parameter(

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { Now } from '../src/ground/clock.js'
 import { ParameterGroup } from './group.js'
-import { futureMoment, hex, type Now, parameter, rule } from './rules.js'
+import { futureMoment, hex, parameter, rule } from './rules.js'
 
 /** How long a token can be redeemed at most, and when nothing else is said. */
 export const LONGEST_LIFE = 30 * 86_400_000

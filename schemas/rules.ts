@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { ErrorCode, Fault } from '../src/errors.js'
+import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
+import type { Now } from '../src/ground/clock.js'
 
 /**
  * A rule of a parameter is an ordinary zod check whose error is the documented code: `.length(32, rule(-5004))`.
@@ -52,8 +53,6 @@ export function wholeNumber(least: number, most: number, outOfRange: { error: st
     .refine(text => Number(text) >= least && Number(text) <= most, outOfRange)
     .transform(Number)
 }
-
-export type Now = () => number
 
 const RFC3339_OR_SECONDS = /^(?:[+ ]\d{1,10}|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z)$/
 const LAST_MOMENT = Date.UTC(9999, 11, 31)

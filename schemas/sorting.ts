@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { z } from 'zod'
-import type { ErrorCode, Fault } from '../src/errors.js'
+import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
 import { metaOf } from './rules.js'
 
 /** What HTTP delivered: a value, or several when the name came more than once. */

@@ -1,11 +1,13 @@
 import type { z } from 'zod'
-import { type Fault, firstFault, noLaterThan, TokenError } from '../src/errors.js'
+import type { Fault } from '../src/errors/catalogue.js'
+import { firstFault, noLaterThan } from '../src/errors/catalogue.js'
+import { TokenError } from '../src/errors/public-error.js'
+import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
 import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
 import { answerParameters, answerRequest } from './player-config.js'
 import { type PlayreadyPolicy, playreadyParameters, playreadyPolicy } from './playready.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
-import type { Now } from './rules.js'
 import { ParameterSorter, type RawParameters, type SortedParameters } from './sorting.js'
 
 /** What a token says beside its keys: a policy per key, and the restrictions of the whole. */

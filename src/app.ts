@@ -1,24 +1,28 @@
 import formbody from '@fastify/formbody'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { adminRoutes } from '../routes/admin.js'
-import { answering } from '../routes/answering.js'
-import { crossSite } from '../routes/cross-site.js'
 import { docsRoutes } from '../routes/docs.js'
-import { draining } from '../routes/draining.js'
-import { httpRules } from '../routes/http-rules.js'
 import { keystoreRoutes } from '../routes/keystore.js'
 import { licenceRoutes } from '../routes/licences.js'
-import { limiting } from '../routes/limiting.js'
 import { operationsRoutes } from '../routes/operations.js'
 import { playerRoutes } from '../routes/player.js'
 import { recordRoutes } from '../routes/records.js'
 import { tokenRoutes } from '../routes/token.js'
 import { toolRoutes } from '../routes/tools.js'
-import { adminAccess } from './admin-access.js'
-import { httpServer } from './http-server.js'
-import { isLoopbackAddress } from './local-hosts.js'
+import type { EntitlementSettings } from './entitlement/settings.js'
+import type { EntitlementServices } from './entitlement-services.js'
+import { AddressList } from './ground/address-list.js'
+import { isLoopbackAddress } from './ground/local-hosts.js'
+import { packageVersion } from './ground/version.js'
+import { plainHost } from './http/addressed-host.js'
+import { adminAccess } from './http/admin-access.js'
+import { answering } from './http/answering.js'
+import { crossSite } from './http/cross-site.js'
+import { draining } from './http/draining.js'
+import { httpRules } from './http/http-rules.js'
+import { httpServer } from './http/http-server.js'
+import { limiting } from './http/limiting.js'
 import type { Services } from './services.js'
-import { packageVersion } from './version.js'
 
 /** The application: built from its services, listening nowhere. They start and stop with it. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
@@ -62,4 +66,69 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
   })
   app.addHook('onClose', () => services.close())
   return app
+}
+
+export interface EntitlementAppParts {
+  readonly services: Services
+  readonly settings: EntitlementSettings
+  /** Whose tokens are given out. */
+  readonly customerId: number
+  /** The port of the licence endpoints. */
+  readonly licencePort: number
+}
+
+/**
+ * The entitlement service: an application of its own, because it has a port and a way to authenticate of its own. Only
+ * those who run it wait for its libraries to load.
+ */
+export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<FastifyInstance> {
+  const { buildEntitlementServices } = await import('./entitlement-services.js')
+  const built = await buildEntitlementServices(parts)
+  try {
+    return await entitlementApp(parts, built)
+  } catch (failure) {
+    await built.close().catch(() => {})
+    throw failure
+  }
+}
+
+async function entitlementApp(
+  { services, settings, licencePort }: EntitlementAppParts,
+  { entitlements, door, close }: EntitlementServices,
+): Promise<FastifyInstance> {
+  const { config, logger, metrics, random } = services
+  const app = httpServer({
+    config,
+    random,
+    logger,
+    metrics,
+    createServer: door.createServer?.bind(door),
+    proxies: settings.door.kind === 'proxy' ? settings.door.proxies : undefined,
+    errorFormat: 'entitlement',
+  })
+  app.addHook('onRequest', (_request, reply, next) => {
+    reply.errorFormat = 'entitlement'
+    next()
+  })
+  await app.register(answering, { logger, metrics })
+  door.guard(app)
+  await app.register(draining)
+  await app.register(httpRules)
+  await app.register(crossSite, { origins: config.CORS_ORIGINS })
+  app.decorateReply('standing', undefined)
+  const { entitlementRoutes } = await import('../routes/entitlement.js')
+  const trustedProxies = new AddressList(config.TRUSTED_PROXIES ?? [])
+  const licenceHost = (request: FastifyRequest) => `${hostnameOf(request, trustedProxies)}:${licencePort}`
+  await app.register(entitlementRoutes, { entitlements, licenceHost })
+  app.addHook('onClose', close)
+  return app
+}
+
+/**
+ * Who reaches us under a name reaches our other port under it. A proxy that passes on certificates may pass on
+ * X-Forwarded-Host as the client wrote it, so that header counts only from TRUSTED_PROXIES.
+ */
+function hostnameOf({ host, headers, socket }: FastifyRequest, trustedProxies: AddressList): string {
+  const named = trustedProxies.has(socket.remoteAddress) ? host : (headers.host ?? '')
+  return plainHost({ host: named }).replace(/:\d+$/, '')
 }

@@ -4,7 +4,7 @@ import type { CertsOptions } from './commands/certs.js'
 import type { CommandContext } from './commands/context.js'
 import type { PsshOptions } from './commands/pssh.js'
 import type { VerifyOptions } from './commands/verify.js'
-import { packageVersion } from './version.js'
+import { packageVersion } from './ground/version.js'
 
 /**
  * Runs the command line and returns its exit code. `serve` returns once the service listens; it then lives until a

@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { LONGEST_OVERLAP } from '../schemas/admin.js'
 import { type AskedEntitlement, type EntitlementSettings, entitlementSettings } from './entitlement/settings.js'
-import { ENVIRONMENTS } from './environment.js'
+import { ENVIRONMENTS } from './ground/environment.js'
 import {
   asClientNames,
   asDatabaseUrl,

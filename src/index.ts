@@ -1,17 +1,22 @@
+export type { ErrorCode } from './errors/catalogue.js'
+export { TokenError } from './errors/public-error.js'
+
+import type { Now } from './ground/clock.js'
+
+export type { TokenPolicy } from '../schemas/playready.js'
+
 import type { Logger } from 'pino'
 import type { AccountInput } from '../schemas/accounts-file.js'
-import type { Now } from '../schemas/rules.js'
 import { readAccounts } from './accounts/seeds.js'
 import { readConfig, type Settings } from './config.js'
-import type { Randomness } from './randomness.js'
+import type { Randomness } from './ground/randomness.js'
 import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
 export { demoAccount } from './accounts/seeds.js'
 export { ConfigError, type Settings } from './config.js'
-export { type ErrorCode, TokenError } from './errors.js'
 export type { Server } from './server.js'
-export type { TokenContent, TokenKey, TokenPolicy } from './tokens/content.js'
+export type { TokenContent, TokenKey } from './tokens/content.js'
 export type { ReadToken } from './tokens/open.js'
 
 export interface ServerOptions {

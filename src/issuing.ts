@@ -1,43 +1,6 @@
-import type { Logger } from 'pino'
-import type { AccountSeed } from '../schemas/accounts-file.js'
-import type { Now } from '../schemas/rules.js'
-import type { Config } from './config.js'
-import type { Devices } from './entitlement/devices.js'
-import type { Environment } from './environment.js'
-import type { Ledger } from './ledger/ledger.js'
+import type { Issuing, IssuingParts } from './issuing-parts.js'
 import { clearKeyUrl } from './licence-urls.js'
-import type { Metrics } from './metrics.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
-import type { TokenIssuer } from './tokens/issuer.js'
-import type { TokenVault } from './tokens/vault.js'
-import type { LicenceForwarding } from './upstream/licence-forwarding.js'
-import type { Upstream } from './upstream/upstream-issuer.js'
-
-export interface IssuingParts {
-  readonly config: Config
-  readonly accounts: readonly AccountSeed[]
-  readonly vault: TokenVault
-  readonly ledger: Ledger
-  readonly metrics: Metrics
-  readonly logger: Logger
-  readonly now: Now
-  /** Counts milliseconds steadily, whatever `now` is made to say. */
-  readonly uptime: () => number
-}
-
-export interface Issuing {
-  readonly issuer: TokenIssuer
-  /** The service that is asked, where there is one. */
-  readonly upstream?: Upstream
-  /** Brings key requests to it, where licences are its matter. */
-  readonly licences?: LicenceForwarding
-  /** The devices of a cookie, where it is not our log that knows them. */
-  readonly devices?: Devices
-  /** Where Clear Key clients reach whoever has this URL for PlayReady clients, if anybody knows Clear Key there. */
-  clearKeyUrl(licenceUrl: string, environment: Environment): string | undefined
-  /** Waits for what is under way there. */
-  close?(): Promise<void>
-}
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
 export async function issuing(parts: IssuingParts): Promise<Issuing> {

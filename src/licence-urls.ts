@@ -1,5 +1,5 @@
-import type { LicenceDrm } from './ledger/ledger.js'
-import { licenceHostOf } from './real-hosts.js'
+import type { LicenceDrm } from './ground/drms.js'
+import { licenceHostOf } from './ground/real-hosts.js'
 
 /** Where key requests go, in the documented form (spec: licence.md). */
 export const LICENCE_PATHS = {

@@ -2,7 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import { banner, publicDemoAddresses, socketText } from './banner.js'
 import type { CommandContext } from './commands/context.js'
 import { type Config, ConfigError, readConfig, type Settings } from './config.js'
-import { framesOf } from './errors.js'
+import { framesOf } from './errors/public-error.js'
 import { type ProcessLog, processLog } from './logging.js'
 import { type StartedServer, serve } from './server.js'
 

@@ -1,12 +1,11 @@
 import { STATUS_CODES } from 'node:http'
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { documentedDenials } from './entitlement/client/denials.js'
-import type { ClientRefusal } from './entitlement/door/handshakes.js'
-import { documentedRefusals } from './entitlement/refusals.js'
-import type { Environment } from './environment.js'
-import { documentedErrors } from './errors.js'
-import type { LicenceDrm } from './ledger/ledger.js'
-import type { Drm } from './tokens/content.js'
+import type { ClientRefusal } from './entitlement/door/client-authorities.js'
+import { documentedErrors } from './errors/catalogue.js'
+import { documentedRefusals } from './errors/entitlement-refusal.js'
+import type { Drm, LicenceDrm } from './ground/drms.js'
+import type { Environment } from './ground/environment.js'
 
 /** What Prometheus is told. Labels are names, codes and patterns of ours only, never anything from a request. */
 export class Metrics {

@@ -1,15 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import { type Logger, pino } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
-import type { Now } from '../schemas/rules.js'
 import { demoAccount, openDemo, readAccounts, readAccountsFile } from './accounts/seeds.js'
-import { buildApp } from './app.js'
-import { Closing } from './closing.js'
+import { buildApp, buildEntitlementApp } from './app.js'
 import { type Config, ConfigError } from './config.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
-import type { Environment } from './environment.js'
-import { listen } from './http-server.js'
-import { pooledRandomness, type Randomness } from './randomness.js'
+import type { Now } from './ground/clock.js'
+import { Closing } from './ground/closing.js'
+import type { Environment } from './ground/environment.js'
+import { pooledRandomness, type Randomness } from './ground/randomness.js'
+import { listen } from './http/http-server.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
@@ -114,7 +114,6 @@ async function listenOnBoth(
   const { url, addresses } = await listen(app, { host, port })
   if (settings === undefined) return { url, addresses, entitlementAddresses: [] }
   // When the licence endpoints listen, whose URLs it gives out.
-  const { buildEntitlementApp } = await import('./entitlement-app.js')
   const licencePort = Number(new URL(url).port)
   const customerId = customerOf(settings, accounts)
   const entitlementApp = await buildEntitlementApp({ services, settings, customerId, licencePort })

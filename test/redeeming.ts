@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import type { RecordedEvent } from '../schemas/records.js'
+import { pooledRandomness } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
-import { pooledRandomness } from '../src/randomness.js'
 import { sampleParameters } from '../src/sample.js'
 import { ByteWriter } from '../src/tokens/bytes.js'
 import { encodeContent, type TokenContent } from '../src/tokens/content.js'

@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { watchFiles } from '../src/watched-files.js'
+import { watchFiles } from '../src/ground/watched-files.js'
 
 t.test('a file that is being written is told of when it is written', async t => {
   const { path, told, until } = watching(t)

@@ -1,23 +1,5 @@
-import type { Environment } from '../environment.js'
-
-/** A customer of the service. */
-export interface Account {
-  readonly id: number
-  readonly name: string
-  readonly enabled: boolean
-  readonly drm: { readonly playready: boolean }
-  /** How often one token may be redeemed; `null`: as often as its holder likes, until it expires. */
-  readonly maxRedemptions: number | null
-  readonly limits: AccountLimits
-}
-
-/** In each environment for itself. */
-export interface AccountLimits {
-  /** `null`: as many as from every account. */
-  readonly requestsPerMinute: number | null
-  /** `null`: as many as the balance covers. */
-  readonly tokensPerDay: number | null
-}
+import type { Environment } from '../ground/environment.js'
+import type { Account } from '../store/account-records.js'
 
 /** The customers, whatever keeps them. */
 export interface Accounts {
@@ -25,23 +7,4 @@ export interface Accounts {
   authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
   /** The account with this id. */
   find(id: number): Promise<Account | undefined>
-}
-
-/** An account with all that is kept of it: each environment has its own balance and authenticators. */
-export interface KnownAccount extends Account {
-  readonly services: Readonly<Record<Environment, KnownService>>
-}
-
-export interface KnownService {
-  readonly balance: number
-  /** The newest first. */
-  readonly authenticators: readonly KnownAuthenticator[]
-}
-
-export interface KnownAuthenticator {
-  /** In hexadecimal. */
-  readonly hash: string
-  readonly createdAt: number
-  /** When it stops to be valid, because another has replaced it. */
-  readonly validUntil: number | undefined
 }

@@ -17,15 +17,16 @@ import type {
   ShownAccount,
   ShownBalance,
 } from '../../schemas/admin.js'
-import type { Now } from '../../schemas/rules.js'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import type { Randomness } from '../randomness.js'
+import { AdministrationRefused } from '../errors/administration-refused.js'
+import type { Now } from '../ground/clock.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { rfc3339 } from '../ground/moments.js'
+import type { Randomness } from '../ground/randomness.js'
+import type { KnownAccount } from '../store/account-records.js'
 import type { AccountRepository } from '../store/accounts.js'
 import { serviceId } from '../store/tables.js'
-import type { KnownAccount } from './accounts.js'
 import { newAuthenticator } from './authenticators.js'
-import { AdministrationRefused } from './refused.js'
-import { rfc3339, shown } from './shown.js'
+import { shown } from './shown.js'
 
 /** What an administrator does with accounts: on this database, or on a server that has it. */
 export interface Administration {

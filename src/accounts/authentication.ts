@@ -1,6 +1,7 @@
-import type { Environment } from '../environment.js'
-import { orUnavailable, TokenError } from '../errors.js'
-import type { Account, Accounts } from './accounts.js'
+import { orUnavailable, TokenError } from '../errors/public-error.js'
+import type { Environment } from '../ground/environment.js'
+import type { Account } from '../store/account-records.js'
+import type { Accounts } from './accounts.js'
 
 /** The account that asks, whatever is asked, or the documented error of an authenticator that is not valid. */
 export async function requireAccount(

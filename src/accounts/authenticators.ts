@@ -1,5 +1,5 @@
 import sodium from 'sodium-native'
-import { type Randomness, randomBytes } from '../randomness.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { AccountRepository } from '../store/accounts.js'
 
 /**

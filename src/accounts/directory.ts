@@ -1,7 +1,8 @@
-import type { Now } from '../../schemas/rules.js'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
+import type { Now } from '../ground/clock.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Account, KnownAccount } from '../store/account-records.js'
 import type { AccountRepository } from '../store/accounts.js'
-import type { Account, Accounts, KnownAccount } from './accounts.js'
+import type { Accounts } from './accounts.js'
 import { customerIdOf, isSameHash } from './authenticators.js'
 
 /** How long an instance may not know what another has changed. */

@@ -1,5 +1,6 @@
 import type { ShownAccount } from '../../schemas/admin.js'
-import type { KnownAccount, KnownService } from './accounts.js'
+import { rfc3339 } from '../ground/moments.js'
+import type { KnownAccount, KnownService } from '../store/account-records.js'
 
 /** What an administrator sees of an account: all but the hashes of its authenticators. */
 export function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
@@ -16,9 +17,4 @@ function shownService({ balance, authenticators }: KnownService): ShownAccount['
       validUntil: validUntil === undefined ? null : rfc3339(validUntil),
     })),
   }
-}
-
-/** A moment as people and other programs read it. */
-export function rfc3339(moment: number): string {
-  return new Date(moment).toISOString()
 }

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeDurably } from '../durable-file.js'
+import { writeDurably } from '../ground/durable-file.js'
 import { Authority, type KeyPair, UnusableAuthority } from './authority.js'
 
 /** Where a certificate and its private key are. */

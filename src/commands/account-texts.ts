@@ -1,5 +1,5 @@
 import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
-import { ENVIRONMENTS } from '../environment.js'
+import { ENVIRONMENTS } from '../ground/environment.js'
 import { table } from './table.js'
 
 export function listText(accounts: readonly ShownAccount[]): string {

@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers'
 import { environmentSettings, readConfig } from '../config.js'
-import { pooledRandomness } from '../randomness.js'
+import { pooledRandomness } from '../ground/randomness.js'
 import { openToken, type ReadToken } from '../tokens/open.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
 import { TokenVault } from '../tokens/vault.js'

@@ -13,7 +13,7 @@ import {
 } from '../../schemas/admin.js'
 import { errorAnswer, textOfMessage } from '../../schemas/answers.js'
 import type { Administration } from '../accounts/administration.js'
-import { AdministrationRefused } from '../accounts/refused.js'
+import { AdministrationRefused } from '../errors/administration-refused.js'
 import { NoAnswer } from './no-answer.js'
 
 const PATIENCE_MS = 10_000

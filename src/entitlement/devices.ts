@@ -1,9 +1,9 @@
-import type { KeyOwner } from '../keys/key-storage.js'
+import type { Owner } from '../ground/owner.js'
 
 /** The devices that have redeemed a token under a cookie. */
 export interface Devices {
   /** Throws the documented error where nobody can say. */
-  of(owner: KeyOwner, question: DeviceQuestion): Promise<RegisteredDevices>
+  of(owner: Owner, question: DeviceQuestion): Promise<RegisteredDevices>
   close?(): Promise<void>
 }
 

@@ -1,4 +1,4 @@
-import { PublicError } from '../errors.js'
+import { PublicError } from '../errors/public-error.js'
 import type { Denied } from './client/denials.js'
 
 /** Somebody else's denial of a licence, with the number and the text that the player is to see. */

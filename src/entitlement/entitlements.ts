@@ -1,14 +1,15 @@
 import { type EntitlementRequest, type RequestType, type UnknownVersion, VERSION } from '../../schemas/entitlement.js'
 import { TOKEN_NAME } from '../../schemas/licences.js'
-import type { Account, Accounts } from '../accounts/accounts.js'
-import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors.js'
-import { InFlight } from '../in-flight.js'
+import type { Accounts } from '../accounts/accounts.js'
+import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
+import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import { InFlight } from '../ground/in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { AccountLimit, Tell } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
+import type { Account } from '../store/account-records.js'
 import type { IssuedToken } from '../tokens/issuer.js'
 import { type Decision, Granting, type GrantingParts } from './granting.js'
-import { EntitlementRefusal } from './refusals.js'
 
 export interface EntitlementContext {
   readonly requestId: string

@@ -1,5 +1,5 @@
-import { orUnavailable } from '../errors.js'
-import type { KeyOwner } from '../keys/key-storage.js'
+import { orUnavailable } from '../errors/public-error.js'
+import type { Owner } from '../ground/owner.js'
 import type { EventRepository } from '../store/events.js'
 import { serviceId } from '../store/tables.js'
 import type { DeviceQuestion, Devices, RegisteredDevices } from './devices.js'
@@ -12,7 +12,7 @@ export class LedgerDevices implements Devices {
     this.#events = events
   }
 
-  of({ customerId, environment }: KeyOwner, question: DeviceQuestion): Promise<RegisteredDevices> {
+  of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
     return orUnavailable(this.#find(serviceId(customerId, environment), question))
   }
 

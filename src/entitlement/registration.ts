@@ -1,5 +1,5 @@
-import { type Randomness, randomBytes } from '../randomness.js'
-import type { Content } from './content.js'
+import type { Content } from '../../schemas/catalogue.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 
 /** The key id of the dummy content: the SHA-1 of `expressplay-device-registration`, as of every `^` name. */
 export const REGISTRATION_KID = '0757fb538db8eea3c27f344f316a5f52'

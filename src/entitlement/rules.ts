@@ -1,6 +1,6 @@
-import type { Content } from './content.js'
+import type { Content } from '../../schemas/catalogue.js'
+import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { RegisteredDevices } from './devices.js'
-import { EntitlementRefusal } from './refusals.js'
 
 /** Who may have a content, as its catalogue says. */
 export function requireListed({ viewers }: Content, cookie: string | undefined): void {

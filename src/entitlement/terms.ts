@@ -1,7 +1,7 @@
+import type { Content } from '../../schemas/catalogue.js'
+import type { TokenPolicy } from '../../schemas/playready.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import type { TokenPolicy } from '../tokens/content.js'
-import type { Content } from './content.js'
-import { EntitlementRefusal } from './refusals.js'
+import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 
 /** How many seconds a token that is made now can be redeemed: never longer than the content is there. */
 export function lifeOf({ duration, until }: Content, now: number): number {

@@ -1,5 +1,5 @@
+import type { Content } from '../../schemas/catalogue.js'
 import type { RequestType } from '../../schemas/entitlement.js'
-import type { Content } from './content.js'
 
 /** What the customer's own endpoint is asked. */
 export interface ViewerQuestion {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { PublicError } from '../errors.js'
+import { PublicError } from '../errors/public-error.js'
 import type { KeyClaim } from '../store/idempotency.js'
 import type { IssuedToken } from '../tokens/issuer.js'
 import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'

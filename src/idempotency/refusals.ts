@@ -1,5 +1,5 @@
 import { IDEMPOTENCY_KEY } from '../../schemas/idempotency.js'
-import { PublicError, TokenError, UNAVAILABLE } from '../errors.js'
+import { PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { UnknownOutcome } from './outcome.js'
 
 /** Nothing was issued and nothing was asked, so the transaction log does not tell of these. */

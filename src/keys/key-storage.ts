@@ -1,27 +1,22 @@
 import type { KeyChange, KeyObject, NewKey } from '../../schemas/keystore.js'
-import type { Now } from '../../schemas/rules.js'
-import type { Environment } from '../environment.js'
-import { type Randomness, randomBytes } from '../randomness.js'
+import { KeyStorageError, orUnavailable } from '../errors/key-storage-error.js'
+import type { Now } from '../ground/clock.js'
+import type { Owner } from '../ground/owner.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { KeyRepository } from '../store/keys.js'
 import { type KeyRow, serviceId } from '../store/tables.js'
 import { kekIdOf, keyObject } from './key-object.js'
-import { KeyStorageError, orUnavailable } from './key-storage-error.js'
 import { unwrapKey, wrapKey } from './key-wrap.js'
-
-export interface KeyOwner {
-  readonly customerId: number
-  readonly environment: Environment
-}
 
 /** Keys that customers stored, each wrapped with a KEK that only the customer knows. */
 export interface KeyStorage {
   /** The wrapped key of a KID in the owner's store. */
-  findWrapped(owner: KeyOwner, kid: string): Promise<Buffer | undefined>
+  findWrapped(owner: Owner, kid: string): Promise<Buffer | undefined>
 }
 
 /** Whose keys a request is about, and the KEK that came with it: with one keys are wrapped and unwrapped here. */
 export interface KeyCaller {
-  readonly owner: KeyOwner
+  readonly owner: Owner
   readonly kek: Buffer | undefined
 }
 
@@ -43,7 +38,7 @@ export class StoredKeys implements KeyStorage {
     this.#random = random
   }
 
-  async findWrapped(owner: KeyOwner, kid: string): Promise<Buffer | undefined> {
+  async findWrapped(owner: Owner, kid: string): Promise<Buffer | undefined> {
     const [row] = await this.#repository.find(serviceOf(owner), [kid], this.#now())
     return row && Buffer.from(row.ek, 'hex')
   }
@@ -94,16 +89,16 @@ export class StoredKeys implements KeyStorage {
     return { keys, last }
   }
 
-  async count(owner: KeyOwner): Promise<number> {
+  async count(owner: Owner): Promise<number> {
     return orUnavailable(this.#repository.count(serviceOf(owner), this.#now()))
   }
 
-  async remove(owner: KeyOwner, kid: string): Promise<void> {
+  async remove(owner: Owner, kid: string): Promise<void> {
     const isRemoved = await orUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
     if (!isRemoved) refuseMissing(kid)
   }
 
-  #find(owner: KeyOwner, kids: readonly string[]): Promise<KeyRow[]> {
+  #find(owner: Owner, kids: readonly string[]): Promise<KeyRow[]> {
     return orUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now()))
   }
 
@@ -140,7 +135,7 @@ export function emptied<T>(list: T[]): T[] {
 /** Keys read at a time when all are listed: enough for speed, too few to be felt in memory. */
 const KEYS_OF_A_PAGE = 500
 
-function serviceOf({ customerId, environment }: KeyOwner): number {
+function serviceOf({ customerId, environment }: Owner): number {
   return serviceId(customerId, environment)
 }
 

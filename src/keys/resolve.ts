@@ -1,6 +1,9 @@
 import type { KeyRequest } from '../../schemas/keys.js'
-import { type Fault, firstFault, TokenError } from '../errors.js'
-import type { KeyOwner, KeyStorage } from './key-storage.js'
+import type { Fault } from '../errors/catalogue.js'
+import { firstFault } from '../errors/catalogue.js'
+import { TokenError } from '../errors/public-error.js'
+import type { Owner } from '../ground/owner.js'
+import type { KeyStorage } from './key-storage.js'
 import { unwrapKey } from './key-wrap.js'
 
 export interface ResolvedKey {
@@ -16,7 +19,7 @@ export interface ResolvedKey {
  */
 export async function resolveContentKeys(
   requests: readonly KeyRequest[],
-  owner: KeyOwner,
+  owner: Owner,
   { storage, mayBeElsewhere }: { readonly storage: KeyStorage; readonly mayBeElsewhere: boolean },
 ): Promise<ResolvedKey[]> {
   const faults: Fault[] = []
@@ -33,7 +36,7 @@ export async function resolveContentKeys(
 
 async function unwrapped(
   { kid, kek, ek }: KeyRequest,
-  owner: KeyOwner,
+  owner: Owner,
   storage: KeyStorage,
   mayBeElsewhere: boolean,
 ): Promise<string | undefined | Fault> {

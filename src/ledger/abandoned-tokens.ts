@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import type { Now } from '../../schemas/rules.js'
-import { UNAVAILABLE } from '../errors.js'
+import { UNAVAILABLE } from '../errors/public-error.js'
+import type { Now } from '../ground/clock.js'
 import type { Entry } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import type { PendingTokenRepository } from '../store/pending-tokens.js'

@@ -1,4 +1,4 @@
-import { type Randomness, randomBytes } from '../randomness.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
 import { entryOf } from './entry.js'

@@ -1,6 +1,6 @@
-import type { Environment } from '../environment.js'
+import type { LicenceDrm } from '../ground/drms.js'
+import type { Environment } from '../ground/environment.js'
 import type { RedemptionLimit, UsedUp } from '../store/engine.js'
-import type { Drm } from '../tokens/content.js'
 
 export type EventKind =
   | 'token_issued'
@@ -11,9 +11,6 @@ export type EventKind =
   | 'redemption_refused'
   /** The entitlement service did not give out a token; what it gives out is `token_issued`. */
   | 'entitlement_refused'
-
-/** What a licence is for: Clear Key has no tokens of its own, but redeems those of the others. */
-export type LicenceDrm = Drm | 'clearkey'
 
 /** An event of a customer's transaction log (spec: records.md). Nothing secret is in it. */
 export interface LedgerEvent {

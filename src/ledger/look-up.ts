@@ -1,5 +1,5 @@
 import { NEWEST, type RecordedEvent, type RecordRequest } from '../../schemas/records.js'
-import type { KeyOwner } from '../keys/key-storage.js'
+import type { Owner } from '../ground/owner.js'
 import type { EventRepository } from '../store/events.js'
 import { type EventRow, serviceId } from '../store/tables.js'
 
@@ -11,7 +11,7 @@ export class LookUp {
     this.#events = events
   }
 
-  async find({ customerId, environment }: KeyOwner, request: RecordRequest): Promise<RecordedEvent[]> {
+  async find({ customerId, environment }: Owner, request: RecordRequest): Promise<RecordedEvent[]> {
     const rows = await this.#rows(serviceId(customerId, environment), request)
     return rows.map(recorded)
   }

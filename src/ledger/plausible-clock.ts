@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Now } from '../../schemas/rules.js'
+import type { Now } from '../ground/clock.js'
 import type { ClockMemory } from '../store/clock-memory.js'
 
 const HOUR_MS = 3_600_000

@@ -1,4 +1,4 @@
-import type { LicenceDrm } from '../ledger/ledger.js'
+import type { LicenceDrm } from '../ground/drms.js'
 import type { Redemption } from '../tokens/redeem.js'
 import type { Asked } from '../tokens/redemption-checks.js'
 

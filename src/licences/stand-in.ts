@@ -1,5 +1,6 @@
 import type { StandInLicence } from '../../schemas/licences.js'
-import type { Drm, TokenPolicy } from '../tokens/content.js'
+import type { TokenPolicy } from '../../schemas/playready.js'
+import type { Drm } from '../ground/drms.js'
 import type { Redemption } from '../tokens/redeem.js'
 import type { LicenceFamily } from './family.js'
 

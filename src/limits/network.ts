@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../tokens/address.js'
+import { canonicalAddress } from '../ground/canonical-address.js'
 
 /**
  * The network whose requests are counted together: an IPv4 address, or the 64 bits of an IPv6 address that one

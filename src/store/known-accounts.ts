@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from 'kysely'
-import type { KnownAccount, KnownAuthenticator, KnownService } from '../accounts/accounts.js'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { KnownAccount, KnownAuthenticator, KnownService } from './account-records.js'
 import { type AccountRow, serviceId, type Tables } from './tables.js'
 
 /** Accounts with their services and authenticators, for as many accounts in as many questions. */

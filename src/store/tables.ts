@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { Environment } from '../environment.js'
+import type { Environment } from '../ground/environment.js'
 
 /**
  * The tables, the same in both engines: numbers, texts, and 0 or 1 for a truth, because not every engine has more.

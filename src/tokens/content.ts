@@ -1,5 +1,6 @@
-import type { PlayreadyPolicy } from '../../schemas/playready.js'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
+import type { TokenPolicy } from '../../schemas/playready.js'
+import { DRMS, type Drm } from '../ground/drms.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
 import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
 import { VAULT_OVERHEAD } from './vault.js'
@@ -24,12 +25,7 @@ export interface TokenKey {
   readonly policy: TokenPolicy
 }
 
-/** The scheme of the URL is the answer's matter, not the licence's. */
-export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
-
-const DRMS = ['playready', 'widevine', 'fairplay'] as const
 const ALGORITHMS = ['aesctr', 'aescbc'] as const
-export type Drm = (typeof DRMS)[number]
 type Algorithm = (typeof ALGORITHMS)[number]
 
 const FORMAT = 1

@@ -1,6 +1,6 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
-import type { Now } from '../../schemas/rules.js'
-import { orUnavailable, TokenError } from '../errors.js'
+import { orUnavailable, TokenError } from '../errors/public-error.js'
+import type { Now } from '../ground/clock.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { licenceUrl } from '../licence-urls.js'
 import { ByteWriter } from './bytes.js'

@@ -1,9 +1,10 @@
 import type { Restrictions } from '../../schemas/restrictions.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import type { Account } from '../accounts/accounts.js'
-import type { Environment } from '../environment.js'
+import type { Drm } from '../ground/drms.js'
+import type { Environment } from '../ground/environment.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
-import type { Drm, TokenKey } from './content.js'
+import type { Account } from '../store/account-records.js'
+import type { TokenKey } from './content.js'
 
 /** Everything that a token is made from, checked and resolved. */
 export interface TokenOrder {

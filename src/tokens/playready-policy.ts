@@ -1,5 +1,5 @@
+import type { TokenPolicy } from '../../schemas/playready.js'
 import type { ByteReader, ByteWriter } from './bytes.js'
-import type { TokenPolicy } from './content.js'
 
 const RIGHTS = ['BuyToOwn', 'Rental'] as const
 const UNKNOWN_OUTPUT = ['Allow', 'Disallow', 'SDOnly'] as const

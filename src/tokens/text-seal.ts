@@ -1,6 +1,10 @@
 import sodium from 'sodium-native'
-import type { Randomness } from '../randomness.js'
-import type { NumberedKey } from './vault.js'
+import type { Randomness } from '../ground/randomness.js'
+
+export interface NumberedKey {
+  readonly number: number
+  readonly secret: Buffer
+}
 
 /**
  * Seals texts that are kept in the database, with the keys of the tokens:

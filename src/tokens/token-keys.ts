@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config.js'
-import { hasCode, removeDrafts, writeDurably } from '../durable-file.js'
-import { makeFolder } from '../make-folder.js'
-import { type Randomness, randomBytes } from '../randomness.js'
+import { hasCode, removeDrafts, writeDurably } from '../ground/durable-file.js'
+import { makeFolder } from '../ground/make-folder.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { TokenKeys } from './vault.js'
 
 export interface KeysOfServer {

@@ -1,4 +1,4 @@
-import { TokenError } from '../errors.js'
+import { TokenError } from '../errors/public-error.js'
 import { dayOf, startOfDay, type UsedUp } from '../store/engine.js'
 
 /** The refusal of a token that nothing is left for; the ledger has written it down. */

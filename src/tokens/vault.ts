@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import sodium from 'sodium-native'
-import type { Randomness } from '../randomness.js'
-import { TextSeal } from './text-seal.js'
+import type { Randomness } from '../ground/randomness.js'
+import { type NumberedKey, TextSeal } from './text-seal.js'
 
 /**
  * Seals and opens the outer layout of a token (spec: playready-token.md, the token):
@@ -70,11 +70,6 @@ export interface OpenedToken {
   readonly id: string
   readonly customerId: number
   readonly content: Buffer
-}
-
-export interface NumberedKey {
-  readonly number: number
-  readonly secret: Buffer
 }
 
 /** The bytes of one token, with views of its parts that are made once and used for many tokens. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { textOfMessage } from '../../schemas/answers.js'
 import { codeInText, textOfPage } from '../error-pages.js'
-import { PublicError } from '../errors.js'
+import { PublicError } from '../errors/public-error.js'
 import type { UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { withoutSecrets } from './secrets.js'
@@ -27,6 +27,8 @@ const refused = z.union([
 type UpstreamError = z.output<typeof refused>
 
 export type UpstreamToken = z.output<typeof issued>
+/** What asking the service came to. */
+export type Outcome = UpstreamToken | UpstreamRefusal | UpstreamFailure
 
 /** The real service said no: its code and its status go back to the caller. */
 export class UpstreamRefusal extends PublicError {}

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.js'
+import type { Environment } from '../ground/environment.js'
 
 /** A token request as the real service gets it. */
 export interface UpstreamRequest {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { WaitingLine } from '../connections/waiting-line.js'
-import { ANOTHER_CUSTOMER, readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
+import { ANOTHER_CUSTOMER, type Outcome, readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
 import type { Exchange, UpstreamRequest } from './exchange.js'
 import { type FailureKind, noTurn, tooBusy, UpstreamFailure } from './failure.js'
@@ -8,8 +8,6 @@ import type { HostMetrics } from './metrics.js'
 import { RecentLatency } from './recent-latency.js'
 import { RetryBudget } from './retry-budget.js'
 import type { UpstreamSettings } from './settings.js'
-
-export type Outcome = UpstreamToken | UpstreamRefusal | UpstreamFailure
 
 const MOST_TRIES = 3
 /** Before the second try; before each further one twice as long. Milliseconds, at most. */

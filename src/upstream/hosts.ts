@@ -1,5 +1,5 @@
-import type { Environment } from '../environment.js'
-import { PRODUCTION_DOMAINS, TEST_DOMAIN } from '../real-hosts.js'
+import type { Environment } from '../ground/environment.js'
+import { PRODUCTION_DOMAINS, TEST_DOMAIN } from '../ground/real-hosts.js'
 
 export type Region = keyof typeof PRODUCTION_DOMAINS
 export const REGIONS = ['europe', 'china'] as const satisfies readonly Region[]

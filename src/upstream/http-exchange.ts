@@ -3,7 +3,7 @@ import { errors, type Pool } from 'undici'
 import { errorWord, isUnaskedContinue } from '../connections/error-word.js'
 import { exchange, type LostExchange } from '../connections/exchange.js'
 import { keptConnections } from '../connections/kept-connections.js'
-import { packageVersion } from '../version.js'
+import { packageVersion } from '../ground/version.js'
 import type { Exchange, UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { type FailureKind, UpstreamFailure } from './failure.js'
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import type { Issuing, IssuingParts } from '../issuing.js'
+import type { Issuing, IssuingParts } from '../issuing-parts.js'
 import { clearKeyUrl } from '../licence-urls.js'
 import { UpstreamCredentials } from './credentials.js'
 import { DirectUpstream } from './direct.js'

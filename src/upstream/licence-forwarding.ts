@@ -1,6 +1,6 @@
 import { Counter } from 'prom-client'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import type { LicenceDrm } from '../ledger/ledger.js'
+import type { LicenceDrm } from '../ground/drms.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { LICENCE_PATHS } from '../licence-urls.js'
 import { networkOf } from '../limits/network.js'
 import type { Metrics } from '../metrics.js'

@@ -1,9 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import { UpstreamRefusal } from './answer.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { type Outcome, UpstreamRefusal } from './answer.js'
 import { CIRCUIT_STATES, type UpstreamState } from './circuit.js'
 import type { UpstreamFailure } from './failure.js'
-import type { Outcome } from './guarded-host.js'
 
 /** What is counted of one host. */
 export interface HostMetrics {

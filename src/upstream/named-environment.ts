@@ -1,5 +1,5 @@
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import { PublicError } from '../errors.js'
+import { PublicError } from '../errors/public-error.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 
 /** What a hidden licence URL says where its host would be taken for the other environment. */
 export const ENVIRONMENT_NAME = 'environment'

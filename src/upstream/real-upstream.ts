@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Metrics } from '../metrics.js'
 import type { UpstreamToken } from './answer.js'
 import type { UpstreamState } from './circuit.js'

@@ -4,7 +4,7 @@ import { errorWord } from '../connections/error-word.js'
 import { keptConnections } from '../connections/kept-connections.js'
 import { secondsIn } from '../connections/retry-after.js'
 import { WaitingLine } from '../connections/waiting-line.js'
-import { packageVersion } from '../version.js'
+import { packageVersion } from '../ground/version.js'
 import { noTurn, UpstreamFailure } from './failure.js'
 import type { UpstreamSettings } from './settings.js'
 

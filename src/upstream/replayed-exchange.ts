@@ -1,4 +1,4 @@
-import { TokenError, UNAVAILABLE } from '../errors.js'
+import { TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Exchange, UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
 import { type NamedRecording, readRecordings } from './recordings/folder.js'

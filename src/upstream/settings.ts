@@ -1,5 +1,5 @@
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import type { LicenceDrm } from '../ledger/ledger.js'
+import type { LicenceDrm } from '../ground/drms.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { type Region, upstreamHost } from './hosts.js'
 
 /** Where the real service is, and how patient we are with it. Times are in milliseconds. */

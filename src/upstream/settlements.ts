@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import type { Now } from '../../schemas/rules.js'
-import { framesOf } from '../errors.js'
+import { framesOf } from '../errors/public-error.js'
+import type { Now } from '../ground/clock.js'
 import { ABANDONED_AFTER_MS } from '../ledger/abandoned-tokens.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 

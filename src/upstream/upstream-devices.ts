@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { DeviceQuestion, Devices, RegisteredDevices } from '../entitlement/devices.js'
-import { EntitlementRefusal } from '../entitlement/refusals.js'
-import { ENVIRONMENTS, type Environment } from '../environment.js'
-import type { KeyOwner } from '../keys/key-storage.js'
+import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Owner } from '../ground/owner.js'
 import { UpstreamFailure } from './failure.js'
 import { RecordServer, type RecordServerSettings, type UpstreamRecord } from './record-server.js'
 
@@ -29,7 +29,7 @@ export class UpstreamDevices implements Devices {
     }
   }
 
-  async of({ customerId, environment }: KeyOwner, question: DeviceQuestion): Promise<RegisteredDevices> {
+  async of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
     const { cookie, first = 0, requestId } = question
     const authenticator = this.#parts.authenticatorOf(customerId, environment)
     try {

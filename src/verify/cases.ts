@@ -1,4 +1,4 @@
-import { documentedErrors } from '../errors.js'
+import { documentedErrors } from '../errors/catalogue.js'
 import type { Change } from './change.js'
 import { orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 

@@ -1,4 +1,4 @@
-import { licenceHostOf } from '../real-hosts.js'
+import { licenceHostOf } from '../ground/real-hosts.js'
 import { sampleParameters } from '../sample.js'
 import { SecretFinder } from '../upstream/secret-finder.js'
 import { isSecret } from '../upstream/secrets.js'

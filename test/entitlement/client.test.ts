@@ -9,7 +9,7 @@ import {
   type EntitlementClientOptions,
   type EntitlementQuestion,
 } from '../../src/entitlement/client/index.js'
-import { documentedRefusals } from '../../src/entitlement/refusals.js'
+import { documentedRefusals } from '../../src/errors/entitlement-refusal.js'
 import { TestAuthority } from './certificates.js'
 import { type Answering, denies, type Peer, says, startPeer, TOKEN_URL } from './peer.js'
 

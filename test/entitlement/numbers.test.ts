@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { documentedRefusals } from '../../src/entitlement/refusals.js'
+import { documentedRefusals } from '../../src/errors/entitlement-refusal.js'
 
 t.test('docs/entitlement.md lists every refusal with its number, status and text', async t => {
   const page = readFileSync('docs/entitlement.md', 'utf8')

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect, isIPv6 } from 'node:net'
 import t, { type Test } from 'tap'
-import { adminAccess } from '../../src/admin-access.js'
+import { adminAccess } from '../../src/http/admin-access.js'
 import { administratorOf } from '../administrator.js'
 import { errorOf, startTestServer } from '../harness.js'
 

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { ContentsResealing } from '../../src/entitlement/catalogue/contents-resealing.js'
 import { placeOf } from '../../src/entitlement/catalogue/stored-contents.js'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness } from '../../src/ground/randomness.js'
 import { openStore } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 

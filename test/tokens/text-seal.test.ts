@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness } from '../../src/ground/randomness.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 
 const random = pooledRandomness()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { pooledRandomness, randomBytes } from '../../src/randomness.js'
+import { pooledRandomness, randomBytes } from '../../src/ground/randomness.js'
 import { ByteWriter } from '../../src/tokens/bytes.js'
 import { openToken } from '../../src/tokens/open.js'
 import { type TokenKeys, TokenVault } from '../../src/tokens/vault.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { TokenAnswer } from '../../schemas/answers.js'
-import { pooledRandomness } from '../../src/randomness.js'
+import { pooledRandomness } from '../../src/ground/randomness.js'
 import { ByteWriter } from '../../src/tokens/bytes.js'
 import { encodeContent, type TokenContent } from '../../src/tokens/content.js'
 import { TokenVault } from '../../src/tokens/vault.js'

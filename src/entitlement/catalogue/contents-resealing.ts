@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { framesOf } from '../../errors.js'
+import { framesOf } from '../../errors/public-error.js'
 import type { ContentRepository } from '../../store/contents.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import { placeOf } from './stored-contents.js'

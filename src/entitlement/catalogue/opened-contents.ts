@@ -1,5 +1,5 @@
+import type { Content } from '../../../schemas/catalogue.js'
 import type { ContentRow } from '../../store/tables.js'
-import type { Content } from '../content.js'
 
 /** Of what is stored of them; what is made of it takes a few times as much. */
 const MOST_CHARACTERS = 8 * 1024 * 1024

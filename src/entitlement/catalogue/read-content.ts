@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import type { Content } from '../../../schemas/catalogue.js'
 import { contentEntry } from '../../../schemas/catalogue.js'
 import { type JsonFault, jsonFaults } from '../../../schemas/json-faults.js'
-import type { Content } from '../content.js'
 
 const compiledEntry = z.compile(contentEntry)
 

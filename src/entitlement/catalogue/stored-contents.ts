@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { ContentEntry } from '../../../schemas/catalogue.js'
+import type { Content, ContentEntry } from '../../../schemas/catalogue.js'
 import type {
   ContentOrder,
   ContentPage,
@@ -8,12 +8,12 @@ import type {
   ListedContent,
   ShownContent,
 } from '../../../schemas/contents.js'
-import type { Now } from '../../../schemas/rules.js'
-import { AdministrationRefused } from '../../accounts/refused.js'
+import { AdministrationRefused } from '../../errors/administration-refused.js'
+import type { Now } from '../../ground/clock.js'
 import type { ContentRepository } from '../../store/contents.js'
 import type { ContentRow } from '../../store/tables.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
-import type { Content, Contents } from '../content.js'
+import type { Contents } from '../content.js'
 import { OpenedContents } from './opened-contents.js'
 import { contentOf } from './read-content.js'
 import { listed, shown } from './shown-content.js'

@@ -1,6 +1,6 @@
 import { type EntitlementAnswer, type EntitlementRequest, entitlementAnswer } from '../../../schemas/entitlement.js'
 import { TOKEN_NAME } from '../../../schemas/licences.js'
-import { parseJson } from '../../json-text.js'
+import { parseJson } from '../../ground/json-text.js'
 import { type Denied, denied, deniedByService } from './denials.js'
 
 /** Whether a viewer may have a key. */

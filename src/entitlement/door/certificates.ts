@@ -1,12 +1,13 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { Now } from '../../../schemas/rules.js'
 import { ConfigError } from '../../config.js'
-import { type WatchedFiles, watchFiles } from '../../watched-files.js'
+import type { Now } from '../../ground/clock.js'
+import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 import type { Door } from '../settings.js'
 import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
-import { type DoorCertificates, doorFiles, readDoorFiles, UnusableFile } from './files.js'
+import { doorFiles, readDoorFiles, UnusableFile } from './files.js'
+import type { DoorCertificates } from './secure-context.js'
 import { codeOf } from './secure-context.js'
 
 export interface CurrentCertificatesParts {

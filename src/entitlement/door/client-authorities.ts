@@ -1,6 +1,21 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './files.js'
-import type { ClientRefusal } from './handshakes.js'
+
+/** Why a client of the entitlement service does not get in: these words are in the log and in the metrics. */
+export type ClientRefusal =
+  | 'no certificate'
+  | 'unreadable certificate'
+  | 'unknown authority'
+  | 'expired'
+  | 'not yet valid'
+  | 'not for clients'
+  | 'not allowed'
+  | 'protocol version'
+  | 'no TLS'
+  | 'too slow'
+  | 'server certificate not accepted'
+  | 'foreign address'
+  | 'other'
 
 /** Whether a client's certificate is accepted: until when, or why not. */
 export type Verification = { readonly until: number } | { readonly refusal: ClientRefusal }

@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { canonicalAddress } from '../../tokens/address.js'
+import { canonicalAddress } from '../../ground/canonical-address.js'
 
 /** One entry of ENTITLEMENT_CLIENTS: a subject or an alternative name. */
 export type ClientName = SubjectName | AlternativeName

@@ -1,22 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { LARGEST_PEM, readRegularFile } from '../../regular-files.js'
+import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
 import type { Door, TlsDoor } from '../settings.js'
-import { codeOf, refusalOfOpenSsl } from './secure-context.js'
-
-/** What the files of a door say, when they fit together. */
-export interface DoorCertificates {
-  /** What the server presents; behind a proxy it presents nothing. */
-  readonly own: OwnCertificate | undefined
-  /** Those of ENTITLEMENT_CLIENT_CA, and no others. */
-  readonly authorities: readonly X509Certificate[]
-}
-
-export interface OwnCertificate {
-  readonly certificate: X509Certificate
-  /** With those of the authorities between it and the root, as the file has them. */
-  readonly chain: string
-  readonly key: string
-}
+import { codeOf, type DoorCertificates, type OwnCertificate, refusalOfOpenSsl } from './secure-context.js'
 
 type FileSetting = 'ENTITLEMENT_TLS_CERT' | 'ENTITLEMENT_TLS_KEY' | 'ENTITLEMENT_CLIENT_CA'
 

@@ -1,25 +1,10 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
-import { LineLimit } from '../../line-limit.js'
+import { LineLimit } from '../../ground/line-limit.js'
 import type { Metrics } from '../../metrics.js'
+import type { ClientRefusal } from './client-authorities.js'
 import { subjectText } from './client-names.js'
-
-/** Why a client of the entitlement service does not get in: these words are in the log and in the metrics. */
-export type ClientRefusal =
-  | 'no certificate'
-  | 'unreadable certificate'
-  | 'unknown authority'
-  | 'expired'
-  | 'not yet valid'
-  | 'not for clients'
-  | 'not allowed'
-  | 'protocol version'
-  | 'no TLS'
-  | 'too slow'
-  | 'server certificate not accepted'
-  | 'foreign address'
-  | 'other'
 
 /** Of one reason; those beyond are counted. */
 const LINES_A_SECOND = 5

@@ -1,6 +1,20 @@
-import { constants } from 'node:crypto'
+import { constants, type X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import type { DoorCertificates } from './files.js'
+
+/** What the files of a door say, when they fit together. */
+export interface DoorCertificates {
+  /** What the server presents; behind a proxy it presents nothing. */
+  readonly own: OwnCertificate | undefined
+  /** Those of ENTITLEMENT_CLIENT_CA, and no others. */
+  readonly authorities: readonly X509Certificate[]
+}
+
+export interface OwnCertificate {
+  readonly certificate: X509Certificate
+  /** With those of the authorities between it and the root, as the file has them. */
+  readonly chain: string
+  readonly key: string
+}
 
 /**
  * How the TLS door speaks. A session that is resumed brings no certificate, so it would let in whose certificate has

@@ -1,9 +1,9 @@
 import { z } from 'zod'
+import type { Content } from '../../../schemas/catalogue.js'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
 import type { ReceivedAnswer } from '../../connections/exchange.js'
-import { JsonTextError, parseJson } from '../../json-text.js'
-import type { Content } from '../content.js'
+import { JsonTextError, parseJson } from '../../ground/json-text.js'
 import { WebhookFailure } from './failure.js'
 
 /** What the customer said. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { ConfigError } from '../../config.js'
-import { LARGEST_PEM, readRegularFile } from '../../regular-files.js'
+import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'libsql'
-import { makeFolder } from '../../make-folder.js'
+import { makeFolder } from '../../ground/make-folder.js'
 import type { Entry, Uncovered } from '../engine.js'
 import { GroupWriter } from './group-writer.js'
 import { Statement, type Value } from './statement.js'

@@ -1,4 +1,4 @@
-import type { Randomness } from '../../randomness.js'
+import type { Randomness } from '../../ground/randomness.js'
 import type { UpstreamRequest } from '../exchange.js'
 import { SecretFinder } from '../secret-finder.js'
 import { secretsOf } from '../secrets.js'

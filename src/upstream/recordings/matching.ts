@@ -1,4 +1,4 @@
-import type { Environment } from '../../environment.js'
+import type { Environment } from '../../ground/environment.js'
 import type { UpstreamRequest } from '../exchange.js'
 import { withoutSecretValues } from './redaction.js'
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { pooledRandomness, type Randomness } from '../../randomness.js'
+import { pooledRandomness, type Randomness } from '../../ground/randomness.js'
 import type { UpstreamAnswer, UpstreamRequest } from '../exchange.js'
 import type { FailureKind } from '../failure.js'
 import { AnswerRedaction } from './answer-redaction.js'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { moment } from '../../../schemas/rules.js'
-import { ENVIRONMENTS } from '../../environment.js'
+import { ENVIRONMENTS } from '../../ground/environment.js'
 import { failureKinds } from '../failure.js'
 
 /** What is nested deeper nothing can be done with that calls itself for each level. */

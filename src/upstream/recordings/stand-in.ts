@@ -1,4 +1,4 @@
-import { type Randomness, randomBytes } from '../../randomness.js'
+import { type Randomness, randomBytes } from '../../ground/randomness.js'
 
 /** The outer bytes of a token: version, customer, length. */
 export const OUTER_CHARACTERS = 16

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
-import { PublicError } from '../src/errors.js'
-import type { HttpConnections } from '../src/http-connections.js'
-import type { AddressLimit } from '../src/limits/rate-limits.js'
-import type { Metrics } from '../src/metrics.js'
+import { PublicError } from '../errors/public-error.js'
+import type { AddressLimit } from '../limits/rate-limits.js'
+import type { Metrics } from '../metrics.js'
 import { INVALID_ROUTE } from './answering.js'
 import { refusedEntitlement } from './answers.js'
 import { errorPage } from './error-page.js'
+import type { HttpConnections } from './http-connections.js'
 
 export interface BadHttpParts {
   readonly connections: HttpConnections

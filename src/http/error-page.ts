@@ -1,4 +1,4 @@
-import type { Refusal } from './answers.js'
+import type { Refusal } from '../errors/public-error.js'
 
 type ShownError = Omit<Refusal, 'status'> & { readonly requestId: string }
 

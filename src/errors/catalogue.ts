@@ -67,95 +67,20 @@ export interface Fault {
 /** The fault that a request is answered with: the first in the catalogue's order, the first found among equals. */
 export function firstFault(faults: readonly Fault[]): Fault | undefined {
   return faults.reduce<Fault | undefined>(
-    (first, fault) => (first === undefined || entry(fault.code).rank < entry(first.code).rank ? fault : first),
+    (first, fault) =>
+      first === undefined || documentedError(fault.code).rank < documentedError(first.code).rank ? fault : first,
     undefined,
   )
 }
 
 /** Whether a fault stands no later in the catalogue than `code`: a request is read in parts, in the catalogue's order. */
 export function noLaterThan(code: ErrorCode): (fault: Fault) => boolean {
-  const last = entry(code).rank
-  return fault => entry(fault.code).rank <= last
+  const last = documentedError(code).rank
+  return fault => documentedError(fault.code).rank <= last
 }
 
-/** An error whose code, status and text are public. */
-export class PublicError extends Error {
-  readonly code: number
-  readonly status: number
-  readonly parameter: string | undefined
-  /** Seconds after which it may be worth to ask again. */
-  readonly retryAfter: number | undefined
-  /** The ledger tells of it already. */
-  readonly isRecorded: boolean
-  /** Nobody knows whether a token was issued and paid for, so the same must not be tried again. */
-  readonly mayHaveIssued: boolean
-
-  constructor(message: string, { code, status, parameter, retryAfter, cause, ...what }: PublicErrorParts) {
-    super(message, { cause })
-    this.name = new.target.name
-    this.code = code
-    this.status = status
-    this.parameter = parameter
-    this.retryAfter = retryAfter
-    this.isRecorded = what.isRecorded ?? false
-    this.mayHaveIssued = what.mayHaveIssued ?? false
-  }
-}
-
-export interface PublicErrorParts {
-  readonly code: number
-  readonly status: number
-  readonly parameter?: string | undefined
-  readonly retryAfter?: number | undefined
-  readonly isRecorded?: boolean
-  readonly mayHaveIssued?: boolean
-  /** For the log alone. */
-  readonly cause?: unknown
-}
-
-/** Carries one documented error from the place that found it to the one that answers. */
-export class TokenError extends PublicError {
-  declare readonly code: ErrorCode
-
-  /** `status` where it is not the catalogue's. */
-  constructor(fault: Fault, { status, ...parts }: Partial<Omit<PublicErrorParts, 'code' | 'parameter'>> = {}) {
-    const documented = entry(fault.code)
-    super(messageOf(documented.message, fault.details), {
-      ...parts,
-      code: fault.code,
-      status: status ?? documented.status,
-      parameter: fault.parameter,
-    })
-  }
-}
-
-function messageOf(documented: string, details: string | undefined): string {
-  if (/<.+>$/.test(documented)) return documented.replace(/<.+>$/, () => details ?? 'no details')
-  return details === undefined ? documented : `${documented}: ${details}`
-}
-
-function entry(code: ErrorCode): DocumentedError {
+export function documentedError(code: ErrorCode): DocumentedError {
   const documented = documentedErrors.get(code)
   if (documented === undefined) throw new Error(`error ${code} is not in the catalogue`)
   return documented
-}
-
-export const UNAVAILABLE = -2030
-
-/** A store that fails is a fault of ours, which the catalogue documents. */
-export async function orUnavailable<T>(work: Promise<T>, { mayHaveIssued = false } = {}): Promise<T> {
-  try {
-    return await work
-  } catch (cause) {
-    const details = 'the account store or the ledger is unavailable'
-    throw new TokenError({ code: UNAVAILABLE, details }, { cause, mayHaveIssued })
-  }
-}
-
-/** Where an error came from, without its text, which may quote what it failed on. */
-export function framesOf({ stack = '' }: Error): string[] {
-  return stack
-    .split('\n')
-    .filter(line => /^\s+at /.test(line))
-    .map(line => line.trim())
 }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { hostnameIn, isLoopbackName } from './local-hosts.js'
+import { hostnameIn, isLoopbackName } from '../ground/local-hosts.js'
 
 /** Whether a request may administer: it is let in, is to show the token, or is refused and learns why. */
 export type Admission = 'admitted' | 'unauthorized' | { readonly refused: string }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type Randomness, randomBytes } from './randomness.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 
 const ACCEPTABLE = /^[\w.:-]{1,64}$/
 

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AddressLimit } from '../src/limits/rate-limits.js'
-import type { Standing } from '../src/limits/requests-per-minute.js'
+import type { AddressLimit } from '../limits/rate-limits.js'
+import type { Standing } from '../limits/requests-per-minute.js'
 
 declare module 'fastify' {
   interface FastifyReply {

@@ -1,5 +1,5 @@
 import { BlockList, isIPv4 } from 'node:net'
-import { canonicalAddress } from './tokens/address.js'
+import { canonicalAddress } from './canonical-address.js'
 
 /** Addresses and networks, as settings name them: `10.0.0.1`, `10.0.0.0/8`. */
 export class AddressList {

@@ -1,4 +1,4 @@
-import { PublicError } from '../errors.js'
+import { PublicError } from './public-error.js'
 
 /**
  * Why a viewer may not have a key, by the number that the answer carries. The numbers are stable: clients show them.

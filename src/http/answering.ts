@@ -2,9 +2,10 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Logger } from 'pino'
-import { framesOf, PublicError } from '../src/errors.js'
-import type { Metrics } from '../src/metrics.js'
-import { type Refusal, sendRefusal } from './answers.js'
+import type { Refusal } from '../errors/public-error.js'
+import { framesOf, PublicError } from '../errors/public-error.js'
+import type { Metrics } from '../metrics.js'
+import { sendRefusal } from './answers.js'
 import { isUnroutable, markUnroutable, refuseUnknown } from './methods.js'
 
 declare module 'fastify' {

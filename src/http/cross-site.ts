@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { PublicError } from '../src/errors.js'
-import { hostnameIn, maybeRebound } from '../src/local-hosts.js'
+import { PublicError } from '../errors/public-error.js'
+import { hostnameIn, maybeRebound } from '../ground/local-hosts.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

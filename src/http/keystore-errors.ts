@@ -1,10 +1,11 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import type { KeystoreError } from '../schemas/keystore.js'
-import { PublicError } from '../src/errors.js'
-import { KeyStorageError } from '../src/keys/key-storage-error.js'
+import type { KeystoreError } from '../../schemas/keystore.js'
+import { KeyStorageError } from '../errors/key-storage-error.js'
+import type { Refusal } from '../errors/public-error.js'
+import { PublicError } from '../errors/public-error.js'
 import { logFailure } from './answering.js'
-import { type Refusal, sendAs } from './answers.js'
+import { sendAs } from './answers.js'
 
 /** Errors in SKM's form (spec: keystore.md). */
 export function answerKeystoreErrors(app: FastifyInstance, logger: Logger): void {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { PublicError } from '../src/errors.js'
+import { PublicError } from '../errors/public-error.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

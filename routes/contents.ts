@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { read } from '../schemas/admin.js'
 import { contentPageQuery, contentPath, readContentOrder } from '../schemas/contents.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
-import { sendJson } from './answers.js'
+import { sendJson } from '../src/http/answers.js'
 
 /** The contents of the entitlement service's catalogue, below the admin API, whose guard and errors hold for them. */
 export function contentRoutes(app: FastifyInstance, contents: ContentAdministration): void {

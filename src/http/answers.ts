@@ -1,9 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ErrorAnswer, messageWithCode } from '../schemas/answers.js'
-import type { ErrorFormat } from '../schemas/credentials.js'
-import { type EntitlementAnswer, echoOf } from '../schemas/entitlement.js'
-import { errorFormatOf } from '../schemas/token-request.js'
-import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../src/licences/soap.js'
+import { type ErrorAnswer, messageWithCode } from '../../schemas/answers.js'
+import type { ErrorFormat } from '../../schemas/credentials.js'
+import { type EntitlementAnswer, echoOf } from '../../schemas/entitlement.js'
+import { errorFormatOf } from '../../schemas/token-request.js'
+import type { Refusal } from '../errors/public-error.js'
+import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../licences/soap.js'
 import { errorPage } from './error-page.js'
 
 declare module 'fastify' {
@@ -15,15 +16,6 @@ declare module 'fastify' {
     /** The form of errors where the endpoint has only one, whatever the request asks for. */
     errorFormat: ErrorFormat | 'soap' | 'entitlement' | undefined
   }
-}
-
-/** What is public of an error. */
-export interface Refusal {
-  readonly status: number
-  /** A documented code, or the status where HTTP itself refuses. */
-  readonly code: number
-  readonly message: string
-  readonly parameter?: string | undefined
 }
 
 /** Sends a text with exactly this content type: clients compare it, so no charset may be added. */

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { Environment } from '../src/environment.js'
-import { environmentOfHost } from '../src/real-hosts.js'
+import type { Environment } from '../ground/environment.js'
+import { environmentOfHost } from '../ground/real-hosts.js'
 
 const PLAIN_HOST = /^[\w.-]+(?::\d{1,5})?$|^\[[\da-fA-F:.]+\](?::\d{1,5})?$/
 

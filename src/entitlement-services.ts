@@ -1,0 +1,60 @@
+import { ConfigError } from './config.js'
+import { CatalogueFile } from './entitlement/catalogue/file.js'
+import { type Contents, firstOf } from './entitlement/content.js'
+import { type OpenDoor, openDoor } from './entitlement/door/door.js'
+import { Entitlements } from './entitlement/entitlements.js'
+import { LedgerDevices } from './entitlement/ledger-devices.js'
+import type { EntitlementSettings } from './entitlement/settings.js'
+import { Webhook } from './entitlement/webhook/webhook.js'
+import { Closing } from './ground/closing.js'
+import type { Services } from './services.js'
+
+export interface EntitlementServicesParts {
+  readonly services: Services
+  readonly settings: EntitlementSettings
+  /** Whose tokens are given out. */
+  readonly customerId: number
+}
+
+export interface EntitlementServices {
+  readonly entitlements: Entitlements
+  readonly door: OpenDoor
+  close(): Promise<void>
+}
+
+/** What the entitlement service's application calls. */
+export async function buildEntitlementServices(parts: EntitlementServicesParts): Promise<EntitlementServices> {
+  const closing = new Closing()
+  return openEntitlementServices(parts, closing).catch(failure => closing.closeAfter(failure))
+}
+
+async function openEntitlementServices(
+  { services, settings, customerId }: EntitlementServicesParts,
+  closing: Closing,
+): Promise<EntitlementServices> {
+  const { config, store, logger, metrics, now, uptime, random } = services
+  if ((await services.accounts.find(customerId)) === undefined)
+    throw new ConfigError([`ENTITLEMENT_ACCOUNT must be an account that there is, and ${customerId} is none`])
+  const file =
+    settings.catalogueFile === undefined
+      ? undefined
+      : await CatalogueFile.open({ path: settings.catalogueFile, logger })
+  closing.add(() => file?.close())
+  const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
+  const { webhook } = settings
+  const judge = webhook && new Webhook({ settings: webhook, now, uptime, random, logger })
+  closing.add(() => judge?.close())
+  const entitlements = new Entitlements({
+    ...services,
+    issuer: services.issuing.issuer,
+    customerId,
+    environment: config.ENVIRONMENT,
+    contents: firstOf(sources),
+    judge,
+    devices: services.issuing.devices ?? new LedgerDevices(store.events),
+  })
+  closing.add(() => entitlements.close())
+  const door = openDoor({ settings, now, logger, metrics })
+  closing.add(() => door.close())
+  return { entitlements, door, close: () => closing.close() }
+}

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino'
+import type { AccountSeed } from '../schemas/accounts-file.js'
+import type { Config } from './config.js'
+import type { Devices } from './entitlement/devices.js'
+import type { Now } from './ground/clock.js'
+import type { Environment } from './ground/environment.js'
+import type { Ledger } from './ledger/ledger.js'
+import type { Metrics } from './metrics.js'
+import type { TokenIssuer } from './tokens/issuer.js'
+import type { TokenVault } from './tokens/vault.js'
+import type { LicenceForwarding } from './upstream/licence-forwarding.js'
+import type { Upstream } from './upstream/upstream-issuer.js'
+
+export interface IssuingParts {
+  readonly config: Config
+  readonly accounts: readonly AccountSeed[]
+  readonly vault: TokenVault
+  readonly ledger: Ledger
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly now: Now
+  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  readonly uptime: () => number
+}
+
+export interface Issuing {
+  readonly issuer: TokenIssuer
+  /** The service that is asked, where there is one. */
+  readonly upstream?: Upstream
+  /** Brings key requests to it, where licences are its matter. */
+  readonly licences?: LicenceForwarding
+  /** The devices of a cookie, where it is not our log that knows them. */
+  readonly devices?: Devices
+  /** Where Clear Key clients reach whoever has this URL for PlayReady clients, if anybody knows Clear Key there. */
+  clearKeyUrl(licenceUrl: string, environment: Environment): string | undefined
+  /** Waits for what is under way there. */
+  close?(): Promise<void>
+}
