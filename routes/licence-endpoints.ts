@@ -1,17 +1,16 @@
 import cors from '@fastify/cors'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { RawParameters } from '../schemas/sorting.js'
+import type { Families } from '../src/drm/families.js'
+import type { LicenceFamily } from '../src/drm/family.js'
 import { EntitlementDenied } from '../src/entitlement/entitlement-denied.js'
 import { PublicError } from '../src/errors/public-error.js'
 import { LIMIT_HEADERS } from '../src/http/limiting.js'
 import { refuseUnknown } from '../src/http/methods.js'
-import { clearKey } from '../src/licences/clear-key.js'
-import type { LicenceFamily } from '../src/licences/family.js'
-import { playready } from '../src/licences/playready.js'
-import { fairplay, widevine } from '../src/licences/stand-in.js'
 import type { Metrics } from '../src/metrics.js'
 
 export interface LicenceEndpointsOptions {
+  readonly families: Families
   readonly metrics: Metrics
   /** The sites whose players may come here. */
   readonly origins: '*' | readonly string[]
@@ -22,15 +21,13 @@ export interface LicenceEndpointsOptions {
 export type KeyRequest = FastifyRequest<{ Querystring: RawParameters; Body: Buffer | undefined }>
 export type KeyRequestHandler = (request: KeyRequest, reply: FastifyReply) => Promise<FastifyReply>
 
-/** The final slash is the documented form, and easily lost. */
-const WITH_AND_WITHOUT_SLASH = ['', '/']
-
-const ENDPOINTS: readonly (readonly [prefix: string, paths: readonly string[], family: LicenceFamily])[] = [
-  ['/hms/ck/rights', WITH_AND_WITHOUT_SLASH, clearKey],
-  ['/hms/wv/rights', WITH_AND_WITHOUT_SLASH, widevine],
-  ['/hms/fp/rights', WITH_AND_WITHOUT_SLASH, fairplay],
-  ['/playready', ['/RightsManager.asmx'], playready],
-]
+/** Each in a prefix of its own, for which unknown paths are answered as players expect it. */
+function prefixAndPaths({ path }: LicenceFamily): { prefix: string; paths: readonly string[] } {
+  // The final slash is the documented form, and easily lost.
+  if (path.endsWith('/')) return { prefix: path.slice(0, -1), paths: ['', '/'] }
+  const end = path.lastIndexOf('/')
+  return { prefix: path.slice(0, end), paths: [path.slice(end)] }
+}
 
 /** Where players post their key requests (spec: licence.md); a family without a handler has no endpoint. */
 export async function licenceEndpoints(
@@ -38,7 +35,8 @@ export async function licenceEndpoints(
   options: LicenceEndpointsOptions,
   handlerOf: (family: LicenceFamily) => KeyRequestHandler | undefined,
 ): Promise<void> {
-  for (const [prefix, paths, family] of ENDPOINTS) {
+  for (const family of options.families.licences) {
+    const { prefix, paths } = prefixAndPaths(family)
     const handler = handlerOf(family)
     if (handler !== undefined)
       await app.register(app => licenceEndpoint(app, paths, family, handler, options), { prefix })

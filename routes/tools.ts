@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { readPsshRequest } from '../schemas/pssh.js'
+import { playready } from '../src/drm/playready.js'
 import { plainHost } from '../src/http/addressed-host.js'
 import { sendJson, sendRefusal } from '../src/http/answers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
@@ -28,8 +29,8 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
   app.post('/pssh', { config: { isOpenToOtherSites: true } }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
     if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
-    const playready = licenceUrl('playready', publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
-    return sendJson(reply, protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) }))
+    const url = licenceUrl(playready, publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
+    return sendJson(reply, protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) }))
   })
 }
 

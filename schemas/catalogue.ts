@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { Drm } from '../src/ground/drms.js'
 import { customerCookie, guid } from './entitlement.js'
 import { jsonParameters, objectError } from './json-parameters.js'
 import { type KeyRequest, keyParameters, keyRequest } from './keys.js'
-import { playreadyParameters, playreadyPolicy, type TokenPolicy } from './playready.js'
+import { playreadyParameters, playreadyPolicy } from './playready.js'
+import type { TokenPolicy } from './policy.js'
 import { LONGEST_LIFE } from './restrictions.js'
 import { moment } from './rules.js'
 
@@ -11,7 +11,7 @@ import { moment } from './rules.js'
 export interface Content {
   /** A GUID in lower case. */
   readonly contentID: string
-  readonly drm: Drm
+  readonly drm: 'playready'
   readonly keys: readonly KeyRequest[]
   readonly policy: ContentPolicy
   /** How long a token for it can be redeemed, in seconds. */

@@ -13,6 +13,7 @@ import { licencePaths, licenceSchemas, licenceTag } from './openapi-licences.js'
 import { limitComponents, limitHeaders, tooManyRequests } from './openapi-limits.js'
 import { recordPaths, recordSchemas, recordTag } from './openapi-records.js'
 import { toolPaths, toolSchemas, toolTag } from './openapi-tools.js'
+import { playreadySchema } from './playready.js'
 import { metaOf } from './rules.js'
 import { tokenRequestParameters } from './token-request.js'
 
@@ -152,7 +153,10 @@ function tokenResponses(): Json {
 export const allParameters: Readonly<Record<string, z.ZodType>> = parametersByName()
 
 function parametersByName() {
-  const { credentials, keys, policy, restrictions, answer } = tokenRequestParameters(() => 0)
+  const { credentials, keys, policy, restrictions, answer } = tokenRequestParameters(
+    playreadySchema(() => 0),
+    () => 0,
+  )
   return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions, ...answer }
 }
 

@@ -136,10 +136,13 @@ export function playreadyPolicy(parameters: ReturnType<typeof playreadyParameter
   return new ParameterGroup(parameters, relations)
 }
 
-export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>
+export function playreadySchema(now: Now) {
+  const parameters = playreadyParameters(now)
+  const group = playreadyPolicy(parameters)
+  return { parameters, read: group.read.bind(group) }
+}
 
-/** What a licence is bound to. The scheme of its URL is for the answer alone. */
-export type TokenPolicy = Omit<PlayreadyPolicy, 'useHttps'>
+export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>
 
 function outputProtectionLevel(output: string) {
   return parameter(

@@ -6,36 +6,37 @@ import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
 import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
 import { answerParameters, answerRequest } from './player-config.js'
-import { type PlayreadyPolicy, playreadyParameters, playreadyPolicy } from './playready.js'
+import type { PolicySchema, PolicySchemaOf, RequestedPolicy } from './policy.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
 import { ParameterSorter, type RawParameters, type SortedParameters } from './sorting.js'
 
 /** What a token says beside its keys: a policy per key, and the restrictions of the whole. */
 export interface TokenTerms {
-  readonly policies: readonly PlayreadyPolicy[]
+  readonly policies: readonly RequestedPolicy[]
   readonly restrictions: Restrictions
   /** Where the request says it. */
   readonly useHttps: boolean | undefined
 }
 
 /**
- * The schema of a PlayReady token request. It is read in three parts, because the catalogue's order has the account
+ * The schema of a token request for one DRM. It is read in three parts, because the catalogue's order has the account
  * before the keys, and the keys' unwrapping and look-up before the policy.
  */
 export class TokenRequestSchema {
   readonly #parameters: ReturnType<typeof tokenRequestParameters>
   readonly #sorter: ParameterSorter
-  readonly #policy: ReturnType<typeof playreadyPolicy>
+  readonly #policy: PolicySchema
   readonly #restrictions: ReturnType<typeof restrictions>
 
-  constructor(now: Now) {
-    const parameters = tokenRequestParameters(now)
+  constructor(policySchemaOf: PolicySchemaOf, now: Now) {
+    const policy = policySchemaOf(now)
+    const parameters = tokenRequestParameters(policy, now)
     this.#parameters = parameters
     this.#sorter = new ParameterSorter(
       { ...parameters.credentials, errorFormat, ...parameters.restrictions, ...parameters.answer },
       { ...parameters.keys, ...parameters.policy },
     )
-    this.#policy = playreadyPolicy(parameters.policy)
+    this.#policy = policy
     this.#restrictions = restrictions(parameters.restrictions)
   }
 
@@ -75,7 +76,7 @@ export class TokenRequestSchema {
 
   readTerms(sorted: SortedParameters): TokenTerms {
     const faults = [...sorted.faults]
-    const policies: PlayreadyPolicy[] = []
+    const policies: RequestedPolicy[] = []
     for (const { values, suffix } of sorted.keys) {
       const policy = this.#policy.read(values, faults, suffix)
       if (policy !== undefined) policies.push(policy)
@@ -104,7 +105,7 @@ export class TokenRequestSchema {
       cookie: valid(cookie, whole.cookie),
       deviceId: valid(deviceId, whole.deviceId),
       ipAddress: valid(ipAddress, whole.ipAddress),
-      rightsType: valid(rightsType, keys[0]?.values.rightsType),
+      rightsType: rightsType === undefined ? undefined : validText(rightsType, keys[0]?.values.rightsType),
     }
   }
 
@@ -130,11 +131,11 @@ export interface RefusedTerms {
 }
 
 /** Every parameter of a token request, in the order in which the docs show them. */
-export function tokenRequestParameters(now: Now) {
+export function tokenRequestParameters(policy: PolicySchema, now: Now) {
   return {
     credentials: credentialParameters,
     keys: keyParameters,
-    policy: playreadyParameters(now),
+    policy: policy.parameters,
     restrictions: restrictionParameters(now),
     answer: answerParameters,
   }
@@ -203,4 +204,9 @@ function printableName(name: string): string {
 
 function valid<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
   return schema.safeParse(text).data
+}
+
+function validText(schema: z.ZodType, text: string | undefined): string | undefined {
+  const read = schema.safeParse(text).data
+  return typeof read === 'string' ? read : undefined
 }

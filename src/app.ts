@@ -7,7 +7,7 @@ import { licenceRoutes } from '../routes/licences.js'
 import { operationsRoutes } from '../routes/operations.js'
 import { playerRoutes } from '../routes/player.js'
 import { recordRoutes } from '../routes/records.js'
-import { tokenRoutes } from '../routes/token.js'
+import { tokenRoutes } from '../routes/tokens.js'
 import { toolRoutes } from '../routes/tools.js'
 import type { EntitlementSettings } from './entitlement/settings.js'
 import type { EntitlementServices } from './entitlement-services.js'
@@ -26,7 +26,7 @@ import type { Services } from './services.js'
 
 /** The application: built from its services, listening nowhere. They start and stop with it. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
-  const { config, store, accounts, administration, keys, schema, metrics, limit, requests, logger } = services
+  const { config, store, accounts, administration, keys, families, metrics, limit, requests, logger } = services
   const { upstream, licences, clearKeyUrl } = services.issuing
   const environment = config.ENVIRONMENT
 
@@ -42,12 +42,13 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     localNames: isLoopbackAddress(config.HOST) ? (config.ADMIN_HOSTS ?? []) : undefined,
   })
   const readsIdempotencyKey = config.IDEMPOTENCY_SECONDS > 0
-  await app.register(tokenRoutes, { schema, requests, metrics, environment, clearKeyUrl, readsIdempotencyKey })
+  for (const one of requests)
+    await app.register(tokenRoutes, { requests: one, metrics, environment, clearKeyUrl, readsIdempotencyKey })
   const callers = { accounts, limit, environment }
   await app.register(recordRoutes, { ...callers, lookUp: services.lookUp })
   await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger })
   await app.register(toolRoutes, { prefix: '/tools', publicUrl: config.PUBLIC_URL })
-  const players = { metrics, origins: config.CORS_ORIGINS }
+  const players = { families, metrics, origins: config.CORS_ORIGINS }
   if (licences === undefined)
     await app.register(licenceRoutes, { ...players, redemption: services.redemption, believesDeviceHeader: true })
   else {

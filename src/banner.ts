@@ -57,7 +57,7 @@ function factsOf(config: Config, server: StartedServer): string[][] {
 function upstreamFacts({ tokens, licences, records }: UpstreamSettings): string[][] {
   return ENVIRONMENTS.map(environment => {
     const urls = [tokens[environment], ...Object.values(licences[environment]), records[environment]]
-    return [`upstream, ${environment}`, [...new Set(urls.map(({ host }) => host))].join(', ')]
+    return [`upstream, ${environment}`, [...new Set(urls.flatMap(url => url?.host ?? []))].join(', ')]
   })
 }
 

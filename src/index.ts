@@ -3,7 +3,7 @@ export { TokenError } from './errors/public-error.js'
 
 import type { Now } from './ground/clock.js'
 
-export type { TokenPolicy } from '../schemas/playready.js'
+export type { TokenPolicy } from '../schemas/policy.js'
 
 import type { Logger } from 'pino'
 import type { AccountInput } from '../schemas/accounts-file.js'

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Config } from './config.js'
+import type { TokenFamily } from './drm/family.js'
 import type { Devices } from './entitlement/devices.js'
 import type { Now } from './ground/clock.js'
 import type { Environment } from './ground/environment.js'
@@ -31,8 +32,8 @@ export interface Issuing {
   readonly licences?: LicenceForwarding
   /** The devices of a cookie, where it is not our log that knows them. */
   readonly devices?: Devices
-  /** Where Clear Key clients reach whoever has this URL for PlayReady clients, if anybody knows Clear Key there. */
-  clearKeyUrl(licenceUrl: string, environment: Environment): string | undefined
+  /** Where Clear Key clients reach the service that has this licence URL for a family's own, if it knows Clear Key. */
+  clearKeyUrl(family: TokenFamily, licenceUrl: string, environment: Environment): string | undefined
   /** Waits for what is under way there. */
   close?(): Promise<void>
 }

@@ -92,7 +92,7 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
     isDemo: given === undefined && demo.length > 0,
     openDemo: demo,
     accounts: await store.accounts.count(),
-    openToken: token => openToken(vault, token),
+    openToken: token => openToken(vault, services.families, token),
     close: () => closing.close(),
   }
 }

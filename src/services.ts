@@ -1,11 +1,11 @@
 import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
-import { TokenRequestSchema } from '../schemas/token-request.js'
 import { AccountAdministration } from './accounts/administration.js'
 import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import { AccountDirectory } from './accounts/directory.js'
 import { applySeeds } from './accounts/seeds.js'
 import type { Config } from './config.js'
+import { Families } from './drm/families.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Now } from './ground/clock.js'
@@ -41,6 +41,8 @@ export interface ServiceParts {
   readonly random: Randomness
   /** Counts milliseconds steadily, whatever `now` is made to say. */
   readonly uptime?: (() => number) | undefined
+  /** Instead of all that there are. */
+  readonly families?: Families | undefined
   /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
   /** Instead of the store's. */
@@ -74,7 +76,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
 
   const keys = new StoredKeys({ repository: store.keys, now, random })
   const keyStorage = parts.keyStorage ?? keys
-  const schema = new TokenRequestSchema(now)
+  const families = parts.families ?? new Families()
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events, random)
   const issued = await issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
@@ -93,8 +95,9 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   const idempotency = new Idempotency(claimedKeys, uptime)
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
   const { issuer } = issued
-  const requests = new TokenRequests(schema, { accounts, limit, keyStorage, issuer, idempotency, ledger, now })
-  closing.add(() => requests.close())
+  const requestParts = { accounts, limit, keyStorage, issuer, idempotency, ledger, now }
+  const requests = families.tokens.map(family => new TokenRequests(family, requestParts))
+  closing.add(() => Promise.all(requests.map(one => one.close())))
   const refusals = new RepeatedRefusals({ metrics, logger, uptime })
   closing.add(() => refusals.close())
   const abandoned = new AbandonedTokens({ ...store, now, logger })
@@ -114,14 +117,14 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     keys,
     keyStorage,
     contents: new StoredContents({ repository: store.contents, seal: vault.texts, now, logger }),
-    schema,
+    families,
     metrics,
     ledger,
     issuing: issued,
     limit,
     addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
     requests,
-    redemption: new TokenRedemption({ vault, accounts, ledger, refusals, askedService, now }),
+    redemption: new TokenRedemption({ vault, families, accounts, ledger, refusals, askedService, now }),
     lookUp: new LookUp(store.events),
     retention,
     resealing,

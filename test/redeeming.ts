@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { RecordedEvent } from '../schemas/records.js'
+import { playready } from '../src/drm/playready.js'
 import { pooledRandomness } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
@@ -10,6 +11,8 @@ import { NOON, startTestServer, type TestServer } from './harness.js'
 
 const SEALING_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const HOUR = 3_600_000
+/** Of the DRMs in a token. */
+const NUMBERS: Readonly<Record<string, number>> = { playready: 0, widevine: 1, fairplay: 2 }
 
 export const CUSTOMER = 201722
 export const KID = '334b5d3d44f54f56a410e07caaa7160e'
@@ -49,7 +52,10 @@ export async function startLicenceServer(
     },
     seal: (content, customerId = CUSTOMER) => {
       const whole = { ...plainContent, ...content }
-      const { token } = vault.seal(customerId, encodeContent(whole, writer))
+      const { token } = vault.seal(
+        customerId,
+        encodeContent(whole, { ...playready, number: NUMBERS[whole.drm] ?? 0 }, writer),
+      )
       server.keepSecret(token)
       for (const { contentKey } of whole.keys) server.keepSecret(contentKey)
       return token

@@ -1,3 +1,4 @@
+import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
 import type { Account } from '../store/account-records.js'
@@ -20,4 +21,8 @@ export async function requireAccount(
 
 export function requireEnabled({ enabled }: Account): void {
   if (!enabled) throw new TokenError({ code: -2031 })
+}
+
+export function requireDrm({ drm }: Account, family: TokenFamily): void {
+  if (drm[family.drm] === false) throw new TokenError({ code: family.disabled })
 }

@@ -6,7 +6,15 @@ import type { KnownAccount, KnownService } from '../store/account-records.js'
 export function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
   const { test, production } = services
   const shownServices = { test: shownService(test), production: shownService(production) }
-  return { id, name, enabled, drm, maxRedemptions, limits, services: shownServices }
+  return {
+    id,
+    name,
+    enabled,
+    drm: { playready: drm.playready !== false },
+    maxRedemptions,
+    limits,
+    services: shownServices,
+  }
 }
 
 function shownService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {

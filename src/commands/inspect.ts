@@ -1,5 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { environmentSettings, readConfig } from '../config.js'
+import { Families } from '../drm/families.js'
+import { shownPolicy } from '../drm/stand-in.js'
 import { pooledRandomness } from '../ground/randomness.js'
 import { openToken, type ReadToken } from '../tokens/open.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
@@ -21,7 +23,7 @@ export async function inspectToken(
     stderr.write(`Found no token keys: ${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
-  const opened = openToken(vault, token)
+  const opened = openToken(vault, new Families(), token)
   if (opened === undefined) {
     stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
     return 1
@@ -52,11 +54,7 @@ function readable(token: ReadToken, showKeys: boolean): object {
       kid,
       contentKey: showKeys ? contentKey : '*'.repeat(32),
       algId,
-      ...policy,
-      ...(policy['rental.periodEndTime'] && {
-        'rental.periodEndTime': new Date(policy['rental.periodEndTime']).toISOString(),
-      }),
-      ...(policy.extensionPayload && { extensionPayload: policy.extensionPayload.toString('base64') }),
+      ...shownPolicy(policy),
     })),
   }
 }

@@ -1,5 +1,6 @@
 import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
 import { environmentSettings, readConfig } from '../config.js'
+import { playready } from '../drm/playready.js'
 import { clearKeyUrl, licenceUrl } from '../licence-urls.js'
 import { protectionOf } from '../pssh/protection.js'
 import type { CommandContext } from './context.js'
@@ -33,8 +34,8 @@ export function printPssh(
   }
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
   const { host } = new URL(localUrl(env))
-  const playready = licenceUrl('playready', PUBLIC_URL, { useHttps: asked.useHttps, host })
-  const answer = protectionOf(asked, { playready, clearKey: clearKeyUrl(playready) })
+  const url = licenceUrl(playready, PUBLIC_URL, { useHttps: asked.useHttps, host })
+  const answer = protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) })
   stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
   return 0
 }

@@ -1,8 +1,10 @@
 import { type EntitlementRequest, type RequestType, type UnknownVersion, VERSION } from '../../schemas/entitlement.js'
 import { TOKEN_NAME } from '../../schemas/licences.js'
 import type { Accounts } from '../accounts/accounts.js'
+import type { Families } from '../drm/families.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import type { Drm } from '../ground/drms.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { AccountLimit, Tell } from '../limits/rate-limits.js'
@@ -57,7 +59,7 @@ export class Entitlements {
       if ('unknownVersion' in request)
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })
       const token = await this.#granting.grant(request, decision)
-      metrics.tokenIssued('playready', environment)
+      metrics.tokenIssued(drmOf(decision, this.#parts.families), environment)
       metrics.entitlementDecided(typeOf(request), 0)
       return tokenUrl(token)
     } catch (error) {
@@ -76,13 +78,14 @@ export class Entitlements {
   }
 
   /** What was granted is in the log already, with its token. */
-  async #recordRefusal({ account, requestId, content, cookie, deviceId }: Decision, errorCode: number): Promise<void> {
+  async #recordRefusal(decision: Decision, errorCode: number): Promise<void> {
+    const { account, requestId, content, cookie, deviceId } = decision
     const recording = this.#parts.ledger.append({
       customerId: account.id,
       environment: this.#parts.environment,
       time: this.#parts.now(),
       event: 'entitlement_refused',
-      drm: 'playready',
+      drm: drmOf(decision, this.#parts.families),
       kids: content?.keys.map(({ kid }) => kid) ?? [],
       cookie,
       deviceId,
@@ -122,4 +125,11 @@ function decided(refusal: PublicError): PublicError {
 function tokenUrl({ licenseAcquisitionUrl, token }: IssuedToken): string {
   const [url = ''] = licenseAcquisitionUrl.split('#', 1)
   return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`
+}
+
+/** What is refused before its content is known counts for the first DRM. */
+function drmOf({ content }: Decision, { tokens: [first] }: Families): Drm {
+  const drm = content?.drm ?? first?.drm
+  if (drm === undefined) throw new Error('no DRM has tokens')
+  return drm
 }

@@ -1,8 +1,9 @@
 import type { Content } from '../../schemas/catalogue.js'
 import { type EntitlementRequest, REQUEST_TYPES } from '../../schemas/entitlement.js'
-import { requireEnabled } from '../accounts/authentication.js'
+import { requireDrm, requireEnabled } from '../accounts/authentication.js'
+import type { Families } from '../drm/families.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
-import { orUnavailable, TokenError } from '../errors/public-error.js'
+import { orUnavailable } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
@@ -41,16 +42,18 @@ export class Granting {
     const { requestType, customerCookie } = request
     requireCookie(request)
     requireEnabled(decision.account)
-    requirePlayready(decision.account)
+    requireSomeDrm(decision.account, this.#parts.families)
     const content = await this.#content(request)
     decision.content = content
+    requireDrm(decision.account, this.#parts.families.named(content.drm))
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
     if (requestType === REQUEST_TYPES.deviceRegistration) {
       // The dummy has a policy of its own, and nobody need register for a rental that has ended.
       policyAt(content, this.#parts.now())
-      decision.content = registrationContent(content, this.#parts.random)
+      const family = this.#parts.families.named(content.drm)
+      decision.content = registrationContent(content, family, this.#parts.random)
     }
     if (requestType === REQUEST_TYPES.deviceBound) decision.deviceId = await this.#device(content, decision)
     return this.#issue(decision.content, decision)
@@ -86,7 +89,7 @@ export class Granting {
     return issuer.issue({
       account,
       environment,
-      drm: content.drm,
+      family: this.#parts.families.named(content.drm),
       keys: resolved.map(({ kid, contentKey, algId }) => ({ kid, contentKey, algId, policy })),
       restrictions: { expirationTime: present + life * 1000, deviceId, ipAddress: undefined, cookie },
       useHttps: content.policy.useHttps,
@@ -102,6 +105,7 @@ export class Granting {
 }
 
 export interface GrantingParts {
+  readonly families: Families
   readonly environment: Environment
   readonly contents: Contents
   readonly judge: Judge | undefined
@@ -117,6 +121,8 @@ function requireCookie({ requestType, customerCookie }: EntitlementRequest): voi
     throw new EntitlementRefusal('cookieMissing')
 }
 
-function requirePlayready({ drm }: Account): void {
-  if (!drm.playready) throw new TokenError({ code: -5002 })
+/** Before any content is looked for: an account without a DRM gets no key, whatever it is for. */
+function requireSomeDrm(account: Account, { tokens }: Families): void {
+  const [first] = tokens
+  if (first !== undefined && tokens.every(({ drm }) => account.drm[drm] === false)) requireDrm(account, first)
 }

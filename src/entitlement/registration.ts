@@ -1,4 +1,5 @@
 import type { Content } from '../../schemas/catalogue.js'
+import type { TokenFamily } from '../drm/family.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 
 /** The key id of the dummy content: the SHA-1 of `expressplay-device-registration`, as of every `^` name. */
@@ -7,27 +8,16 @@ export const REGISTRATION_KID = '0757fb538db8eea3c27f344f316a5f52'
 /** Long enough for a player to come up, short enough that nobody registers later what was meant for now. */
 const SECONDS = 600
 
-const policy = {
-  rightsType: 'BuyToOwn',
-  generalFlags: '00000000',
-  analogVideoOPL: 0,
-  compressedDigitalAudioOPL: 0,
-  compressedDigitalVideoOPL: 0,
-  uncompressedDigitalAudioOPL: 0,
-  uncompressedDigitalVideoOPL: 0,
-} as const
-
-const parameters = Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, String(value)]))
-
 /**
  * The dummy content of a registration: nothing is encrypted with its key, which nobody needs to know twice. Its token
  * is redeemed where that of the wanted content will be.
  */
-export function registrationContent(wanted: Content, random: Randomness): Content {
+export function registrationContent(wanted: Content, { openPolicy: policy }: TokenFamily, random: Randomness): Content {
+  const parameters = Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, String(value)]))
   const { useHttps } = wanted.policy
   return {
     contentID: '',
-    drm: 'playready',
+    drm: wanted.drm,
     keys: [
       {
         kid: REGISTRATION_KID,

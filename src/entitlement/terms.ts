@@ -1,5 +1,5 @@
 import type { Content } from '../../schemas/catalogue.js'
-import type { TokenPolicy } from '../../schemas/playready.js'
+import type { TokenPolicy } from '../../schemas/policy.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 

@@ -1,6 +1,7 @@
-/** What a token can be for. A token holds the place in this list. */
-export const DRMS = ['playready', 'widevine', 'fairplay'] as const
-export type Drm = (typeof DRMS)[number]
+/** The name of a DRM that tokens are for: in the log, in metrics, among an account's options. */
+export type Drm = string
 
-/** What a licence can be for: Clear Key has no tokens of its own, but redeems those of the others. */
-export type LicenceDrm = Drm | 'clearkey'
+/** The name of a DRM that licences are for: Clear Key has no tokens of its own, but redeems those of the others. */
+export type LicenceDrm = Drm | typeof CLEAR_KEY
+
+export const CLEAR_KEY = 'clearkey'

@@ -3,8 +3,8 @@ import { type ErrorAnswer, messageWithCode } from '../../schemas/answers.js'
 import type { ErrorFormat } from '../../schemas/credentials.js'
 import { type EntitlementAnswer, echoOf } from '../../schemas/entitlement.js'
 import { errorFormatOf } from '../../schemas/token-request.js'
+import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../drm/soap.js'
 import type { Refusal } from '../errors/public-error.js'
-import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../licences/soap.js'
 import { errorPage } from './error-page.js'
 
 declare module 'fastify' {

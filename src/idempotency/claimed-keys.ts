@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import { framesOf, orUnavailable } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
+import type { Drm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { IdempotencyRepository, KeyClaim } from '../store/idempotency.js'
@@ -16,6 +17,7 @@ const LEASE_MS = 300_000
 
 export interface KeyedRequest {
   readonly key: string
+  readonly drm: Drm
   readonly customerId: number
   readonly environment: Environment
   readonly parameters: SortedParameters
@@ -30,13 +32,13 @@ export class ClaimedKeys {
     this.#parts = parts
   }
 
-  newClaim({ key, customerId, environment, parameters }: KeyedRequest): KeyClaim {
+  newClaim({ key, drm, customerId, environment, parameters }: KeyedRequest): KeyClaim {
     const { fingerprints, random, now, seconds } = this.#parts
     const service_id = serviceId(customerId, environment)
     return {
       service_id,
       key_hash: fingerprints.ofKey(service_id, key),
-      request_hash: fingerprints.ofRequest(parameters),
+      request_hash: fingerprints.ofRequest(drm, parameters),
       claim: randomBytes(random, 16).toString('hex'),
       // A request that is under way keeps its key, and so does one whose end nobody knows.
       expires_at: now() + LEASE_MS + seconds * 1000,

@@ -1,5 +1,6 @@
 import sodium from 'sodium-native'
 import type { SortedParameters } from '../../schemas/sorting.js'
+import type { Drm } from '../ground/drms.js'
 
 /** What is kept of a key and of a request: hashes (BLAKE2b) with the database's salt. */
 export class Fingerprints {
@@ -17,9 +18,9 @@ export class Fingerprints {
    * Of all that a token is made from, in whatever order it came. A faulty request differs from the one that it may
    * have been meant to be.
    */
-  ofRequest({ whole, keys, ignored, faults }: SortedParameters): string {
+  ofRequest(drm: Drm, { whole, keys, ignored, faults }: SortedParameters): string {
     return this.#hash([
-      'playready token request',
+      `${drm} token request`,
       inOrder(Object.entries(whole).filter(([name]) => !FORM.has(name))),
       keys.map(({ suffix, values }) => [suffix, inOrder(Object.entries(values))]),
       inOrder([...ignored]),

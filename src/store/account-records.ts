@@ -1,3 +1,4 @@
+import type { Drm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 
 /** A customer of the service. */
@@ -5,7 +6,8 @@ export interface Account {
   readonly id: number
   readonly name: string
   readonly enabled: boolean
-  readonly drm: { readonly playready: boolean }
+  /** The DRMs by their names: what is not named may be used. */
+  readonly drm: Readonly<Record<Drm, boolean>>
   /** How often one token may be redeemed; `null`: as often as its holder likes, until it expires. */
   readonly maxRedemptions: number | null
   readonly limits: AccountLimits

@@ -1,9 +1,10 @@
 import type { Kysely, Transaction } from 'kysely'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import type { AccountChange } from '../../schemas/admin.js'
+import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { KnownAccount } from './account-records.js'
-import { knownAccounts } from './known-accounts.js'
+import { knownAccounts, readDrmOptions } from './known-accounts.js'
 import { countUp, sharedSetting } from './settings.js'
 import { serviceId, type Tables } from './tables.js'
 
@@ -81,7 +82,7 @@ export class AccountRepository {
           id: account.id,
           name: account.name,
           enabled: Number(account.enabled),
-          playready: Number(account.drm.playready),
+          drm: JSON.stringify(account.drm),
           max_redemptions: account.maxRedemptions,
           requests_per_minute: account.limits.requestsPerMinute,
         })
@@ -116,11 +117,11 @@ export class AccountRepository {
     const changed = {
       ...(name !== undefined && { name }),
       ...(enabled !== undefined && { enabled: Number(enabled) }),
-      ...(drm !== undefined && { playready: Number(drm.playready) }),
       ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
       ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
     }
     await this.#change(async db => {
+      if (drm !== undefined) await changeDrmOptions(db, id, drm)
       if (Object.keys(changed).length > 0) await db.updateTable('accounts').set(changed).where('id', '=', id).execute()
       if (tokensPerDay === undefined) return
       // One after the other, in the order in which those who issue tokens lock them.
@@ -195,4 +196,12 @@ export interface Replacement {
   readonly hash: string
   readonly now: number
   readonly othersUntil: number
+}
+
+/** Those that are named; the others stay as they are. */
+async function changeDrmOptions(db: Kysely<Tables>, id: number, change: Readonly<Record<Drm, boolean>>): Promise<void> {
+  const row = await db.selectFrom('accounts').select('drm').where('id', '=', id).executeTakeFirst()
+  if (row === undefined) return
+  const drm = JSON.stringify({ ...readDrmOptions(row.drm), ...change })
+  await db.updateTable('accounts').set({ drm }).where('id', '=', id).execute()
 }

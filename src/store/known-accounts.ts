@@ -15,11 +15,11 @@ export async function knownAccounts(
     balance: rows.get(serviceId(id, environment))?.balance ?? 0,
     authenticators: authenticators.get(serviceId(id, environment)) ?? [],
   })
-  return accounts.map(({ id, name, enabled, playready, max_redemptions, requests_per_minute }) => ({
+  return accounts.map(({ id, name, enabled, drm, max_redemptions, requests_per_minute }) => ({
     id,
     name,
     enabled: enabled === 1,
-    drm: { playready: playready === 1 },
+    drm: readDrmOptions(drm),
     maxRedemptions: max_redemptions,
     limits: {
       requestsPerMinute: requests_per_minute,
@@ -56,4 +56,8 @@ async function authenticatorsOf(
     else others.push(authenticator)
   }
   return found
+}
+
+export function readDrmOptions(json: string): KnownAccount['drm'] {
+  return JSON.parse(json) // written by this store alone
 }

@@ -6,6 +6,7 @@ import { idempotencyKeys } from './migrations/0004-idempotency-keys.js'
 import { requestLimits } from './migrations/0005-request-limits.js'
 import { contents } from './migrations/0006-contents.js'
 import { redeemingDevices } from './migrations/0007-redeeming-devices.js'
+import { drmOptions } from './migrations/0008-drm-options.js'
 import type { Tables } from './tables.js'
 
 /** It was changed by migrations that this version does not have. */
@@ -29,6 +30,7 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
     '0005-request-limits': { up: requestLimits },
     '0006-contents': { up: contents },
     '0007-redeeming-devices': { up: redeemingDevices },
+    '0008-drm-options': { up: drmOptions },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

@@ -22,7 +22,8 @@ export interface AccountRow {
   readonly id: number
   readonly name: string
   readonly enabled: number
-  readonly playready: number
+  /** Which DRMs it may use, by their names, in JSON: what is not named may be used. */
+  readonly drm: string
   /** How often a token may be redeemed. */
   readonly max_redemptions: number | null
   /** `null`: as many as from every account. */

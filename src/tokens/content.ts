@@ -1,8 +1,9 @@
-import type { TokenPolicy } from '../../schemas/playready.js'
-import { DRMS, type Drm } from '../ground/drms.js'
+import type { TokenPolicy } from '../../schemas/policy.js'
+import type { Families } from '../drm/families.js'
+import type { SealedFamily } from '../drm/family.js'
+import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
-import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
 import { VAULT_OVERHEAD } from './vault.js'
 
 /** What a token says: everything that the licence server needs to know. */
@@ -36,11 +37,11 @@ const DEVICE = 1
 const ADDRESS = 2
 const COOKIE = 4
 
-/** Writes a content; the result is good until the writer writes again. */
-export function encodeContent(content: TokenContent, out: ByteWriter): Buffer {
+/** Writes a content for its family; the result is good until the writer writes again. */
+export function encodeContent(content: TokenContent, family: SealedFamily, out: ByteWriter): Buffer {
   out.begin()
   out.uint(FORMAT, 1)
-  out.uint(DRMS.indexOf(content.drm), 1)
+  out.uint(family.number, 1)
   out.uint(ENVIRONMENTS.indexOf(content.environment), 1)
   out.uint(content.issuedAt, 6)
   out.uint(content.expiresAt, 6)
@@ -54,16 +55,17 @@ export function encodeContent(content: TokenContent, out: ByteWriter): Buffer {
     out.hex(key.kid)
     out.hex(key.contentKey)
     out.uint(ALGORITHMS.indexOf(key.algId), 1)
-    writePlayreadyPolicy(out, key.policy)
+    family.writePolicy(out, key.policy)
   }
   return out.finish(LEAST_CONTENT)
 }
 
 /** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
-export function decodeContent(content: Buffer): TokenContent {
+export function decodeContent(content: Buffer, families: Families): TokenContent {
   const from = new ByteReader(content)
   if (from.uint(1) !== FORMAT) throw new RangeError('unknown token format')
-  const drm = from.oneOf(DRMS)
+  const family = families.numbered(from.uint(1))
+  if (family === undefined) throw new RangeError('a token for an unknown DRM')
   const environment = from.oneOf(ENVIRONMENTS)
   const issuedAt = from.uint(6)
   const expiresAt = from.uint(6)
@@ -75,7 +77,7 @@ export function decodeContent(content: Buffer): TokenContent {
     kid: from.hex(16),
     contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
-    policy: readPlayreadyPolicy(from),
+    policy: family.readPolicy(from),
   }))
-  return { drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
 }

@@ -33,15 +33,15 @@ export class EmulatedIssuer implements TokenIssuer {
     const issuedAt = this.#parts.now()
     const { id, token } = this.#seal(order, issuedAt)
     await this.#record(order, issuedAt, id)
-    return { token, licenseAcquisitionUrl: licenceUrl('playready', this.#parts.publicUrl, order) }
+    return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.publicUrl, order) }
   }
 
-  #seal({ account, environment, drm, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {
+  #seal({ account, environment, family, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {
     if (!areComplete(keys)) throw new Error('a key without its content key')
     const { expirationTime, deviceId, ipAddress, cookie } = restrictions
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
-    const content = { drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
-    const encoded = encodeContent(content, this.#writer)
+    const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+    const encoded = encodeContent(content, family, this.#writer)
     if (encoded.length > MOST_CONTENT) throw new TokenError(TOO_LONG)
     return this.#parts.vault.seal(account.id, encoded)
   }

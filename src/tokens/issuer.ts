@@ -1,6 +1,6 @@
 import type { Restrictions } from '../../schemas/restrictions.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import type { Drm } from '../ground/drms.js'
+import type { TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
@@ -10,7 +10,7 @@ import type { TokenKey } from './content.js'
 export interface TokenOrder {
   readonly account: Account
   readonly environment: Environment
-  readonly drm: Drm
+  readonly family: TokenFamily
   readonly keys: readonly OrderedKey[]
   readonly restrictions: Restrictions
   /** The scheme of the licence URL, where the request or the catalogue says it. */
@@ -47,13 +47,13 @@ export interface TokenIssuer {
 
 /** What the ledger says of a token that was issued. */
 export function issueEvent(order: TokenOrder, time: number, tokenId: string | undefined): LedgerEvent {
-  const { account, environment, drm, keys, restrictions, requestId } = order
+  const { account, environment, family, keys, restrictions, requestId } = order
   return {
     customerId: account.id,
     environment,
     time,
     event: 'token_issued',
-    drm,
+    drm: family.drm,
     tokenId,
     kids: keys.map(({ kid }) => kid),
     cookie: restrictions.cookie,

@@ -1,3 +1,4 @@
+import type { Families } from '../drm/families.js'
 import { decodeContent, type TokenContent } from './content.js'
 import type { TokenVault } from './vault.js'
 
@@ -8,8 +9,8 @@ export interface ReadToken extends TokenContent {
 }
 
 /** What a token says; `undefined` when this vault did not seal it. */
-export function openToken(vault: TokenVault, token: string): ReadToken | undefined {
+export function openToken(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   const opened = vault.open(token)
   if (opened === undefined) return undefined
-  return { id: opened.id, customerId: opened.customerId, ...decodeContent(opened.content) }
+  return { id: opened.id, customerId: opened.customerId, ...decodeContent(opened.content, families) }
 }

@@ -1,6 +1,7 @@
 import type { ViewerClaim, WrongViewerClaim } from '../../schemas/licences.js'
 import type { Accounts } from '../accounts/accounts.js'
 import { requireEnabled } from '../accounts/authentication.js'
+import type { Families } from '../drm/families.js'
 import type { AskedService } from '../entitlement/asked-service.js'
 import { orUnavailable, PublicError, TokenError } from '../errors/public-error.js'
 import { canonicalAddress } from '../ground/canonical-address.js'
@@ -54,7 +55,8 @@ export class TokenRedemption {
   }
 
   async redeem(request: RedemptionRequest): Promise<Redemption> {
-    const token = authentic(this.#parts.vault, theToken(await this.#tokensOf(request)))
+    const { vault, families } = this.#parts
+    const token = authentic(vault, families, theToken(await this.#tokensOf(request)))
     const account = await this.#accountOf(token)
     try {
       return await this.#grant(request, token, account)
@@ -138,6 +140,7 @@ export class TokenRedemption {
 
 export interface TokenRedemptionParts {
   readonly vault: TokenVault
+  readonly families: Families
   readonly accounts: Accounts
   readonly ledger: Ledger
   readonly refusals: RepeatedRefusals

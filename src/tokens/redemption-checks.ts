@@ -1,7 +1,8 @@
+import type { Families } from '../drm/families.js'
 import type { Fault } from '../errors/catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import { canonicalAddress } from '../ground/canonical-address.js'
-import type { LicenceDrm } from '../ground/drms.js'
+import { CLEAR_KEY, type LicenceDrm } from '../ground/drms.js'
 import { rfc3339 } from '../ground/moments.js'
 import type { TokenContent, TokenKey } from './content.js'
 import { openToken, type ReadToken } from './open.js'
@@ -18,16 +19,16 @@ export function theToken(given: readonly string[]): string {
   return token
 }
 
-export function authentic(vault: TokenVault, token: string): ReadToken {
-  const read = opened(vault, token)
+export function authentic(vault: TokenVault, families: Families, token: string): ReadToken {
+  const read = opened(vault, families, token)
   if (read === undefined) throw invalidToken('it was not made by this service')
   return read
 }
 
 /** A token that a newer version has sealed is authentic, but nobody here can read it. */
-function opened(vault: TokenVault, token: string): ReadToken | undefined {
+function opened(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   try {
-    return openToken(vault, token)
+    return openToken(vault, families, token)
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
@@ -36,7 +37,7 @@ function opened(vault: TokenVault, token: string): ReadToken | undefined {
 
 /** Clear Key redeems every family's tokens, so that a browser without a DRM can be tested with them. */
 export function requireFamily(token: TokenContent, drm: LicenceDrm): void {
-  if (drm !== 'clearkey' && drm !== token.drm) throw invalidToken(`it is for ${token.drm}, not for ${drm}`)
+  if (drm !== CLEAR_KEY && drm !== token.drm) throw invalidToken(`it is for ${token.drm}, not for ${drm}`)
 }
 
 export function requireUnexpired(token: TokenContent, now: number): void {

@@ -1,8 +1,9 @@
-import type { TokenPolicy } from '../../schemas/playready.js'
+import type { TokenPolicy } from '../../schemas/policy.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import type { TokenRequestSchema } from '../../schemas/token-request.js'
+import { TokenRequestSchema } from '../../schemas/token-request.js'
 import type { Accounts } from '../accounts/accounts.js'
-import { requireAccount, requireEnabled } from '../accounts/authentication.js'
+import { requireAccount, requireDrm, requireEnabled } from '../accounts/authentication.js'
+import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
@@ -25,15 +26,18 @@ export interface TokenRequest {
   readonly tell: Tell
 }
 
-/** The way of a token request, step by step. Each step throws the documented error that ends it. */
+/** The way of one DRM's token requests, step by step. Each step throws the documented error that ends it. */
 export class TokenRequests {
-  readonly #schema: TokenRequestSchema
+  readonly schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
   readonly #inFlight = new InFlight()
   #isClosing = false
 
-  constructor(schema: TokenRequestSchema, parts: TokenRequestParts) {
-    this.#schema = schema
+  constructor(
+    readonly family: TokenFamily,
+    parts: TokenRequestParts,
+  ) {
+    this.schema = new TokenRequestSchema(family.policySchema, parts.now)
     this.#parts = parts
   }
 
@@ -54,13 +58,13 @@ export class TokenRequests {
   }
 
   async #answer(request: TokenRequest): Promise<KeyedToken> {
-    const authenticator = this.#schema.readCredentials(request.parameters)
+    const authenticator = this.schema.readCredentials(request.parameters)
     const account = await requireAccount(this.#parts.accounts, authenticator, request.environment)
     // Before its log: a flood must not fill it.
     this.#parts.limit.admit(account, request.environment, request.tell)
     try {
       requireEnabled(account)
-      requirePlayready(account)
+      requireDrm(account, this.family)
       return await (request.idempotencyKey === undefined
         ? this.#issue(request, account)
         : this.#issueOnce(request, request.idempotencyKey, account))
@@ -75,7 +79,8 @@ export class TokenRequests {
     const { parameters, environment, requestId } = request
     const { issuer } = this.#parts
     const asking = { account, environment, requestId }
-    const keyed = { key, customerId: account.id, environment, parameters, requestId }
+    const { drm } = this.family
+    const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {
       issue: () => this.#issue(request, account),
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
@@ -95,14 +100,14 @@ export class TokenRequests {
     const { parameters, environment, host, requestId } = request
     const { issuer } = this.#parts
     const owner = { customerId: account.id, environment }
-    const contentKeys = await resolveContentKeys(this.#schema.readKeys(parameters), owner, {
+    const contentKeys = await resolveContentKeys(this.schema.readKeys(parameters), owner, {
       storage: this.#parts.keyStorage,
       mayBeElsewhere: issuer.hasKeyStorage,
     })
-    const { policies, restrictions, useHttps } = this.#schema.readTerms(parameters)
+    const { policies, restrictions, useHttps } = this.schema.readTerms(parameters)
     const keys = withPolicies(contentKeys, policies)
-    const drm = 'playready'
-    return { account, environment, drm, keys, restrictions, useHttps, host, requestId, parameters }
+    const { family } = this
+    return { account, environment, family, keys, restrictions, useHttps, host, requestId, parameters }
   }
 
   /** The customer's log tells what was refused, too: of the request, as much as is in order. */
@@ -112,8 +117,8 @@ export class TokenRequests {
       environment: request.environment,
       time: this.#parts.now(),
       event: 'token_refused',
-      drm: 'playready',
-      ...this.#schema.readWhatHolds(request.parameters),
+      drm: this.family.drm,
+      ...this.schema.readWhatHolds(request.parameters),
       errorCode,
       requestId: request.requestId,
     })
@@ -134,10 +139,6 @@ export interface TokenRequestParts {
 /** A failure of ours is none, and some the issuer has written down already. */
 function isRefusal(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500 && !error.isRecorded
-}
-
-function requirePlayready({ drm }: Account): void {
-  if (!drm.playready) throw new TokenError({ code: -5002 })
 }
 
 function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): OrderedKey[] {

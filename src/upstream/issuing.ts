@@ -1,4 +1,5 @@
 import type { Config } from '../config.js'
+import { CLEAR_KEY } from '../ground/drms.js'
 import type { Issuing, IssuingParts } from '../issuing-parts.js'
 import { clearKeyUrl } from '../licence-urls.js'
 import { UpstreamCredentials } from './credentials.js'
@@ -36,7 +37,8 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
     upstream,
     licences: new LicenceForwarding(settings, metrics),
     devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
-    clearKeyUrl: (url, environment) => (licences[environment].clearkey === undefined ? undefined : clearKeyUrl(url)),
+    clearKeyUrl: (family, url, environment) =>
+      licences[environment][CLEAR_KEY] === undefined ? undefined : clearKeyUrl(family, url),
     close: () => closeInTurn(issuer, settlements),
   }
 }

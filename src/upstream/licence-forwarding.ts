@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client'
+import { Families } from '../drm/families.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { LICENCE_PATHS } from '../licence-urls.js'
 import { networkOf } from '../limits/network.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
@@ -98,13 +98,12 @@ type Ways = ReadonlyMap<LicenceDrm, Way>
 function waysTo(urls: LicenceServers, settings: LicenceServerSettings): Ways {
   const servers = new Map<string, LicenceServer>()
   const ways = new Map<LicenceDrm, Way>()
-  for (const drm of Object.keys(LICENCE_PATHS) as LicenceDrm[]) {
-    // the table's own keys
+  for (const { drm, path } of new Families().licences) {
     const url = urls[drm]
     if (url === undefined) continue
     const server = servers.get(url.origin) ?? new LicenceServer(url.origin, settings)
     servers.set(url.origin, server)
-    ways.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + LICENCE_PATHS[drm] })
+    ways.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + path })
   }
   return ways
 }

@@ -1,12 +1,15 @@
 import type { Logger } from 'pino'
 import type { Environment } from '../ground/environment.js'
 import { environmentOfHost } from '../ground/real-hosts.js'
-import { LICENCE_PATHS, licenceUrl } from '../licence-urls.js'
+import { licenceUrl } from '../licence-urls.js'
 import type { TokenOrder } from '../tokens/issuer.js'
 import { ENVIRONMENT_NAME, namesEnvironment } from './named-environment.js'
 import type { LicenceServers } from './settings.js'
 
-export type LicenceUrl = (upstreamUrl: string, order: Pick<TokenOrder, 'environment' | 'host' | 'useHttps'>) => string
+export type LicenceUrl = (
+  upstreamUrl: string,
+  order: Pick<TokenOrder, 'environment' | 'family' | 'host' | 'useHttps'>,
+) => string
 
 /** The URL that the upstream told. */
 export const asTold: LicenceUrl = upstreamUrl => upstreamUrl
@@ -30,19 +33,15 @@ export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceU
     const url = new URL(upstreamUrl)
     const query = queryOf(upstreamUrl)
     // The credit is spent and the player must work, so what we would not forward to is told as it is.
-    if (!leadsTo(url, licences[order.environment].playready) || namesEnvironment(query)) {
+    const { family, environment } = order
+    if (!leadsTo(url, licences[environment][family.drm], family.licences.path) || namesEnvironment(query)) {
       if (!strangers.has(url.host)) {
         if (strangers.size < MOST_STRANGERS) strangers.add(url.host)
         logger.warn({ host: url.host }, 'the upstream names a licence URL that cannot be hidden')
       }
       return upstreamUrl
     }
-    return withEnvironment(
-      licenceUrl('playready', place.publicUrl, order) + query,
-      order.environment,
-      place,
-      order.host,
-    )
+    return withEnvironment(licenceUrl(family, place.publicUrl, order) + query, environment, place, order.host)
   }
 }
 
@@ -51,11 +50,10 @@ export function hiddenInReplay(place: OurPlace): LicenceUrl {
   return (upstreamUrl, order) => {
     const query = queryOf(upstreamUrl)
     const { pathname } = new URL(upstreamUrl)
-    const playready = licenceUrl('playready', place.publicUrl, order)
+    const { path } = order.family.licences
+    const licences = licenceUrl(order.family, place.publicUrl, order)
     if (namesEnvironment(query)) return upstreamUrl
-    const ours = pathname.endsWith(LICENCE_PATHS.playready)
-      ? playready
-      : playready.slice(0, -LICENCE_PATHS.playready.length) + pathname
+    const ours = pathname.endsWith(path) ? licences : licences.slice(0, -path.length) + pathname
     return withEnvironment(ours + query, order.environment, place, order.host)
   }
 }
@@ -73,7 +71,7 @@ function withEnvironment(url: string, environment: Environment, place: OurPlace,
 const MOST_STRANGERS = 100
 
 /** Whether it is what key requests are forwarded to. The scheme is the caller's choice (`useHttps`). */
-function leadsTo(url: URL, base: URL | undefined): boolean {
+function leadsTo(url: URL, base: URL | undefined, path: string): boolean {
   if (base === undefined) return false
-  return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + LICENCE_PATHS.playready
+  return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + path
 }

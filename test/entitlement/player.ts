@@ -1,4 +1,4 @@
-import { LICENCE_PATHS } from '../../src/licence-urls.js'
+import { clearKey } from '../../src/drm/clear-key.js'
 import { clearKeyBody, KID, playreadyBody } from '../redeeming.js'
 import { tokenIn } from './service.js'
 
@@ -32,7 +32,7 @@ export async function playPlayready({ epTokenURL }: { epTokenURL: string }, play
 /** Takes the token of that URL to the Clear Key endpoint beside it. */
 export async function playClearKey({ epTokenURL }: { epTokenURL: string }, player: Player = {}): Promise<Licence> {
   const { kid = KID } = player
-  const url = `${new URL(epTokenURL).origin}${LICENCE_PATHS.clearkey}?ExpressPlayToken=${tokenIn({ epTokenURL })}`
+  const url = `${new URL(epTokenURL).origin}${clearKey.path}?ExpressPlayToken=${tokenIn({ epTokenURL })}`
   const answer = await fetch(url, { method: 'POST', headers: device(player), body: clearKeyBody(kid) })
   const body = await answer.text()
   const { keys = [], code } = JSON.parse(body) as { keys?: { kid: string }[]; code?: number } // the documented answers

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
+import { playreadySchema } from '../../schemas/playready.js'
 import { TokenRequestSchema } from '../../schemas/token-request.js'
 import { saltOf } from '../../src/accounts/authenticators.js'
 import { pooledRandomness, randomBytes } from '../../src/ground/randomness.js'
@@ -130,11 +131,11 @@ async function instance(t: Test, options: AppOptions & Required<Pick<AppOptions,
 /** What another instance on the same database does with the keys of the same requests. */
 async function otherInstance(store: Store) {
   const fingerprints = new Fingerprints(await saltOf(store.accounts, random))
-  const parameters = new TokenRequestSchema(() => NOON).sort(Object.fromEntries(form()), undefined)
+  const parameters = new TokenRequestSchema(playreadySchema, () => NOON).sort(Object.fromEntries(form()), undefined)
   const claimOf = (key: string) => ({
     service_id: SERVICE,
     key_hash: fingerprints.ofKey(SERVICE, key),
-    request_hash: fingerprints.ofRequest(parameters),
+    request_hash: fingerprints.ofRequest('playready', parameters),
     claim: 'of another instance',
     expires_at: NOON + 60 * MINUTE,
   })

@@ -20,7 +20,7 @@ t.test('a commit that fails harms nobody else who writes at the same time', asyn
 
   const addAccount = (id: number) =>
     db.transaction().execute(async db => {
-      await db.insertInto('accounts').values({ id, name: '', enabled: 1, playready: 1 }).execute()
+      await db.insertInto('accounts').values({ id, name: '', enabled: 1, drm: '{}' }).execute()
       const service = {
         id: serviceId(id, 'test'),
         account_id: id,

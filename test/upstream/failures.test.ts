@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { playreadySchema } from '../../schemas/playready.js'
 import { tokenRequestParameters } from '../../schemas/token-request.js'
 import { askerOf, entitlementSettings } from '../entitlement/service.js'
 import { startGateway } from './gateway.js'
@@ -225,7 +226,10 @@ t.test('secrets are found in every spelling, and no text makes the search for th
   const gateway = await startGateway(t, upstream.url, { BODY_LIMIT: 262_144 })
   const hex = 'feed0123456789abcdeffeed01234567'
   const escapes = ['\\', '%5c', '%255c', '\\\\', '\\u005c', '&#92;', '&amp;', '+', ' ', 'a', 'ab', 'é']
-  const { policy, keys, restrictions } = tokenRequestParameters(() => 0)
+  const { policy, keys, restrictions } = tokenRequestParameters(
+    playreadySchema(() => 0),
+    () => 0,
+  )
   const names = [...Object.keys(policy), ...Object.keys(keys), ...Object.keys(restrictions), 'unknown', 'x.1']
   const echoed = (part: string) => JSON.stringify({ code: -2005, message: `it is ${part.slice(0, 30_000)} there` })
   for (const repeated of escapes)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { TokenAnswer } from '../../schemas/answers.js'
+import { playready } from '../../src/drm/playready.js'
 import { pooledRandomness } from '../../src/ground/randomness.js'
 import { ByteWriter } from '../../src/tokens/bytes.js'
 import { encodeContent, type TokenContent } from '../../src/tokens/content.js'
@@ -34,7 +35,7 @@ function seal(gateway: Gateway, content: Partial<TokenContent>): string {
   const issuedAt = Date.now() - 60_000
   const plain = { drm: 'playready', environment: 'test', issuedAt, expiresAt: issuedAt + 3_600_000 } as const
   const whole = { ...plain, keys: [tokenKey(KID)], ...content }
-  const { token } = vault.seal(777, encodeContent(whole, new ByteWriter()))
+  const { token } = vault.seal(777, encodeContent(whole, playready, new ByteWriter()))
   gateway.keepSecret(token)
   return token
 }

@@ -29,7 +29,7 @@ function terms({ content_id, updated_at }: Stored, { entry, content }: ContentOr
     contentID: content_id,
     updatedAt: rfc3339(updated_at),
     readable: true,
-    drm: 'playready',
+    drm: content.drm,
     keys: content.keys.map(key => ({ kid: key.kid, algId: key.algId, source: sourceOf(key) })),
     policy: definedOf(entry.policy),
     duration: content.duration,

@@ -1,3 +1,4 @@
+import { playreadySchema } from '../../../schemas/playready.js'
 import { tokenRequestParameters } from '../../../schemas/token-request.js'
 import type { UpstreamRequest } from '../exchange.js'
 import { isSecret } from '../secrets.js'
@@ -40,7 +41,10 @@ function isShown(name: string, value: string): boolean {
 const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType'])
 const SAYS_NOTHING = /^(?:true|false|\d?)$/
 
-const { keys, policy, restrictions } = tokenRequestParameters(() => 0)
+const { keys, policy, restrictions } = tokenRequestParameters(
+  playreadySchema(() => 0),
+  () => 0,
+)
 const PER_KEY: ReadonlySet<string> = new Set([...Object.keys(keys), ...Object.keys(policy)])
 const PER_TOKEN: ReadonlySet<string> = new Set(['errorFormat', ...Object.keys(restrictions)])
 

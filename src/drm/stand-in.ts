@@ -1,16 +1,17 @@
 import type { StandInLicence } from '../../schemas/licences.js'
-import type { TokenPolicy } from '../../schemas/playready.js'
-import type { Drm } from '../ground/drms.js'
+import type { PolicyValue, TokenPolicy } from '../../schemas/policy.js'
+import type { LicenceDrm } from '../ground/drms.js'
 import type { Redemption } from '../tokens/redeem.js'
 import type { LicenceFamily } from './family.js'
 
 /** Families whose challenges nobody but the DRM can read, and whose licences nobody but the DRM can make. */
-export const widevine = opaqueFamily('widevine')
-export const fairplay = opaqueFamily('fairplay')
+export const widevine = opaqueFamily('widevine', '/hms/wv/rights/')
+export const fairplay = opaqueFamily('fairplay', '/hms/fp/rights/')
 
-function opaqueFamily(drm: Drm): LicenceFamily {
+function opaqueFamily(drm: LicenceDrm, path: string): LicenceFamily {
   return {
     drm,
+    path,
     refusals: 'json',
     read: () => ({
       asked: { kids: 'all' },
@@ -34,12 +35,12 @@ export function standIn({ token, keys }: Redemption): StandInLicence {
 }
 
 /** A policy in the words of the token request. */
-function shownPolicy(policy: TokenPolicy): Record<string, string | number> {
+export function shownPolicy(policy: TokenPolicy): Record<string, string | number> {
   const given = Object.entries(policy).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given.map(([name, value]) => [name, shownValue(name, value)]))
 }
 
-function shownValue(name: string, value: TokenPolicy[keyof TokenPolicy]): string | number {
+function shownValue(name: string, value: PolicyValue | undefined): string | number {
   if (Buffer.isBuffer(value)) return value.toString('base64')
   if (name === 'rental.periodEndTime') return new Date(Number(value)).toISOString()
   return typeof value === 'number' ? value : String(value)

@@ -2,25 +2,25 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { TokenAnswer } from '../schemas/answers.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, readIdempotencyKey } from '../schemas/idempotency.js'
 import type { RawParameters } from '../schemas/sorting.js'
-import { accepts, checkErrorFormat, type TokenRequestSchema } from '../schemas/token-request.js'
+import { accepts, checkErrorFormat } from '../schemas/token-request.js'
 import { PublicError } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOfHost } from '../src/ground/real-hosts.js'
 import { plainHost } from '../src/http/addressed-host.js'
 import { sendAs } from '../src/http/answers.js'
 import { tellingOf } from '../src/http/limiting.js'
+import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
 import type { TokenRequests } from '../src/tokens/request.js'
 
 export interface TokenRoutesOptions {
-  readonly schema: TokenRequestSchema
   readonly requests: TokenRequests
   readonly metrics: Metrics
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
   /** Where Clear Key clients go with a token whose licence URL this is; nowhere, where nobody knows Clear Key. */
-  readonly clearKeyUrl: (licenceUrl: string, environment: Environment) => string | undefined
+  readonly clearKeyUrl: Issuing['clearKeyUrl']
   /** Without it the header means nothing. */
   readonly readsIdempotencyKey: boolean
 }
@@ -29,9 +29,10 @@ const KEY_HEADER = IDEMPOTENCY_KEY.toLowerCase()
 
 type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
 
-/** `/hms/pr/token`: PlayReady licence tokens. */
+/** `/hms/pr/token` and its like: the licence tokens of one DRM. */
 export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): Promise<void> {
-  const { schema, requests, metrics, readsIdempotencyKey } = options
+  const { requests, metrics, readsIdempotencyKey } = options
+  const { family, schema } = requests
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, request.body)
@@ -49,12 +50,12 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       tell: tellingOf(reply),
     })
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
-    else metrics.tokenIssued('playready', environment)
+    else metrics.tokenIssued(family.drm, environment)
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
     if (!accepts(request.headers.accept, 'application/json'))
       return sendAs(reply, 'text/uri-list', JSON.stringify(body))
     if (schema.wantsPlayerConfig(parameters)) {
-      const clearKeyUrl = options.clearKeyUrl(issued.licenseAcquisitionUrl, environment)
+      const clearKeyUrl = options.clearKeyUrl(family, issued.licenseAcquisitionUrl, environment)
       body.playerConfig = playerConfigOf(issued, clearKeyUrl)
     }
     return sendAs(reply, 'application/json', JSON.stringify(body))
@@ -62,12 +63,12 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
 
   app.route<{ Querystring: RawParameters; Body: RawParameters | undefined }>({
     method: ['GET', 'POST'],
-    url: '/hms/pr/token',
+    url: family.tokenPath,
     exposeHeadRoute: false, // it would cost a token
     config: { changesOnGet: true },
     handler: answer,
     onError: async (_request, _reply, error: Error) => {
-      if (error instanceof PublicError) metrics.tokenRefused('playready', error.code)
+      if (error instanceof PublicError) metrics.tokenRefused(family.drm, error.code)
     },
   })
 }

@@ -1,5 +1,8 @@
-import type { TokenPolicy } from '../../schemas/playready.js'
-import type { ByteReader, ByteWriter } from './bytes.js'
+import type { PlayreadyPolicy } from '../../schemas/playready.js'
+import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
+
+/** The scheme of the licence URL is for the answer alone. */
+type LicencePolicy = Omit<PlayreadyPolicy, 'useHttps'>
 
 const RIGHTS = ['BuyToOwn', 'Rental'] as const
 const UNKNOWN_OUTPUT = ['Allow', 'Disallow', 'SDOnly'] as const
@@ -13,7 +16,7 @@ const EXTENSION = 16
 const SECURITY_LEVEL = 32
 const PERSISTENT = 64
 
-export function writePlayreadyPolicy(out: ByteWriter, policy: TokenPolicy): void {
+export function writePlayreadyPolicy(out: ByteWriter, policy: LicencePolicy): void {
   out.uint(RIGHTS.indexOf(policy.rightsType), 1)
   out.uint(presence(policy), 1)
   out.uint(policy.analogVideoOPL, 2)
@@ -34,10 +37,10 @@ export function writePlayreadyPolicy(out: ByteWriter, policy: TokenPolicy): void
   }
 }
 
-export function readPlayreadyPolicy(from: ByteReader): TokenPolicy {
+export function readPlayreadyPolicy(from: ByteReader): LicencePolicy {
   const rightsType = from.oneOf(RIGHTS)
   const present = from.uint(1)
-  const policy: TokenPolicy = {
+  const policy: LicencePolicy = {
     rightsType,
     generalFlags: present & PERSISTENT ? '00000001' : '00000000',
     analogVideoOPL: from.uint(2),
@@ -58,7 +61,7 @@ export function readPlayreadyPolicy(from: ByteReader): TokenPolicy {
   return policy
 }
 
-function presence(policy: TokenPolicy): number {
+function presence(policy: LicencePolicy): number {
   return (
     (policy['rental.periodEndTime'] === undefined ? 0 : PERIOD_END) |
     (policy['rental.playDuration'] === undefined ? 0 : PLAY_DURATION) |

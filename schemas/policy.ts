@@ -1,0 +1,27 @@
+import type { z } from 'zod'
+import type { Fault } from '../src/errors/catalogue.js'
+import type { Now } from '../src/ground/clock.js'
+import type { Texts } from './group.js'
+import type { PlayreadyPolicy } from './playready.js'
+
+/**
+ * What a licence is bound to, by the names of the token request, whichever DRM it is for. The scheme of the licence URL is
+ * for the answer alone.
+ */
+export type TokenPolicy = Partial<Omit<PlayreadyPolicy, 'useHttps'>> & {
+  readonly [parameter: string]: PolicyValue | undefined
+}
+
+export type PolicyValue = string | number | boolean | Buffer
+
+/** What the keys of one token request say, key by key. */
+export type RequestedPolicy = TokenPolicy & { readonly useHttps?: boolean | undefined }
+
+/** The parameters of one DRM's policy, which each key of a token may have of its own. */
+export interface PolicySchema {
+  readonly parameters: Readonly<Record<string, z.ZodType>>
+  /** The policy, or `undefined` and what is wrong added to `faults`. `suffix` is `.N` for a numbered key. */
+  read(texts: Texts, faults: Fault[], suffix?: string): RequestedPolicy | undefined
+}
+
+export type PolicySchemaOf = (now: Now) => PolicySchema

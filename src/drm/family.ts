@@ -1,0 +1,57 @@
+import type { PolicySchemaOf, TokenPolicy } from '../../schemas/policy.js'
+import type { ErrorCode } from '../errors/catalogue.js'
+import type { Drm, LicenceDrm } from '../ground/drms.js'
+import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
+import type { Redemption } from '../tokens/redeem.js'
+import type { Asked } from '../tokens/redemption-checks.js'
+
+/** How a sealed token says which DRM it is for, and what a licence is bound to. */
+export interface SealedFamily {
+  readonly drm: Drm
+  /** Its number in a token: never changed, never used again. */
+  readonly number: number
+  /** Writes a policy into a token. What is written must stay readable: a new field gets a new presence bit. */
+  writePolicy(out: ByteWriter, policy: TokenPolicy): void
+  readPolicy(from: ByteReader): TokenPolicy
+}
+
+/** What a DRM has of its own on the way of a token. Everything else is the same for all. */
+export interface TokenFamily extends SealedFamily {
+  /** Where its tokens are asked for. */
+  readonly tokenPath: string
+  /** The refusal where the account's option for it is off. */
+  readonly disabled: ErrorCode
+  readonly policySchema: PolicySchemaOf
+  /** Narrows nothing: for the dummy content with which a device registers. */
+  readonly openPolicy: TokenPolicy
+  /** How the real service names its licence host, and the scheme of its URLs (spec: real-names.md). */
+  readonly licenceHost: { readonly label: string; readonly scheme: 'http:' | 'https:' }
+  readonly licences: LicenceFamily
+}
+
+/** What a DRM's licence endpoint has of its own; everything else is the same for all. */
+export interface LicenceFamily {
+  readonly drm: LicenceDrm
+  /** Where its players post their key requests, in the documented form. */
+  readonly path: string
+  /** The form in which its players understand a refusal. */
+  readonly refusals: 'json' | 'soap'
+  /** Reads any bytes: what is no challenge asks for nothing that could be granted. */
+  read(body: Buffer): Challenge
+}
+
+/** A player's key request. */
+export interface Challenge {
+  readonly asked: Asked
+  /** Those that it carries where its DRM has a place for a token. */
+  readonly tokens?: readonly string[]
+  /** The same for all challenges of one device. */
+  readonly deviceId?: string | undefined
+  /** The answer when the token is good for it. */
+  licence(redemption: Redemption): LicenceAnswer
+}
+
+export interface LicenceAnswer {
+  readonly contentType: string
+  readonly text: string
+}
