@@ -3,6 +3,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
   ExtendedKeyUsageExtension,
+  type Extension,
   PemConverter,
   X509CertificateGenerator,
 } from '../../src/certificates/library.js'
@@ -17,8 +18,24 @@ export interface ChainTimes {
   readonly intermediateNotAfter?: Date
 }
 
+export interface ChainParts extends ChainTimes {
+  /** How many authorities may be between the root and a client. */
+  readonly rootPathLength?: number
+  /** Beside those that every certificate of its kind has. */
+  readonly intermediateExtensions?: readonly Extension[]
+  readonly clientExtensions?: readonly Extension[]
+}
+
 /** A root, an intermediate by it, and a client by the intermediate, as PEM. */
-export async function authorityChain({ notBefore, notAfter, rootNotAfter, intermediateNotAfter }: ChainTimes) {
+export async function authorityChain({
+  notBefore,
+  notAfter,
+  rootNotAfter,
+  intermediateNotAfter,
+  rootPathLength,
+  intermediateExtensions = [],
+  clientExtensions = [],
+}: ChainParts) {
   const [rootKeys, middleKeys, clientKeys] = await Promise.all([newKeys(), newKeys(), newKeys()])
   const common = { notBefore, notAfter, signingAlgorithm: ALGORITHM }
   const root = await X509CertificateGenerator.createSelfSigned({
@@ -26,7 +43,7 @@ export async function authorityChain({ notBefore, notAfter, rootNotAfter, interm
     name: 'CN=Root',
     keys: rootKeys,
     notAfter: rootNotAfter ?? notAfter,
-    extensions: [new BasicConstraintsExtension(true, undefined, true)],
+    extensions: [new BasicConstraintsExtension(true, rootPathLength, true)],
   })
   const intermediate = await X509CertificateGenerator.create({
     ...common,
@@ -35,7 +52,7 @@ export async function authorityChain({ notBefore, notAfter, rootNotAfter, interm
     publicKey: middleKeys.publicKey,
     signingKey: rootKeys.privateKey,
     notAfter: intermediateNotAfter ?? notAfter,
-    extensions: [new BasicConstraintsExtension(true, 0, true)],
+    extensions: [new BasicConstraintsExtension(true, 0, true), ...intermediateExtensions],
   })
   const client = await X509CertificateGenerator.create({
     ...common,
@@ -46,6 +63,7 @@ export async function authorityChain({ notBefore, notAfter, rootNotAfter, interm
     extensions: [
       new BasicConstraintsExtension(false, undefined, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.clientAuth]),
+      ...clientExtensions,
     ],
   })
   const key = PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', clientKeys.privateKey), 'PRIVATE KEY')

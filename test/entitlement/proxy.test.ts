@@ -5,12 +5,32 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Authority } from '../../src/certificates/authority.js'
-import { BasicConstraintsExtension, PemConverter, X509CertificateGenerator } from '../../src/certificates/library.js'
+import {
+  BasicConstraintsExtension,
+  ExtendedKeyUsage,
+  ExtendedKeyUsageExtension,
+  Extension,
+  GeneralName,
+  KeyUsageFlags,
+  KeyUsagesExtension,
+  PemConverter,
+  SubjectAlternativeNameExtension,
+  X509CertificateGenerator,
+} from '../../src/certificates/library.js'
 import { NOON, startTestServer } from '../harness.js'
-import { authorityChain } from './authority-chain.js'
+import { authorityChain, type ChainParts } from './authority-chain.js'
 import { CATALOGUE_TEXT } from './catalogue-text.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
-import { type AskedAnswer, logged, QUESTION, received, refusedClients, WARN } from './door.js'
+import {
+  type AskedAnswer,
+  ask as askOverTls,
+  logged,
+  openDoor,
+  QUESTION,
+  received,
+  refusedClients,
+  WARN,
+} from './door.js'
 
 t.beforeEach(t => {
   t.testdir()
@@ -141,6 +161,34 @@ t.test('every certificate of the chain must be listed and in force here, too', a
   }
 })
 
+t.test(
+  'a handshake refuses every chain that OpenSSL does not accept, and a proxy has to refuse some of them itself',
+  async t => {
+    const tls = await openDoor(t)
+    const { server, url, caFile } = await openProxyDoor(t)
+    let renewals = 0
+    for (const [name, [parts, behindProxy]] of Object.entries(FAULTY_CHAINS)) {
+      const { root, intermediate, client } = await authorityChain({ ...DURING_NOW, ...parts })
+      renewals += 1
+      for (const file of [tls.files.ca, caFile]) writeFileSync(file, root + intermediate)
+      for (const { server: renewed } of [tls, { server }]) await logged(renewed, 'client authorities renewed', renewals)
+      const asked = askOverTls(tls.url, { ca: tls.authority.cert, ...client })
+      if (name === 'none') t.match(await asked, { status: 200 }, 'the handshake, with a chain that has no fault')
+      else await t.rejects(asked, { code: 'ECONNRESET' }, `the handshake, ${name}`)
+      t.match(await ask(url, rfc9440(client.cert)), behindProxy, `behind a proxy, ${name}`)
+    }
+    const signsNothing = [new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true)]
+    const { root, intermediate } = await authorityChain({ ...DURING_NOW, intermediateExtensions: signsNothing })
+    writeFileSync(caFile, root + intermediate)
+    const unusable = await logged(server, 'new certificates are of no use, the old ones stay')
+    t.match(
+      unusable,
+      [{ setting: 'ENTITLEMENT_CLIENT_CA', code: 'NO_AUTHORITY' }],
+      'an authority that may sign nothing',
+    )
+  },
+)
+
 t.test('the host of a licence URL is not what a client says in X-Forwarded-Host', async t => {
   const catalogue = join(t.testdirName, 'catalogue.json')
   writeFileSync(catalogue, CATALOGUE_TEXT)
@@ -196,6 +244,44 @@ t.test('bytes that are no HTTP, and paths that are no URL', async t => {
   const answer = await fetch(`${url}/nothing`)
   t.equal(answer.status, 403, 'nor what there is')
 })
+
+const DURING_NOW = { notBefore: new Date(NOON - 1000), notAfter: new Date(Date.now() + 3_600_000) }
+
+const LEFT_TO_THE_PROXY = { status: 200 }
+
+/** What docs/entitlement.md says of each: the fault, and how a service behind a proxy answers to it. */
+const FAULTY_CHAINS: Readonly<Record<string, [parts: Partial<ChainParts>, behindProxy: object]>> = {
+  none: [{}, { status: 200 }],
+  'name constraints': [
+    {
+      intermediateExtensions: [permittedOnly('allowed.example')],
+      clientExtensions: [new SubjectAlternativeNameExtension([new GeneralName('dns', 'other.example')])],
+    },
+    LEFT_TO_THE_PROXY,
+  ],
+  'path length': [{ rootPathLength: 0 }, LEFT_TO_THE_PROXY],
+  "the client's key usage": [
+    { clientExtensions: [new KeyUsagesExtension(KeyUsageFlags.keyEncipherment, true)] },
+    LEFT_TO_THE_PROXY,
+  ],
+  'unknown critical extension of the client': [{ clientExtensions: [unknownCritical()] }, LEFT_TO_THE_PROXY],
+  'unknown critical extension of an authority': [{ intermediateExtensions: [unknownCritical()] }, LEFT_TO_THE_PROXY],
+  "an authority's purposes": [
+    { intermediateExtensions: [new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth])] },
+    refused('not for clients'),
+  ],
+}
+
+/** Clients may have DNS names in this domain alone. */
+function permittedOnly(domain: string): Extension {
+  const nested = (tag: number, content: Buffer) => Buffer.concat([Buffer.from([tag, content.length]), content])
+  const subtrees = nested(0xa0, nested(0x30, nested(0x82, Buffer.from(domain))))
+  return new Extension('2.5.29.30', true, nested(0x30, subtrees))
+}
+
+function unknownCritical(): Extension {
+  return new Extension('1.3.6.1.4.1.99999.1', true, Buffer.from('0500', 'hex'))
+}
 
 const CATALOGUE_CONTENT = '3f2504e0-4f89-11d3-9a0c-0305e82c3301'
 const DURING = { notBefore: new Date(NOON - 1000), notAfter: new Date(NOON + 1000) }

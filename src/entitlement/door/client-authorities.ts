@@ -42,20 +42,25 @@ export class ClientAuthorities {
     if (issuers.length === 0) return { refusal: 'unknown authority' }
     const own = periodOf(certificate)
     const periods = issuers.flatMap(([, above]) => above.map(period => common(own, period)))
+    if (periods.length === 0) return { refusal: 'not for clients' }
     const current = periods.filter(period => refusedTime(period, now) === undefined)
     if (current.length === 0)
       return { refusal: refusedTime(own, now) ?? refusedTime(periods[0] ?? own, now) ?? 'expired' }
-    if (!isForClients(certificate)) return { refusal: 'not for clients' }
+    if (certificate.ca || !isForClients(certificate)) return { refusal: 'not for clients' }
     return { until: Math.max(...current.map(({ until }) => until)) }
   }
 }
 
-/** A root is its own issuer; `below` keeps two that have issued each other from leading round in a circle. */
+/**
+ * None where the purposes of one of them leave clients out. A root is its own issuer; `below` keeps two that have issued
+ * each other from leading round in a circle.
+ */
 function periodsOf(
   authority: X509Certificate,
   all: readonly X509Certificate[],
   below: ReadonlySet<X509Certificate>,
 ): readonly Period[] {
+  if (!isForClients(authority)) return []
   const own = periodOf(authority)
   if (isIssuedBy(authority, authority)) return [own]
   const path = new Set([...below, authority])
@@ -80,9 +85,8 @@ function refusedTime({ from, until }: Period, now: number): ClientRefusal | unde
 
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
 
-/** An authority is nobody's client. */
 function isForClients(certificate: X509Certificate): boolean {
   // Node calls the purposes so.
-  const { ca, keyUsage: purposes } = certificate as { ca: boolean; keyUsage: string[] | undefined } // without the extension there is none
-  return !ca && purposes?.includes(CLIENT_AUTHENTICATION) !== false
+  const { keyUsage: purposes } = certificate as { keyUsage: string[] | undefined } // without the extension there is none
+  return purposes?.includes(CLIENT_AUTHENTICATION) !== false
 }
