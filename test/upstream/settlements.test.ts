@@ -73,6 +73,29 @@ t.test('what is refused because the database did not answer is given back, whate
   }
 })
 
+t.test('what is given back is given back once, also where nobody hears that it was', async t => {
+  const { gateway, database, losesAt, startAgain, upstream } = await startTrial(t)
+  t.match(await gateway.ask('viewer-0'), { status: 200 })
+  const losing = losesAt(COMMITTED)
+  const asking = gateway.ask('viewer-1')
+  await losing
+  await losesAt(COMMITTED)
+  const direct = new pg.Client({ connectionString: database })
+  await direct.connect()
+  const { rows } = await direct.query("select event from events where cookie = 'viewer-1'")
+  await direct.end()
+  t.strictSame(rows, [{ event: 'token_refused' }], 'it was given back, and the answer is lost')
+  t.match(await asking, { status: 503, body: { code: -2030 } })
+  await caughtUp(gateway, 1)
+  t.equal(await gateway.paid(), 1, 'after the second time')
+  await gateway.close()
+  const next = await startAgain()
+  t.match(await next.eventsOf('viewer-1'), [{ event: 'token_refused', error_code: -2030 }])
+  t.equal((await next.eventsOf('viewer-1')).length, 1)
+  t.equal(await next.paid(), 1, 'and after the one that is for a database that was slow')
+  t.equal(upstream.arrivals.length, 1, 'the upstream was not asked')
+})
+
 t.test('at its end a gateway tries once more', async t => {
   const { gateway, answersAndLosesAt, startAgain } = await startTrial(t)
   const losing = answersAndLosesAt(refuses, 'viewer-1')
