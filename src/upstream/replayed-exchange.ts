@@ -1,7 +1,7 @@
 import { TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Exchange, UpstreamAnswer, UpstreamRequest } from './exchange.js'
 import { UpstreamFailure } from './failure.js'
-import { type NamedRecording, readRecordings } from './recordings/folder.js'
+import { readRecordings } from './recordings/folder.js'
 import { compared } from './recordings/matching.js'
 import { moved } from './recordings/moments.js'
 import { nearestText } from './recordings/nearest.js'
@@ -17,13 +17,11 @@ export class NotRecorded extends TokenError {
 
 /** Answers what was recorded in a folder, as if it were recorded now. */
 export class ReplayedExchange implements Exchange {
-  readonly #recordings: readonly NamedRecording[]
   readonly #series: SeriesIndex
   readonly #now: () => number
 
   constructor(folder: string, now: () => number) {
-    this.#recordings = readRecordings(folder)
-    this.#series = new SeriesIndex(this.#recordings)
+    this.#series = new SeriesIndex(readRecordings(folder))
     this.#now = now
   }
 
@@ -31,7 +29,7 @@ export class ReplayedExchange implements Exchange {
     const now = this.#now()
     const asked = compared(request, now)
     const series = this.#series.find(asked, request.customerId)
-    if (series === undefined) throw new NotRecorded(nearestText(this.#recordings, asked))
+    if (series === undefined) throw new NotRecorded(nearestText(this.#series.all, asked))
     const { recordedAt, answer, failure } = series.next()
     if (failure !== undefined) throw new UpstreamFailure(failure)
     if (answer === undefined) throw new Error('a recording has an answer or a failure')

@@ -1,15 +1,16 @@
-import type { NamedRecording } from './folder.js'
 import { type Compared, differingNames, leadOf } from './matching.js'
-import { comparedOf } from './series.js'
+import type { Series } from './series.js'
 
 const MOST_NAMED = 8
 const LONGEST = 60
+/** Of a larger folder the rest is left out: all of it would hold up other requests. */
+const MOST_COMPARED = 5000
 
 /** What helps to mend a request that nothing recorded is like: the recording that differs least, and what is there. */
-export function nearestText(recordings: readonly NamedRecording[], asked: Compared): string {
-  const [nearest] = recordings
-    .map(({ file, ...recording }) => ({ file, recorded: comparedOf({ file, ...recording }) }))
-    .map(one => ({ ...one, names: differingNames(one.recorded, asked) }))
+export function nearestText(series: readonly Series[], asked: Compared): string {
+  const [nearest] = series
+    .slice(0, MOST_COMPARED)
+    .map(({ file, first }) => ({ file, recorded: first, names: differingNames(first, asked) }))
     .sort((one, other) => one.names.length - other.names.length)
   if (nearest === undefined) return 'nothing is recorded'
   const { file, recorded, names } = nearest

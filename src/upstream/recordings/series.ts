@@ -1,32 +1,32 @@
 import type { NamedRecording } from './folder.js'
-import { type Compared, distance, fingerprint, withStoredKeys } from './matching.js'
+import { type Compared, distance, fingerprint, leadOf, TOLERANCE, withStoredKeys } from './matching.js'
 import { isTellable, withoutSecretValues } from './redaction.js'
 
 /** Recordings of one request that was sent several times, in their order. */
-class Series {
+export class Series {
   readonly customerId: number
-  readonly #first: Compared
+  /** The file of its first recording. */
+  readonly file: string
+  readonly first: Compared
   readonly #recordings: NamedRecording[] = []
   #told = 0
 
-  constructor(recording: NamedRecording) {
+  constructor(recording: NamedRecording, first: Compared) {
     this.customerId = recording.request.customerId
-    this.#first = comparedOf(recording)
+    this.file = recording.file
+    this.first = first
     this.add(recording)
   }
 
   /** A try that was followed by another is not what the caller was told. */
   add(recording: NamedRecording): void {
     const before = (recording.request.try ?? 1) - 1
-    const earlier = this.#recordings.findLastIndex(
-      ({ request, failure }) => before > 0 && failure !== undefined && (request.try ?? 1) === before,
-    )
-    if (earlier !== -1) this.#recordings.splice(earlier, 1)
+    if (before > 0) this.#removeTry(before)
     this.#recordings.push(recording)
   }
 
   distanceTo(asked: Compared): number | undefined {
-    return distance(this.#first, asked)
+    return distance(this.first, asked)
   }
 
   /** Each in its turn, then the last one again and again. */
@@ -36,10 +36,17 @@ class Series {
     this.#told += 1
     return recording
   }
+
+  #removeTry(number: number): void {
+    const earlier = this.#recordings.findLastIndex(
+      ({ request, failure }) => failure !== undefined && (request.try ?? 1) === number,
+    )
+    if (earlier !== -1) this.#recordings.splice(earlier, 1)
+  }
 }
 
 /** Whoever wrote it by hand may show more than we do. */
-export function comparedOf({ request, recordedAt }: NamedRecording): Compared {
+function comparedOf({ request, recordedAt }: NamedRecording): Compared {
   const { parameters, secrets } = withoutSecretValues(request.parameters)
   const hidden = new Set([...secrets, ...request.secrets.filter(isTellable)])
   return { environment: request.environment, parameters, secrets: [...hidden], time: recordedAt }
@@ -47,17 +54,19 @@ export function comparedOf({ request, recordedAt }: NamedRecording): Compared {
 
 /** All series, to be found by a request. */
 export class SeriesIndex {
-  readonly #byFingerprint = new Map<string, Series[]>()
+  readonly all: readonly Series[]
+  readonly #byPlace = new Map<string, Series[]>()
 
   constructor(recordings: readonly NamedRecording[]) {
+    const all: Series[] = []
     for (const recording of recordings) {
       const request = comparedOf(recording)
-      const alike = this.#alike(request)
-      const own = alike.filter(({ customerId }) => customerId === recording.request.customerId)
+      const own = this.#alike(request).filter(({ customerId }) => customerId === recording.request.customerId)
       const same = closest(own, request)
-      if (same === undefined) this.#byFingerprint.set(fingerprint(request), [...alike, new Series(recording)])
+      if (same === undefined) all.push(this.#added(new Series(recording, request)))
       else same.add(recording)
     }
+    this.all = all
   }
 
   find(asked: Compared, customerId: number): Series | undefined {
@@ -71,8 +80,37 @@ export class SeriesIndex {
     return closest(own, asked) ?? closest(alike, asked)
   }
 
+  #added(series: Series): Series {
+    const { same, near } = placesOf(series.first)
+    for (const place of new Set([...same, ...near.slice(0, 1)])) {
+      const there = this.#byPlace.get(place)
+      if (there === undefined) this.#byPlace.set(place, [series])
+      else there.push(series)
+    }
+    return series
+  }
+
   #alike(request: Compared): readonly Series[] {
-    return this.#byFingerprint.get(fingerprint(request)) ?? []
+    const { same, near } = placesOf(request)
+    return [...new Set([...same, ...near].flatMap(place => this.#byPlace.get(place) ?? []))]
+  }
+}
+
+/**
+ * Where requests lie that are alike, so that a folder of any size is read in proportion to it: those that differ in
+ * nothing but moments, and of the first moment have the same text, or are as long after the request (`near`, its own
+ * place first).
+ */
+function placesOf(request: Compared): { readonly same: readonly string[]; readonly near: readonly string[] } {
+  const alike = fingerprint(request)
+  const [moment] = Object.keys(request.parameters)
+    .filter(name => leadOf(name, request) !== undefined)
+    .sort()
+  if (moment === undefined) return { same: [alike], near: [] }
+  const slot = Math.floor((leadOf(moment, request) ?? 0) / TOLERANCE)
+  return {
+    same: [`${alike} ${request.parameters[moment]}`],
+    near: [slot, slot - 1, slot + 1].map(one => `${alike} ${one}`),
   }
 }
 
