@@ -1,5 +1,5 @@
 import type { ConnectionOptions, SecureContext } from 'node:tls'
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 
 export interface KeptConnectionsParts {
   readonly connections: number
@@ -29,5 +29,21 @@ export function keptConnections(origin: string, parts: KeptConnectionsParts): Po
     // Whoever asks has one time for all of it.
     headersTimeout: 0,
     bodyTimeout,
+  })
+}
+
+/** As `request` of the pool, which does not notice its signal while it waits for a connection. */
+export function requestUntil(
+  pool: Pool,
+  signal: AbortSignal,
+  request: Omit<Dispatcher.RequestOptions, 'signal'>,
+): Promise<Dispatcher.ResponseData> {
+  return Promise.race([pool.request({ ...request, signal }), aborted(signal)])
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    else signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }

@@ -1,5 +1,5 @@
 import type { Dispatcher, Pool } from 'undici'
-import { keptConnections } from '../connections/kept-connections.js'
+import { keptConnections, requestUntil } from '../connections/kept-connections.js'
 import { type NoTurn, WaitingLine } from '../connections/waiting-line.js'
 import { LicenceFailure, licenceFailure } from './licence-failure.js'
 import type { UpstreamSettings } from './settings.js'
@@ -72,8 +72,8 @@ export class LicenceServer {
     const signal = AbortSignal.any([gone, limit.signal])
     try {
       signal.throwIfAborted()
-      const request = { method: 'POST', path, headers, body, signal, responseHeaders: 'raw' } as const
-      const answer = await this.#pool.request(request)
+      const request = { method: 'POST', path, headers, body, responseHeaders: 'raw' } as const
+      const answer = await requestUntil(this.#pool, signal, request)
       // Whoever reads the body hears of it; nobody may.
       answer.body.on('error', () => {})
       // What breaks off before its first byte can still be told.

@@ -1,7 +1,7 @@
 import { errors, type Pool } from 'undici'
 import { z } from 'zod'
 import { errorWord } from '../connections/error-word.js'
-import { keptConnections } from '../connections/kept-connections.js'
+import { keptConnections, requestUntil } from '../connections/kept-connections.js'
 import { secondsIn } from '../connections/retry-after.js'
 import { WaitingLine } from '../connections/waiting-line.js'
 import { packageVersion } from '../ground/version.js'
@@ -73,7 +73,7 @@ export class RecordServer {
   async #send(path: string, headers: Record<string, string>, signal: AbortSignal) {
     try {
       signal.throwIfAborted()
-      const answer = await this.#pool.request({ method: 'GET', path, headers, signal })
+      const answer = await requestUntil(this.#pool, signal, { method: 'GET', path, headers })
       const text = await answer.body.text()
       return { status: answer.statusCode, retryAfter: secondsIn(answer.headers['retry-after']), text }
     } catch (error) {

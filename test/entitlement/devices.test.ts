@@ -13,6 +13,7 @@ import { serviceId, type Tables } from '../../src/store/tables.js'
 import { onBothEngines } from '../engines.js'
 import { CUSTOMER, KID } from '../redeeming.js'
 import { REAL } from '../upstream/gateway.js'
+import { startSilent } from '../upstream/hostile.js'
 import { heldLog } from './held-log.js'
 import { playClearKey } from './player.js'
 import { CATALOGUE, contentID, deviceBound, deviceRegistration } from './service.js'
@@ -192,6 +193,19 @@ t.test('a log that cannot be reached, or shows a wrong certificate', async t => 
     t.match(JSON.parse(line), { failure: 'not reached', reason })
   }
   t.equal(log.requests.length, 0, 'to whom it was not shown')
+})
+
+t.test('connecting to the log is a part of UPSTREAM_TIMEOUT, however long it may take by itself', async t => {
+  const { server, ask } = await throughGateway(t, {
+    UPSTREAM_TEST_API_URL: await startSilent(t),
+    UPSTREAM_TIMEOUT: 300,
+    UPSTREAM_CONNECT_TIMEOUT: 60_000,
+  })
+  t.match(await ask(bound), { status: 503, error: 1108, retryAfter: '1' })
+  t.match(
+    server.log.filter(line => line.includes('did not tell its log')),
+    [/"failure":"timed out"/],
+  )
 })
 
 t.test('a log that is slow: so many ask at once, and so many wait', async t => {

@@ -142,3 +142,15 @@ export const drips: Behaviour = ({ socket }) => {
   const timer = setInterval(() => socket.write(answer[sent++] ?? ''), 50)
   socket.on('close', () => clearInterval(timer))
 }
+
+/** The https URL of a host that takes connections and says nothing on them. */
+export async function startSilent(t: Test): Promise<string> {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => void sockets.add(socket.on('error', () => {}))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}` // of a TCP server
+}

@@ -16,6 +16,7 @@ import {
   resets,
   says,
   startHostile,
+  startSilent,
 } from './hostile.js'
 
 const WIDEVINE = '/hms/wv/rights/'
@@ -404,6 +405,14 @@ t.test('who leaves the line makes room in it, also where all came over one conne
   t.equal((await first).status, 200)
   t.equal((await ask()).status, 200)
   t.equal(upstream.arrivals.length, 2, 'nobody else was asked for')
+})
+
+t.test('connecting is a part of UPSTREAM_TIMEOUT, however long it may take by itself', async t => {
+  const UPSTREAM_TEST_LICENCE_URL = await startSilent(t)
+  const { ask } = await stage(t, answers, { UPSTREAM_TEST_LICENCE_URL, UPSTREAM_CONNECT_TIMEOUT: 60_000 })
+  const late = await ask(WIDEVINE)
+  t.equal(late.status, 504)
+  t.match(await errorOf(late), { code: -2030, message: /did not answer in time$/ })
 })
 
 t.test('preflights are answered here', async t => {

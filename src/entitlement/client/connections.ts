@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { errors, type Pool } from 'undici'
 import { errorWord } from '../../connections/error-word.js'
-import { keptConnections } from '../../connections/kept-connections.js'
+import { keptConnections, requestUntil } from '../../connections/kept-connections.js'
 import { WaitingLine } from '../../connections/waiting-line.js'
 import type { ReceivedAnswer } from './decision.js'
 import { type Denied, denied } from './denials.js'
@@ -65,27 +65,21 @@ export class Connections {
       // Who left may have left because its time was over, and ours may be over at the same moment.
       if (turn !== undefined) await setImmediate()
       signal.throwIfAborted()
-      return await Promise.race([this.#send(body, signal), aborted(signal)])
+      return await this.#send(body, signal)
     } finally {
       this.#line.leave()
     }
   }
 
   async #send(body: string, signal: AbortSignal): Promise<ReceivedAnswer> {
-    const answer = await this.#pool.request({ method: 'POST', path: this.#path, headers: HEADERS, body, signal })
+    const request = { method: 'POST', path: this.#path, headers: HEADERS, body } as const
+    const answer = await requestUntil(this.#pool, signal, request)
     return { status: answer.statusCode, body: await answer.body.text() }
   }
 
   async close(): Promise<void> {
     await this.#pool.destroy()
   }
-}
-
-/** A request that still waits for a connection does not notice its signal. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }
 
 function failureOf(error: unknown): Denied {
