@@ -20,6 +20,8 @@ export interface IssuingParts {
   readonly metrics: Metrics
   readonly logger: Logger
   readonly now: Now
+  /** As all instances on the database have it. */
+  readonly sharedNow: Now
   /** Counts milliseconds steadily, whatever `now` is made to say. */
   readonly uptime: () => number
 }

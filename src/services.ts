@@ -43,6 +43,8 @@ export interface ServiceParts {
   readonly uptime?: (() => number) | undefined
   /** Instead of all that there are. */
   readonly families?: Families | undefined
+  /** Whether `now` is this machine's clock, which may be compared with the database's; `Date.now` is. */
+  readonly isMachineClock?: boolean | undefined
   /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
   /** Instead of the store's. */
@@ -74,12 +76,26 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   })
   await applySeeds(parts.accounts, administration)
 
-  const keys = new StoredKeys({ repository: store.keys, now, random })
+  const { isMachineClock = now === Date.now } = parts
+  const clock = new PlausibleClock({ memory: store.clock, now, uptime, isMachineClock, logger })
+  await clock.compare()
+  const { sharedNow } = clock
+  const keys = new StoredKeys({ repository: store.keys, now: sharedNow, random })
   const keyStorage = parts.keyStorage ?? keys
   const families = parts.families ?? new Families()
   const metrics = new Metrics()
   const ledger = parts.ledger ?? new GroupLedger(store.events, random)
-  const issued = await issuing({ config, accounts: parts.accounts, vault, ledger, metrics, logger, now, uptime })
+  const issued = await issuing({
+    config,
+    accounts: parts.accounts,
+    vault,
+    ledger,
+    metrics,
+    logger,
+    now,
+    sharedNow,
+    uptime,
+  })
   closing.add(() => issued.devices?.close?.())
   closing.add(() => issued.licences?.close())
   closing.add(() => issued.close?.())
@@ -89,7 +105,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     seal: vault.texts,
     seconds: config.IDEMPOTENCY_SECONDS,
     logger,
-    now,
+    now: sharedNow,
     random,
   })
   const idempotency = new Idempotency(claimedKeys, uptime)
@@ -100,10 +116,8 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   closing.add(() => Promise.all(requests.map(one => one.close())))
   const refusals = new RepeatedRefusals({ metrics, logger, uptime })
   closing.add(() => refusals.close())
-  const abandoned = new AbandonedTokens({ ...store, now, logger })
+  const abandoned = new AbandonedTokens({ ...store, now: sharedNow, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
-  const isMachineClock = now === Date.now
-  const clock = new PlausibleClock({ memory: store.clock, now, uptime, isMachineClock, logger })
   for (const warning of store.warnings) logger.warn(warning)
   const retention = new Retention({ ...store, clock, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
   closing.add(() => retention.stop())
@@ -130,6 +144,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     resealing,
     logger,
     now,
+    sharedNow,
     uptime,
     random,
     /** Waits for what is under way, so that all of it is in the log. */

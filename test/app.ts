@@ -14,6 +14,8 @@ import { TokenVault } from '../src/tokens/vault.js'
 import { accounts, type Change, form, NOON, SecretRegister } from './harness.js'
 
 export interface AppOptions extends Pick<ServerOptions, 'settings' | 'accounts' | 'now' | 'uptime'> {
+  /** Whether `now` stands for the clock of a machine, which is compared with the database's. */
+  readonly isMachineClock?: boolean
   /** A service that a gateway asks: the application is one then. */
   readonly upstream?: string
   readonly faults?: Faults
@@ -69,6 +71,7 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
     vault: options.vault ?? new TokenVault([randomBytes(random, 32)], faults.sealing ?? random),
     logger: pino({ level: config.LOG_LEVEL }, { write: line => void log.push(line) }),
     now,
+    isMachineClock: options.isMachineClock,
     uptime,
     random,
     ledger: faults.ledger,

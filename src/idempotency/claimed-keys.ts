@@ -102,6 +102,7 @@ export interface ClaimedKeysParts {
   /** How long an outcome is remembered. */
   readonly seconds: number
   readonly logger: Logger
+  /** As all instances on the database have it. */
   readonly now: Now
   readonly random: Randomness
 }

@@ -44,6 +44,7 @@ export class AbandonedTokens {
 export interface AbandonedTokensParts {
   readonly pendingTokens: PendingTokenRepository
   readonly events: EventRepository
+  /** As all instances on the database have it. */
   readonly now: Now
   readonly logger: Logger
 }

@@ -20,17 +20,35 @@ export class PlausibleClock {
   /** When the clock was first found far ahead, in uptime. */
   #aheadSince: number | undefined
   #hasWarned = false
+  /** How far this machine's clock is ahead of the database's; below 0, behind it. */
+  #ahead = 0
 
   constructor(parts: PlausibleClockParts) {
     this.#parts = parts
   }
 
+  /**
+   * The time that all instances on one database agree about, however far their machines' clocks are apart: what one
+   * writes down with it, another can compare. It holds once `compare` was called.
+   */
+  readonly sharedNow: Now = () => this.#parts.now() - this.#ahead
+
+  /** Finds out how far this machine's clock is from the database's, and answers what that says, where it has one. */
+  async compare(): Promise<number | undefined> {
+    const { now, memory, isMachineClock } = this.#parts
+    if (!isMachineClock) return undefined
+    const before = now()
+    const databaseTime = await memory.databaseTime()
+    if (databaseTime !== undefined) this.#ahead = Math.round((before + now()) / 2 - databaseTime)
+    return databaseTime
+  }
+
   /** The database remembers the time of a clock that is believed. */
   async isBelieved(): Promise<boolean> {
-    const { now, uptime, memory, isMachineClock } = this.#parts
+    const { now, uptime, memory } = this.#parts
     const time = now()
     const lastSeen = await memory.lastSeen()
-    const databaseTime = isMachineClock ? await memory.databaseTime() : undefined
+    const databaseTime = await this.compare()
     const isFarAhead = lastSeen !== undefined && time > lastSeen + LONGEST_STANDSTILL_MS
     this.#aheadSince = isFarAhead ? (this.#aheadSince ?? uptime()) : undefined
     const isConfirmed = this.#aheadSince === undefined || uptime() >= this.#aheadSince + CONFIRMED_AFTER_MS

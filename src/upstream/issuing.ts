@@ -14,7 +14,7 @@ import { UpstreamIssuer } from './upstream-issuer.js'
 
 /** Tokens of the real service. */
 export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts): Issuing {
-  const { ledger, metrics, logger, now, uptime } = parts
+  const { ledger, metrics, logger, now, sharedNow, uptime } = parts
   const settings = config.upstream
   const upstream = realUpstream({ settings, recordDir: config.RECORD_DIR, metrics, logger, now, uptime })
   const credentials = new UpstreamCredentials(parts.accounts, logger)
@@ -31,6 +31,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
     settlements,
     logger,
     now,
+    sharedNow,
   })
   return {
     issuer,
@@ -44,7 +45,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
 }
 
 /** Tokens that the real service issued once. They are of no use here or anywhere. */
-export function replayIssuing(config: ConfigOf<'replay'>, { ledger, logger, now }: IssuingParts): Issuing {
+export function replayIssuing(config: ConfigOf<'replay'>, { ledger, logger, now, sharedNow }: IssuingParts): Issuing {
   const upstream = new DirectUpstream(new ReplayedExchange(config.RECORD_DIR, now))
   const nobody = () => ''
   const { PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
@@ -58,6 +59,7 @@ export function replayIssuing(config: ConfigOf<'replay'>, { ledger, logger, now 
     settlements,
     logger,
     now,
+    sharedNow,
   })
   return {
     issuer,

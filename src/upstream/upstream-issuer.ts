@@ -90,12 +90,12 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 
   async #reserve(order: TokenOrder): Promise<Reservation> {
-    const { ledger, settlements, now } = this.#parts
-    const time = now()
+    const { ledger, settlements, now, sharedNow } = this.#parts
+    const time = sharedNow()
     const reserving = ledger.reserve(issueEvent(order, time, undefined)).catch(error => {
       if (!(error instanceof UnansweredReservation)) throw error
       // The caller is refused, so nothing may stay paid for.
-      settlements.giveBack(error.reservation, refusedEvent(order, time, UNAVAILABLE))
+      settlements.giveBack(error.reservation, refusedEvent(order, now(), UNAVAILABLE))
       throw error.cause
     })
     const reserved = await orUnavailable(reserving)
@@ -129,6 +129,8 @@ export interface UpstreamIssuerParts {
   readonly settlements: Settlements
   readonly logger: Logger
   readonly now: Now
+  /** As all instances on the database have it: another one may have to find out how old a reservation is. */
+  readonly sharedNow: Now
 }
 
 function refusedEvent(order: TokenOrder, time: number, errorCode: number): LedgerEvent {

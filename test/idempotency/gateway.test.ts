@@ -1,7 +1,11 @@
 import { join } from 'node:path'
 import pg from 'pg'
+import { pino } from 'pino'
 import t from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
+import { AbandonedTokens } from '../../src/ledger/abandoned-tokens.js'
+import { openStore } from '../../src/store/store.js'
+import { appWith } from '../app.js'
 import { form } from '../harness.js'
 import { startService, stop } from '../ledger/service.js'
 import { startPostgres } from '../postgres.js'
@@ -99,6 +103,47 @@ t.test('a request waits ten seconds for another one with its key, and not longer
   t.equal(refused.status, 409)
   t.ok(refused.headers.get('retry-after'))
   t.equal((await first).status, 504)
+})
+
+t.test('instances whose clocks are far apart neither ask twice nor give each other up', async t => {
+  const HALF_AN_HOUR = 30 * 60_000
+  const database = await (await startPostgres(t)).newDatabase()
+  const upstream = await startHostile(t, hangs)
+  for (const apart of [-HALF_AN_HOUR, HALF_AN_HOUR]) {
+    const key = { 'idempotency-key': `apart${apart}` }
+    const instance = async (now: () => number, uptime?: () => number) => {
+      const store = await openStore(database)
+      t.teardown(() => store.close())
+      const settings = { IDEMPOTENCY_SECONDS: 1 }
+      return {
+        store,
+        ...(await appWith(t, {
+          ...{ upstream: upstream.url, accounts: [account], store, now, isMachineClock: true, settings },
+          ...(uptime && { uptime }),
+        })),
+      }
+    }
+    const { length } = upstream.arrivals
+    const wrong = await instance(() => Date.now() + apart)
+    const arrival = nextArrival(upstream)
+    const asking = wrong.ask(request, key)
+    const held = await arrival
+
+    let patience = 0
+    const right = await instance(Date.now, () => {
+      patience += 4000
+      return patience
+    })
+    t.match(await right.ask(request, key), { statusCode: 409 }, 'the other one is at it')
+    const { sharedNow } = right.services
+    const abandoned = new AbandonedTokens({ ...right.store, now: sharedNow, logger: pino({ level: 'silent' }) })
+    t.equal(await abandoned.tell(500), 0)
+    says(refusal)(held)
+    t.match((await asking).json(), { code: -2019 })
+    t.equal(upstream.arrivals.length, length + 1, 'the upstream was asked once')
+    const known = await right.store.accounts.find(account.id)
+    t.equal(known?.services.test.balance, account.balance, 'and what it refused is given back')
+  }
 })
 
 t.test('a shutdown leaves no key to a request that nobody was asked for', async t => {
