@@ -119,15 +119,15 @@ export class Metrics {
   }
 
   answered(route: string, status: number, milliseconds: number): void {
-    const duration = remembered(this.#durations, `${status} ${route}`, () =>
-      this.#duration.labels(route, String(status)),
-    )
+    const label = labelOf(status)
+    const duration = remembered(this.#durations, `${label} ${route}`, () => this.#duration.labels(route, label))
     duration.observe(milliseconds / 1000)
   }
 }
 
 const KNOWN_CODES: ReadonlySet<number> = new Set([
   0,
+  499, // of a caller that is gone
   ...documentedErrors.keys(),
   ...[...documentedRefusals, ...documentedDenials].map(({ number }) => number),
   ...Object.keys(STATUS_CODES).map(Number),

@@ -86,7 +86,15 @@ function contentOf(body: string): unknown {
 function errorOnPage(body: string): UpstreamError | undefined {
   const text = textOfPage(body)
   const code = codeInText(text)
-  return code === undefined ? undefined : { code, message: text }
+  if (code === undefined) return undefined
+  return { code, message: textBehind(code, text) }
+}
+
+/** As the other forms have it: our own page and those of the real service say the code, once or twice, before the text. */
+function textBehind(code: number, text: string): string {
+  const place = text.lastIndexOf(`${code}`)
+  const behind = text.slice(place + `${code}`.length).replace(/^[\])\s:.,-]+/, '')
+  return behind === '' ? text : behind
 }
 
 /** What is above is no status of HTTP. */

@@ -295,7 +295,9 @@ t.test('a refusal keeps its code, status and text, in whatever form the upstream
   for (const [form, body, type, message] of [
     ['the service’s own', JSON.stringify({ code: -2019, message: `[-2019] ${text}` }), 'application/json', text],
     ['an older one', JSON.stringify({ errorCode: -2019, errorMessage: text }), 'application/json', text],
-    ['a page', page, 'text/html', `-2019 ${text}`],
+    ['a page', page, 'text/html', text],
+    ['a page that says it twice', page.replace(text, `[-2019] ${text}`), 'text/html', text],
+    ['a page with the code last', `<p>${text} (-2019)</p>`, 'text/html', `${text} (-2019)`],
   ] as const) {
     upstream.behave = says(answerOf(body, { status: '400 Bad Request', type }))
     const { status, body: answered } = await gateway.ask(form)
@@ -330,6 +332,24 @@ t.test('an upstream that says when to ask again', async t => {
   for (let asked = 0; asked < 20; asked++) await gateway.ask('too many')
   upstream.behave = issues
   t.equal((await gateway.ask('next')).status, 200, 'others are not shut out')
+})
+
+t.test('statuses that an upstream invents share one series of the metrics', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  for (const status of [400, 418, 430, 499, 555, 599]) {
+    upstream.behave = says(answerOf(refusal(-2019), { status: `${status} Odd` }))
+    t.equal((await gateway.ask('viewer')).status, status)
+  }
+  const metrics = (await (await fetch(`${gateway.url}/metrics`)).text()).split('\n')
+  const counts = metrics.filter(line =>
+    /^expressplay_http_request_duration_seconds_count\{route="\/hms\/pr\/token"/.test(line),
+  )
+  t.same(
+    counts.map(line => /status="(\w+)"/.exec(line)?.[1]).sort(),
+    ['400', '418', '499', 'other'],
+    'what is none of HTTP shares one, but for 499: a caller that is gone',
+  )
 })
 
 t.test('error codes that an upstream invents share one series of the metrics', async t => {
