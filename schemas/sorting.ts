@@ -63,8 +63,11 @@ export class ParameterSorter {
       }
       const [, stem = '', number = ''] = NUMBERED.exec(given) ?? []
       const stemmed = this.#known.get(stem)
-      if (stemmed?.perKey) put(ofNumber(Number(number)), stem, value, stemmed.invalid, given)
-      else if (!ignored.has(given)) ignored.set(given, firstOf(value))
+      if (stemmed?.perKey) {
+        const values = ofNumber(Number(number))
+        if (values === undefined) isOverfull = true
+        else put(values, stem, value, stemmed.invalid, given)
+      } else if (!ignored.has(given)) ignored.set(given, firstOf(value))
     }
     const put = (
       values: Values,
@@ -78,14 +81,18 @@ export class ParameterSorter {
         faults.push({ code: invalid, parameter: given, details: `${given} is given more than once` })
       values[name] = known ?? firstOf(value)
     }
-    const ofNumber = (number: number): Values => {
-      const values = numbered.get(number) ?? {}
-      numbered.set(number, values)
-      return values
+    const ofNumber = (number: number): Values | undefined => {
+      const values = numbered.get(number)
+      if (values !== undefined || numbered.size > MOST_KEYS) return values
+      const added: Values = {}
+      numbered.set(number, added)
+      return added
     }
+    let isOverfull = false
 
     for (const name in query) place(name, query[name])
     for (const name in body) place(name, body[name])
+    if (isOverfull) faults.push(tooManyKeys())
     const variants = new Set([...ignored.keys()].filter(name => this.#isVariant(name)))
     return { whole, keys: keysOf(bare, numbered, faults), ignored, variants, faults }
   }
@@ -146,9 +153,13 @@ function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fau
     if (bare[name] !== undefined) refuse(name, `${name} and kid.${withKid[0]} are both given`)
   const gap = withKid.findIndex((number, index) => number !== index)
   if (gap !== -1) refuse(`kid.${gap}`, `kid.${gap} is missing, but there is kid.${withKid[gap]}`)
-  if (withKid.length > MOST_KEYS) refuse(`kid.${MOST_KEYS}`, `at most ${MOST_KEYS} keys go into one token`)
+  if (withKid.length > MOST_KEYS) faults.push(tooManyKeys())
   return withKid.slice(0, MOST_KEYS).map(number => ({
     suffix: `.${number}`,
     values: { ...bare, ...numbered.get(number) },
   }))
+}
+
+function tooManyKeys(): Fault {
+  return { code: -4022, parameter: `kid.${MOST_KEYS}`, details: `at most ${MOST_KEYS} keys go into one token` }
 }

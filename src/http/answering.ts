@@ -97,7 +97,7 @@ export function refuseUnroutable(route: (request: IncomingMessage, response: Ser
 const HTTP_REFUSALS: ReadonlyMap<number, string> = new Map([
   [400, 'Bad request'],
   [413, 'The body is too large'],
-  [415, 'The body must be application/x-www-form-urlencoded'],
+  [415, 'The body has a content type that is not read here'],
 ])
 
 /** The one place that decides what of an error its cause gets to see. */

@@ -345,3 +345,9 @@ t.test('a production server by configuration', async t => {
   t.equal((await server.get()).status, 401)
   t.equal((await server.get({ customerAuthenticator: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213' })).status, 200)
 })
+
+t.test('more numbers than there may be keys are refused as such, whatever stands under them', async t => {
+  const { post } = await startTestServer(t)
+  const numbers = Object.fromEntries(Array.from({ length: 18 }, (_, index) => [`ek.${index * 1000}`, 'x']))
+  t.match(await errorOf(await post(numbers)), { code: -4022, parameter: 'kid.16', message: /at most 16 keys/ })
+})
