@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { AccountInput } from '../schemas/accounts-file.js'
-import type { Settings } from '../src/config.js'
+import type { Settings } from '../src/config/setting-groups.js'
 
 export interface RunningServer {
   readonly url: string

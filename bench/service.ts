@@ -1,5 +1,5 @@
 import { readAccounts } from '../src/accounts/seeds.js'
-import { readConfig } from '../src/config.js'
+import { readConfig } from '../src/config/config.js'
 import { processLog } from '../src/logging.js'
 import { serve } from '../src/server.js'
 import type { ServiceOptions } from './processes.js'

@@ -1,14 +1,20 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { catalogueJsonSchema } from '../schemas/catalogue.js'
 import { allParameters, isRequired, parameterSchema } from '../schemas/openapi.js'
 import { metaOf } from '../schemas/rules.js'
 import { documentedErrors } from '../src/errors/catalogue.js'
 import { documentedRefusals } from '../src/errors/entitlement-refusal.js'
+import { envExample, withSettingTables } from './setting-pages.js'
 
-/** The pages of the reference by their file names, made from the schemas and the tables of errors that the service runs on. */
-export function referencePages(): Record<string, string> {
+/**
+ * The pages of the reference by their file names in the folder, made from the schemas, the settings and the tables of
+ * errors that the service runs on. Of `configuration.md` only the tables are made; the text around them stays as it is.
+ */
+export function referencePages(folder: string): Record<string, string> {
   return {
+    '../.env.example': envExample(),
+    'configuration.md': withSettingTables(readFileSync(`${folder}/configuration.md`, 'utf8')),
     'errors.md': errorsPage(),
     'parameters.md': parametersPage(),
     'catalogue.schema.json': `${JSON.stringify(catalogueJsonSchema(), null, 2)}\n`,
@@ -65,4 +71,4 @@ const generated = '<!-- Made by `npm run docs` from the schemas. -->'
 /** Run as a command, it writes the pages into the folder that it is given. */
 const [, script = '', folder] = process.argv
 if (folder !== undefined && import.meta.url === pathToFileURL(script).href)
-  for (const [name, page] of Object.entries(referencePages())) writeFileSync(`${folder}/${name}`, page)
+  for (const [name, page] of Object.entries(referencePages(folder))) writeFileSync(`${folder}/${name}`, page)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AdministrationRefused } from '../src/errors/administration-refused.js'
+import { LONGEST_OVERLAP } from '../src/ground/authenticator-overlap.js'
 import { ENVIRONMENTS } from '../src/ground/environment.js'
 import {
   accountName,
@@ -12,9 +13,6 @@ import {
   tokensPerDay,
 } from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
-
-/** A year, in seconds. */
-export const LONGEST_OVERLAP = 31_536_000
 
 const { id, authenticators, balance, enabled, drm, limits } = accountSeed.shape
 const environment = z.enum(ENVIRONMENTS)

@@ -2,13 +2,13 @@ import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
 import { demoAccount } from './accounts/seeds.js'
 import { table } from './commands/table.js'
-import type { Config } from './config.js'
+import type { Config } from './config/config.js'
+import type { UpstreamSettings } from './config/settings-upstream.js'
 import { ENVIRONMENTS } from './ground/environment.js'
 import { packageVersion } from './ground/version.js'
 import { LOOPBACK_ADDRESS } from './http/admin-access.js'
 import { sampleParameters } from './sample.js'
 import type { StartedServer } from './server.js'
-import type { UpstreamSettings } from './upstream/settings.js'
 
 /** What a start shows to people: what this server is, where it is reached, and a command that works when pasted. */
 export function banner(config: Config, server: StartedServer): string {

@@ -4,6 +4,7 @@ import type { CertsOptions } from './commands/certs.js'
 import type { CommandContext } from './commands/context.js'
 import type { PsshOptions } from './commands/pssh.js'
 import type { VerifyOptions } from './commands/verify.js'
+import { ConfigError } from './errors/config-error.js'
 import { packageVersion } from './ground/version.js'
 
 /**
@@ -40,9 +41,12 @@ Examples:
   $ ACCOUNTS_FILE=accounts.json ENVIRONMENT=production expressplay-token-backend serve`,
     )
     .action(async ({ port, host }: { port?: string; host?: string }) => {
-      const [{ main }, { environmentSettings }] = await Promise.all([import('./main.js'), import('./config.js')])
-      exitCode = await main(() => {
-        const settings = environmentSettings(context.env)
+      const [{ main }, { environmentSettings }] = await Promise.all([
+        import('./main.js'),
+        import('./config/environment-settings.js'),
+      ])
+      exitCode = await main(warn => {
+        const settings = environmentSettings(context.env, warn)
         return { ...settings, PORT: port ?? settings.PORT, HOST: host ?? settings.HOST }
       }, context)
     })
@@ -269,6 +273,10 @@ Examples:
   } catch (error) {
     // Help, or a command line that commander refused and has explained.
     if (error instanceof CommanderError) return error.exitCode
+    if (error instanceof ConfigError) {
+      context.stderr.write(`${error.message}\n`)
+      return 1
+    }
     throw error
   }
 }

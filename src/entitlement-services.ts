@@ -1,11 +1,11 @@
-import { ConfigError } from './config.js'
+import type { EntitlementSettings } from './config/settings-entitlement.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
 import { type Contents, firstOf } from './entitlement/content.js'
 import { type OpenDoor, openDoor } from './entitlement/door/door.js'
 import { Entitlements } from './entitlement/entitlements.js'
 import { LedgerDevices } from './entitlement/ledger-devices.js'
-import type { EntitlementSettings } from './entitlement/settings.js'
 import { Webhook } from './entitlement/webhook/webhook.js'
+import { ConfigError } from './errors/config-error.js'
 import { Closing } from './ground/closing.js'
 import type { Services } from './services.js'
 

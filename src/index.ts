@@ -8,13 +8,17 @@ export type { TokenPolicy } from '../schemas/policy.js'
 import type { Logger } from 'pino'
 import type { AccountInput } from '../schemas/accounts-file.js'
 import { readAccounts } from './accounts/seeds.js'
-import { readConfig, type Settings } from './config.js'
+import { readConfig } from './config/config.js'
+import type { Settings } from './config/setting-groups.js'
+import { notKnown } from './config/unknown-names.js'
+import { ConfigError } from './errors/config-error.js'
 import type { Randomness } from './ground/randomness.js'
 import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
 export { demoAccount } from './accounts/seeds.js'
-export { ConfigError, type Settings } from './config.js'
+export type { Settings } from './config/setting-groups.js'
+export { ConfigError } from './errors/config-error.js'
 export type { Server } from './server.js'
 export type { TokenContent, TokenKey } from './tokens/content.js'
 export type { ReadToken } from './tokens/open.js'
@@ -41,7 +45,25 @@ export interface ServerOptions {
  *     const answer = await fetch(`${server.url}/hms/pr/token?customerAuthenticator=…`)
  *     await server.close()
  */
-export async function startServer({ settings, accounts, ...parts }: ServerOptions = {}): Promise<Server> {
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  refuseUnknownOptions(options)
+  const { settings, accounts, ...parts } = options
   const config = readConfig({ PORT: 0, DATA_DIR: '', LOG_LEVEL: 'silent', ...settings })
   return serve({ config, accounts: accounts && readAccounts({ accounts }, 'options.accounts'), ...parts })
+}
+
+const OPTIONS = Object.keys({
+  settings: true,
+  accounts: true,
+  now: true,
+  uptime: true,
+  random: true,
+  logger: true,
+} satisfies Record<keyof ServerOptions, true>)
+
+/** TypeScript finds a misspelled option in a literal; in JavaScript it would do nothing, and nobody would know. */
+function refuseUnknownOptions(options: ServerOptions): void {
+  const unknown = Object.keys(options).filter(name => !OPTIONS.includes(name))
+  if (unknown.length > 0)
+    throw new ConfigError(unknown.map(name => notKnown(name, 'an option of startServer', OPTIONS)))
 }

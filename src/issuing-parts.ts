@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
-import type { Config } from './config.js'
+import type { Config } from './config/config.js'
 import type { TokenFamily } from './drm/family.js'
 import type { Devices } from './entitlement/devices.js'
 import type { Now } from './ground/clock.js'

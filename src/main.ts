@@ -1,23 +1,30 @@
 import closeWithGrace from 'close-with-grace'
 import { banner, publicDemoAddresses, socketText } from './banner.js'
 import type { CommandContext } from './commands/context.js'
-import { type Config, ConfigError, readConfig, type Settings } from './config.js'
+import { type Config, readConfig } from './config/config.js'
+import type { Settings } from './config/setting-groups.js'
+import { ConfigError } from './errors/config-error.js'
 import { framesOf } from './errors/public-error.js'
 import { type ProcessLog, processLog } from './logging.js'
 import { type StartedServer, serve } from './server.js'
 
 /** The process: reads the configuration, listens, and drains when it is told to stop. The exit code of the start: 0 or 1. */
-export async function main(settings: () => Settings, { stderr }: CommandContext): Promise<number> {
+export async function main(
+  settings: (warn: (warning: string) => void) => Settings,
+  { stderr }: CommandContext,
+): Promise<number> {
   survive()
+  const warnings: string[] = []
   let config: Config | undefined
   let server: StartedServer
   let log: ProcessLog
   try {
-    config = readConfig(settings())
+    config = readConfig(settings(warning => warnings.push(warning)))
     log = processLog(config.LOG_LEVEL)
+    for (const warning of warnings) log.logger.warn(warning)
     server = await serve({ config, logger: log.logger, ownsProcess: true })
   } catch (error) {
-    stderr.write(startFailure(error, config))
+    stderr.write(startFailure(error, config, warnings))
     return 1
   }
   // First: whoever reads where it listens may stop it at once.
@@ -64,9 +71,10 @@ function drainWhenTold(server: StartedServer, log: ProcessLog, seconds: number):
   })
 }
 
-function startFailure(error: unknown, config: Config | undefined): string {
+function startFailure(error: unknown, config: Config | undefined, warnings: readonly string[]): string {
+  // A misspelled variable may be why another one is missing.
   if (error instanceof ConfigError)
-    return `The configuration is wrong:\n${error.faults.map(fault => `  ${fault}`).join('\n')}\n`
+    return `The configuration is wrong:\n${[...error.faults, ...warnings].map(line => `  ${line}\n`).join('')}`
   const { message, syscall = '', port }: ListenError = error instanceof Error ? error : new Error(String(error))
   const isEntitlement = port !== undefined && port === config?.entitlement?.port && port !== config.PORT
   const variables = `with this HOST and ${isEntitlement ? 'ENTITLEMENT_PORT' : 'PORT'}: `

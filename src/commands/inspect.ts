@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers'
-import { environmentSettings, readConfig } from '../config.js'
+import { readConfig } from '../config/config.js'
+import { environmentSettings } from '../config/environment-settings.js'
 import { Families } from '../drm/families.js'
 import { shownPolicy } from '../drm/stand-in.js'
 import { pooledRandomness } from '../ground/randomness.js'

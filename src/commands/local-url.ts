@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net'
-import { environmentSettings, readConfig } from '../config.js'
+import { readConfig } from '../config/config.js'
+import { environmentSettings } from '../config/environment-settings.js'
 
 /** Where a server with these settings is reached from this machine. */
 export function localUrl(env: NodeJS.ProcessEnv): string {

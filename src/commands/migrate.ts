@@ -1,4 +1,6 @@
-import { ConfigError, environmentSettings, readConfig } from '../config.js'
+import { readConfig } from '../config/config.js'
+import { environmentSettings } from '../config/environment-settings.js'
+import { ConfigError } from '../errors/config-error.js'
 import { NewerDatabase } from '../store/migrate.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore } from '../store/store.js'

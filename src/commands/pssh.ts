@@ -1,5 +1,6 @@
 import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
-import { environmentSettings, readConfig } from '../config.js'
+import { readConfig } from '../config/config.js'
+import { environmentSettings } from '../config/environment-settings.js'
 import { playready } from '../drm/playready.js'
 import { clearKeyUrl, licenceUrl } from '../licence-urls.js'
 import { protectionOf } from '../pssh/protection.js'

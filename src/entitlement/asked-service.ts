@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
 import { TOKEN_NAME, type ViewerClaim, type WrongViewerClaim } from '../../schemas/licences.js'
-import { ConfigError } from '../config.js'
+import type { AskedEntitlement } from '../config/settings-asked-entitlement.js'
+import { ConfigError } from '../errors/config-error.js'
 import { PublicError } from '../errors/public-error.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import { uuidOf } from '../pssh/kid-forms.js'
@@ -11,7 +12,6 @@ import type { ReadToken } from '../tokens/open.js'
 import { EntitlementClient } from './client/client.js'
 import { EntitlementDenied } from './entitlement-denied.js'
 import { REGISTRATION_KID } from './registration.js'
-import type { AskedEntitlement } from './settings.js'
 
 export interface AskedServiceParts {
   readonly settings: AskedEntitlement

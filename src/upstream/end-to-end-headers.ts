@@ -1,13 +1,8 @@
 import { isIP } from 'node:net'
+import { HOP_BY_HOP } from '../ground/hop-by-hop.js'
 
 /** Headers as they stood on the wire: names and values in turn. */
 export type RawHeaders = readonly string[]
-
-/** Of one connection only (RFC 9110, 7.6.1), beside those that its Connection header names. */
-const HOP_BY_HOP = names(
-  'connection keep-alive proxy-connection proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade',
-  'http2-settings',
-)
 
 /**
  * What players have to say to a licence server. All else is said to us or by proxies before us, which have too many ways
@@ -17,16 +12,6 @@ const OF_THE_PLAYER = names(
   'content-type content-encoding accept accept-encoding accept-language user-agent',
   'soapaction msprdrm_server_redirect_compat msprdrm_server_exception_compat expressplaytoken x-device-id',
 )
-
-/** What no setting may add: of one connection, or ours to say. */
-const NEVER = names('host content-length expect x-forwarded-for')
-
-/** Whether the headers of this name can be passed on to a licence server. */
-export function mayBeForwarded(name: string): boolean {
-  return (
-    /^[\w!#$%&'*+.^`|~-]{1,100}$/.test(name) && !HOP_BY_HOP.has(name.toLowerCase()) && !NEVER.has(name.toLowerCase())
-  )
-}
 
 /** What holds for the host that says it, sends players elsewhere, or is for us to say. */
 const SAID_OF_THE_UPSTREAM = names(

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { UpstreamSettings } from '../config/settings-upstream.js'
 import { WaitingLine } from '../connections/waiting-line.js'
 import { ANOTHER_CUSTOMER, type Outcome, readAnswer, UpstreamRefusal, type UpstreamToken } from './answer.js'
 import { Circuit, type UpstreamState } from './circuit.js'
@@ -7,7 +8,6 @@ import { type FailureKind, noTurn, tooBusy, UpstreamFailure } from './failure.js
 import type { HostMetrics } from './metrics.js'
 import { RecentLatency } from './recent-latency.js'
 import { RetryBudget } from './retry-budget.js'
-import type { UpstreamSettings } from './settings.js'
 
 const MOST_TRIES = 3
 /** Before the second try; before each further one twice as long. Milliseconds, at most. */

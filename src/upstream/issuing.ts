@@ -1,4 +1,4 @@
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { CLEAR_KEY } from '../ground/drms.js'
 import type { Issuing, IssuingParts } from '../issuing-parts.js'
 import { clearKeyUrl } from '../licence-urls.js'

@@ -1,4 +1,5 @@
 import { Counter } from 'prom-client'
+import type { LicenceServers } from '../config/settings-upstream.js'
 import { Families } from '../drm/families.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
@@ -7,7 +8,6 @@ import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
 import { LicenceFailure } from './licence-failure.js'
 import { LicenceServer, type LicenceServerAnswer, type LicenceServerSettings } from './licence-server.js'
-import type { LicenceServers } from './settings.js'
 
 /** A player's key request, of which nothing but its DRM and environment decides where it goes. */
 export interface ForwardedKeyRequest {

@@ -1,8 +1,8 @@
 import type { Dispatcher, Pool } from 'undici'
+import type { UpstreamSettings } from '../config/settings-upstream.js'
 import { keptConnections, requestUntil } from '../connections/kept-connections.js'
 import { type NoTurn, WaitingLine } from '../connections/waiting-line.js'
 import { LicenceFailure, licenceFailure } from './licence-failure.js'
-import type { UpstreamSettings } from './settings.js'
 
 export type LicenceServerSettings = Pick<UpstreamSettings, 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
 

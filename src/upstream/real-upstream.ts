@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { UpstreamSettings } from '../config/settings-upstream.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Metrics } from '../metrics.js'
 import type { UpstreamToken } from './answer.js'
@@ -9,7 +10,6 @@ import { HttpExchange } from './http-exchange.js'
 import { UpstreamMetrics } from './metrics.js'
 import { RecordingExchange } from './recording-exchange.js'
 import { Recorder } from './recordings/recorder.js'
-import type { UpstreamSettings } from './settings.js'
 import type { Upstream } from './upstream-issuer.js'
 
 export interface RealUpstreamParts {

@@ -1,12 +1,12 @@
 import { errors, type Pool } from 'undici'
 import { z } from 'zod'
+import type { UpstreamSettings } from '../config/settings-upstream.js'
 import { errorWord } from '../connections/error-word.js'
 import { keptConnections, requestUntil } from '../connections/kept-connections.js'
 import { secondsIn } from '../connections/retry-after.js'
 import { WaitingLine } from '../connections/waiting-line.js'
 import { packageVersion } from '../ground/version.js'
 import { noTurn, UpstreamFailure } from './failure.js'
-import type { UpstreamSettings } from './settings.js'
 
 export type RecordServerSettings = Pick<UpstreamSettings, 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
 

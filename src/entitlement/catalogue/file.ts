@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Logger } from 'pino'
 import type { Content } from '../../../schemas/catalogue.js'
-import { ConfigError } from '../../config.js'
+import { ConfigError } from '../../errors/config-error.js'
 import { framesOf } from '../../errors/public-error.js'
 import { readLargeFile } from '../../ground/regular-files.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'

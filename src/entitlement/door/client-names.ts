@@ -1,37 +1,12 @@
 import type { X509Certificate } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { canonicalAddress } from '../../ground/canonical-address.js'
-
-/** One entry of ENTITLEMENT_CLIENTS: a subject or an alternative name. */
-export type ClientName = SubjectName | AlternativeName
-
-interface SubjectName {
-  readonly kind: 'subject'
-  readonly names: readonly RelativeName[]
-}
-
-interface AlternativeName {
-  readonly kind: 'alternative'
-  /** As `alternativeNamesOf` spells it. */
-  readonly name: string
-}
-
-/** The type in lower case: `cn`. */
-type Attribute = readonly [type: string, value: string]
-
-/** A relative distinguished name: `CN=player`, or several attributes that belong together, `CN=player+UID=7`. */
-type RelativeName = readonly Attribute[]
-
-/** `CN=player,O=Example` (RFC 4514), `DNS:…`, `URI:…`, `IP:…` or `email:…`; `undefined` when it is none of them. */
-export function readClientName(text: string): ClientName | undefined {
-  const [, type, value = ''] = /^(DNS|URI|IP|email):(\S+)$/.exec(text) ?? []
-  if (type !== undefined) {
-    const name = spelled(type, value)
-    return name === undefined ? undefined : { kind: 'alternative', name }
-  }
-  const names = relativeNamesOf(text)
-  return names === undefined ? undefined : { kind: 'subject', names }
-}
+import {
+  type Attribute,
+  type ClientName,
+  type RelativeName,
+  readRelativeNames,
+  spellAlternativeName,
+} from '../../config/client-name-syntax.js'
 
 /** Whether a certificate has one of the names. */
 export function hasName(certificate: X509Certificate, names: readonly ClientName[]): boolean {
@@ -71,7 +46,7 @@ export function subjectText(certificate: X509Certificate): string {
 function subjectOf({ subject }: X509Certificate): readonly RelativeName[] {
   // Node has `undefined` for an empty subject, whatever its type says.
   const lines = (subject ?? '').split('\n').filter(line => line !== '')
-  const names = lines.map(relativeNamesOf)
+  const names = lines.map(readRelativeNames)
   return names.every(name => name?.length === 1) ? names.flatMap(name => name ?? []) : []
 }
 
@@ -86,31 +61,6 @@ function typeOf([type]: Attribute): string {
 /** Attributes that belong together have no order. */
 function spelledName(name: RelativeName): string[] {
   return name.map(attribute => `${typeOf(attribute)}=${attribute[1]}`).sort()
-}
-
-const ATTRIBUTE =
-  /\s*([A-Za-z][A-Za-z\d-]*|\d+(?:\.\d+)+)\s*=\s*((?:\\[0-9A-Fa-f]{2}|\\[^0-9A-Fa-f]|[^\\,+;"<>])+)([,+]|$)/y
-
-function relativeNamesOf(text: string): RelativeName[] | undefined {
-  const names: RelativeName[] = []
-  let attributes: Attribute[] = []
-  for (let position = 0; position < text.length; ) {
-    ATTRIBUTE.lastIndex = position
-    const [all = '', type = '', value = '', separator] = ATTRIBUTE.exec(text) ?? []
-    if (all === '') return undefined
-    attributes.push([type, unescaped(value.replace(/(?<!\\)\s+$/, ''))])
-    if (separator !== '+') names.push(attributes)
-    if (separator !== '+') attributes = []
-    position += all.length
-  }
-  return names.length === 0 || /(?<!\\)[,+]\s*$/.test(text) ? undefined : names
-}
-
-/** `\2C` is a byte of UTF-8, `\,` a character. */
-function unescaped(value: string): string {
-  return value.replace(/((?:\\[0-9A-Fa-f]{2})+)|\\(.)/gsu, (_all, bytes: string | undefined, character: string) =>
-    bytes === undefined ? character : Buffer.from(bytes.replaceAll('\\', ''), 'hex').toString(),
-  )
 }
 
 function escaped(value: string): string {
@@ -131,7 +81,10 @@ function alternativeNamesOf({ subjectAltName }: X509Certificate): ReadonlySet<st
     ALTERNATIVE.lastIndex = position
     const [all = '', type = '', value = ''] = ALTERNATIVE.exec(text) ?? []
     if (all === '') return new Set()
-    const name = spelled(type === 'IP Address' ? 'IP' : type, value.startsWith('"') ? unquoted(value) : value)
+    const name = spellAlternativeName(
+      type === 'IP Address' ? 'IP' : type,
+      value.startsWith('"') ? unquoted(value) : value,
+    )
     if (name !== undefined) names.add(name)
     position += all.length
   }
@@ -143,23 +96,5 @@ function unquoted(value: string): string {
     return String(JSON.parse(value))
   } catch {
     return ''
-  }
-}
-
-/** The one spelling of names that are the same; `undefined` for what is no name of a client. */
-function spelled(type: string, value: string): string | undefined {
-  if (value === '') return undefined
-  switch (type) {
-    case 'DNS':
-      return `DNS:${value.toLowerCase()}`
-    case 'IP': {
-      const address = canonicalAddress(value)
-      return address === undefined ? undefined : `IP:${address}`
-    }
-    case 'URI':
-    case 'email':
-      return `${type}:${value}`
-    default:
-      return undefined
   }
 }

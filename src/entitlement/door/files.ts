@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { Door, TlsDoor } from '../../config/settings-entitlement.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
-import type { Door, TlsDoor } from '../settings.js'
 import { codeOf, type DoorCertificates, type OwnCertificate, refusalOfOpenSsl } from './secure-context.js'
 
 type FileSetting = 'ENTITLEMENT_TLS_CERT' | 'ENTITLEMENT_TLS_KEY' | 'ENTITLEMENT_CLIENT_CA'

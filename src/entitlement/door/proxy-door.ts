@@ -1,14 +1,15 @@
 import type { X509Certificate } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
+import type { ClientName } from '../../config/client-name-syntax.js'
+import type { ProxyDoor } from '../../config/settings-entitlement.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import { AddressList } from '../../ground/address-list.js'
 import type { Now } from '../../ground/clock.js'
-import type { ProxyDoor } from '../settings.js'
 import { CurrentCertificates } from './certificates.js'
 import type { ClientRefusal } from './client-authorities.js'
 import { passedCertificate } from './client-certificate.js'
-import { type ClientName, hasName } from './client-names.js'
+import { hasName } from './client-names.js'
 import { Handshakes, type HandshakesParts } from './handshakes.js'
 
 export interface OpenProxyDoorParts extends HandshakesParts {

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { ConfigError } from '../../config.js'
+import { ConfigError } from '../../errors/config-error.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { link, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
-import { ConfigError } from '../../config.js'
+import { ConfigError } from '../../errors/config-error.js'
 import { makeFolder } from '../../ground/make-folder.js'
 import { type Recording, type RecordingText, recording } from './recording.js'
 

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { ENVIRONMENTS } from '../ground/environment.js'
+import { groupMeta, settingMeta } from './setting.js'
+import { httpUrl, listenAddress, networks, oneOf, origins, wholeNumber } from './setting-rules.js'
+
+export const serverGroup = z
+  .object({
+    HOST: listenAddress.default('127.0.0.1').register(settingMeta, {
+      description: 'The address to listen on; `0.0.0.0` for all interfaces.',
+      example: '0.0.0.0',
+    }),
+    PORT: wholeNumber(0, 65535).default(8080).register(settingMeta, {
+      description: 'The port to listen on; 0 takes a free one, which is printed.',
+      example: '3000',
+    }),
+    MODE: oneOf(['emulate', 'gateway', 'replay']).default('emulate').register(settingMeta, {
+      description:
+        'What issues the tokens. `emulate`: this service. `gateway`: [the real one](gateway.md), which is asked. `replay`: the [recordings](gateway.md#record-and-replay) in `RECORD_DIR`.',
+      example: 'gateway',
+    }),
+    ENVIRONMENT: oneOf(ENVIRONMENTS).default('test').register(settingMeta, {
+      description: 'The environment of a request whose Host header names none.',
+      example: 'production',
+    }),
+    PUBLIC_URL: httpUrl.optional().register(settingMeta, {
+      description:
+        'Where clients reach the service: scheme, host, port and path of `licenseAcquisitionUrl`. Without it, http and the Host header of the request.',
+      example: 'https://drm.example.com',
+    }),
+    TRUSTED_PROXIES: networks.optional().register(settingMeta, {
+      description:
+        '[Reverse proxies](#behind-a-reverse-proxy) whose `X-Forwarded-For` and `X-Forwarded-Host` are believed.',
+      example: '10.0.0.0/8',
+    }),
+    CORS_ORIGINS: origins.default('*').register(settingMeta, {
+      description:
+        'The sites whose players may ask for [licences](licences.md); `*` for every site. Sites that are named may also do what [other sites](#browsers) may not, such as asking for tokens; `*` does not allow that.',
+      example: 'https://player.example.com',
+    }),
+    LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info')
+      .register(settingMeta, { description: 'The lowest level of a line in [the log](#the-log).', example: 'warn' }),
+    SHUTDOWN_TIMEOUT: wholeNumber(1, 600).default(15).register(settingMeta, {
+      description: 'Seconds that requests in flight have to end after SIGTERM or SIGINT.',
+      example: '30',
+    }),
+  })
+  .register(groupMeta, { title: 'The server' })

@@ -1,0 +1,19 @@
+import { z } from 'zod'
+import { fileOf, groupMeta, settingMeta } from './setting.js'
+import { tokenKeys, wholeNumber } from './setting-rules.js'
+
+export const tokensGroup = z
+  .object({
+    TOKEN_KEYS: tokenKeys.optional().register(settingMeta, {
+      description:
+        'The [keys](#token-keys) of tokens: the first seals, all open. `openssl rand -hex 32` makes one. Without it, the file `token.keys` in `DATA_DIR`.',
+      example: '000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f',
+      isSecret: true,
+    }),
+    TOKEN_KEYS_FILE: fileOf('TOKEN_KEYS'),
+    IDEMPOTENCY_SECONDS: wholeNumber(0, 2_592_000).default(86_400).register(settingMeta, {
+      description: 'Seconds that an [Idempotency-Key](idempotency.md) is remembered; 0: the header means nothing.',
+      example: '3600',
+    }),
+  })
+  .register(groupMeta, { title: 'Tokens' })
