@@ -4,6 +4,7 @@ import type { Test } from 'tap'
 import { readAccounts } from '../src/accounts/seeds.js'
 import { buildApp, buildEntitlementApp } from '../src/app.js'
 import { readConfig } from '../src/config/config.js'
+import type { Families } from '../src/drm/families.js'
 import { pooledRandomness, type Randomness, randomBytes } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import type { KeyStorage } from '../src/keys/key-storage.js'
@@ -16,6 +17,8 @@ import { accounts, type Change, form, NOON, SecretRegister } from './harness.js'
 export interface AppOptions extends Pick<ServerOptions, 'settings' | 'accounts' | 'now' | 'uptime'> {
   /** Whether `now` stands for the clock of a machine, which is compared with the database's. */
   readonly isMachineClock?: boolean
+  /** Instead of the DRMs that there are. */
+  readonly families?: Families
   /** A service that a gateway asks: the application is one then. */
   readonly upstream?: string
   readonly faults?: Faults
@@ -74,6 +77,7 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
     isMachineClock: options.isMachineClock,
     uptime,
     random,
+    families: options.families,
     ledger: faults.ledger,
     keyStorage: faults.keyStorage,
   })
