@@ -22,15 +22,29 @@ const HEADERS = {
   ].join('; '),
 }
 
+const NO_DOCUMENT: StaticDocumentSpec['document'] = { openapi: '3.1.0', info: { title: '', version: '' }, paths: {} }
+
 /** `/openapi.json`, and at `/docs` a page from which a request can be tried. */
 export async function docsRoutes(app: FastifyInstance, { version }: { version: string }): Promise<void> {
-  const document = openApiDocument(version)
-  const text = JSON.stringify(document)
+  // Made when somebody first asks: no start waits for it.
+  let document: ReturnType<typeof openApiDocument> | undefined
+  let text: string | undefined
+  const madeDocument = () => {
+    document ??= openApiDocument(version)
+    return document
+  }
   // The plugin that serves the page's files sets headers of its own.
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS))
-  app.get('/openapi.json', (_request, reply) => sendAs(reply, 'application/json', text))
-  // The plugin's types end at OpenAPI 3.0; it hands the document on as it is.
-  const specification = { document: document as unknown as StaticDocumentSpec['document'] }
-  await app.register(swagger, { mode: 'static', specification })
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { tryItOutEnabled: true, deepLinking: true } })
+  app.get('/openapi.json', (_request, reply) => {
+    text ??= JSON.stringify(madeDocument())
+    return sendAs(reply, 'application/json', text)
+  })
+  // The page needs this plugin, whose own document would have to be there at the start.
+  await app.register(swagger, { mode: 'static', specification: { document: NO_DOCUMENT } })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: { tryItOutEnabled: true, deepLinking: true },
+    transformSpecification: madeDocument,
+    transformSpecificationClone: false,
+  })
 }
