@@ -42,9 +42,9 @@ export function ask(url: string, agent: Agent, customer: Customer, change: Chang
 /** More than one group of the ledger holds, so that there is always another one waiting. */
 export const STOREFRONTS = 48
 /** Refusals come at once: without a breath they would be all that the machine does. */
-const BREATH_MS = 50
+const BREATH_MS = 100
 /** How often each is refused before a service goes on whose database is there again: it tries that often, not once in a while. */
-export const MOST_REFUSALS_OF_EACH = 40
+export const MOST_REFUSALS_OF_EACH = 20
 
 /** Storefronts that ask for one token after the other, each on a connection of its own that is kept. */
 export class Load {
