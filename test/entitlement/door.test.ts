@@ -18,10 +18,6 @@ import { ask, type LogLine, logged, openDoor, refusedClients, WARN } from './doo
 const HOUR_MS = 3_600_000
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS)
 
-t.beforeEach(t => {
-  t.testdir()
-})
-
 t.test('a client of the authority is let in, with TLS 1.3 and 1.2', async t => {
   const { url, authority } = await openDoor(t)
   const client = await authority.issue({ usage: 'client' })

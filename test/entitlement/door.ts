@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { join } from 'node:path'
@@ -51,8 +51,9 @@ export async function openDoor(t: Test, options: DoorOptions = {}): Promise<Door
   return { server, url: server.entitlementUrl ?? '', authority, files }
 }
 
-function path(t: Test, name: string): string {
-  return join(t.testdirName, name)
+/** In the test's folder, which need not be there yet. */
+export function path(t: Test, name: string): string {
+  return join(existsSync(t.testdirName) ? t.testdirName : t.testdir(), name)
 }
 
 /** Nobody's content: that it is unknown says only one who was let in. */

@@ -9,10 +9,6 @@ import { openDoor, QUESTION } from './door.js'
 /** After which a connection with half a request is closed anyway. */
 const REQUEST_TIMEOUT_MS = 30_000
 
-t.beforeEach(t => {
-  t.testdir()
-})
-
 t.test('a shutdown answers what is under way over TLS', async t => {
   const { socket, server, body } = await halfAsked(t)
   const closing = server.close()

@@ -2,7 +2,6 @@ import { webcrypto, X509Certificate } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Authority } from '../../src/certificates/authority.js'
 import {
@@ -26,15 +25,12 @@ import {
   ask as askOverTls,
   logged,
   openDoor,
+  path,
   QUESTION,
   received,
   refusedClients,
   WARN,
 } from './door.js'
-
-t.beforeEach(t => {
-  t.testdir()
-})
 
 t.test('both forms of the header let a client in', async t => {
   const { url, authority } = await openProxyDoor(t)
@@ -190,7 +186,7 @@ t.test(
 )
 
 t.test('the host of a licence URL is not what a client says in X-Forwarded-Host', async t => {
-  const catalogue = join(t.testdirName, 'catalogue.json')
+  const catalogue = path(t, 'catalogue.json')
   writeFileSync(catalogue, CATALOGUE_TEXT)
   for (const [settings, host] of [
     [{}, 'drm.example'],
@@ -310,7 +306,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 async function openProxyDoor(t: Test, settings: Record<string, string> = {}) {
   const authority = await TestAuthority.create()
-  const caFile = join(t.testdirName, 'ca.pem')
+  const caFile = path(t, 'ca.pem')
   writeFileSync(caFile, authority.cert)
   const server = await startTestServer(t, {
     settings: {

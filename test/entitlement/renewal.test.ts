@@ -9,10 +9,6 @@ import { authorityChain } from './authority-chain.js'
 import { TestAuthority, type TestCertificate } from './certificates.js'
 import { type AskedAnswer, type Asker, ask, logged, openDoor, until, WARN } from './door.js'
 
-t.beforeEach(t => {
-  t.testdir()
-})
-
 t.test('certificates are renewed under load without one failed request', async t => {
   const door = await openDoor(t)
   const { server, url, authority, files } = door

@@ -9,7 +9,8 @@ const LONG_ONLY = /\.long\.test\.ts$/
 const HAS_LONG_FORM = /\/counts\.js'/
 /** CI runs it on the newest Node: all that it looks at is tested elsewhere too. */
 const SMOKE = 'test/smoke/'
-const LONGEST_GROUP_S = 20
+/** It counts objects of its process, which those of other files would be among. */
+const COUNTS_OBJECTS = /\bqueryObjects\b/
 
 /** The test files below the names, or those of a run of all: the long ones, or the others. */
 export function chosenFiles(names: readonly string[], isLong: boolean): string[] {
@@ -23,8 +24,14 @@ export function chosenFiles(names: readonly string[], isLong: boolean): string[]
     : all.filter(file => !LONG_ONLY.test(file) && !file.startsWith(SMOKE))
 }
 
-function isAlone(file: string): boolean {
-  return isBrowserTest(file) || LONG_ONLY.test(file) || file.startsWith(SMOKE)
+/** Whether it needs a process of its own, such as the browser's tests, which would leave it open until the end. */
+export function isAlone(file: string): boolean {
+  return (
+    isBrowserTest(file) ||
+    LONG_ONLY.test(file) ||
+    file.startsWith(SMOKE) ||
+    COUNTS_OBJECTS.test(readFileSync(file, 'utf8'))
+  )
 }
 
 export function isBrowserTest(file: string): boolean {
@@ -32,23 +39,13 @@ export function isBrowserTest(file: string): boolean {
 }
 
 /**
- * What runs in one process: a few files of a folder, which load the application once for all of them. The groups that
- * take longest come first, so that none is left at the end alone. A file that was never run is taken for the longer the
- * larger it is.
+ * The order of running: those that take longest come first, so that none is left at the end alone. A file that was
+ * never run is taken for the longer the larger it is.
  */
-export function grouped(files: readonly string[]): string[][] {
+export function ordered(files: readonly string[]): string[] {
   const times = knownTimes()
-  const secondsOf = (file: string) => times[file] ?? (isAlone(file) ? LONGEST_GROUP_S : statSync(file).size / 2048)
-  const total = (group: readonly string[]) => group.reduce((sum, file) => sum + secondsOf(file), 0)
-  const groups: string[][] = []
-  for (const file of files) {
-    const last = groups.at(-1)
-    const isJoining =
-      last !== undefined && !isAlone(file) && !last.some(isAlone) && dirname(last[0] ?? '') === dirname(file)
-    if (isJoining && total(last) + secondsOf(file) <= LONGEST_GROUP_S) last.push(file)
-    else groups.push([file])
-  }
-  return groups.sort((one, other) => total(other) - total(one))
+  const seconds = (file: string) => times[file] ?? (isBrowserTest(file) ? 20 : statSync(file).size / 2048)
+  return [...files].sort((one, other) => Number(isAlone(other)) - Number(isAlone(one)) || seconds(other) - seconds(one))
 }
 
 export function rememberTimes(times: ReadonlyMap<string, number>): void {

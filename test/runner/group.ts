@@ -1,34 +1,50 @@
+import asyncHooks from 'node:async_hooks'
+import { once } from 'node:events'
+import { syncBuiltinESMExports } from 'node:module'
+import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 /*
- * Runs the test files that are its arguments one after another in this process. The application is loaded and warmed
+ * Runs the test files that the runner names, one after another, in this process. The application is loaded and warmed
  * up once for all of them, which takes as long as many a file's tests.
  */
 
-const files = process.argv.splice(2)
-// tap names the folders of `t.testdir` after the program: they must not be those of another process.
-process.argv[1] = files[0] ?? ''
+/*
+ * tap follows every promise, to find the test whose callback throws later: a tenth of all the time. Without, such an
+ * error ends the process, and its file has failed with the stack.
+ */
+const { createHook } = asyncHooks
+const idleHook = createHook({})
+asyncHooks.createHook = () => idleHook
+syncBuiltinESMExports()
 const { default: t } = await import('tap')
+asyncHooks.createHook = createHook
+syncBuiltinESMExports()
 const timeout = Number(process.env.TAP_TIMEOUT) * 1000
 
-let next = 0
-let isLoading = false
-// tap is idle when a file's tests are done; it would end by itself then, if no other file were awaited.
-t.on('idle', loadNext)
-loadNext()
+t.pipe(process.stdout) // now, since it is then that tap lets the process end before the runner's next word
 
-function loadNext(): void {
-  const file = files[next]
-  if (file === undefined || isLoading) return
-  isLoading = true
-  t.comment(`file ${next}`)
-  t.pragma({ strict: false }) // which is the default: a parser of TAP holds a comment back until another kind of line comes
-  t.setTimeout(timeout) // of each file, which may change it
-  next += 1
-  void t.waitOn(load(file))
+let isBusy = false
+// tap is idle when a file's tests are done; it would end by itself then, if no other file were awaited.
+t.on('idle', runNext)
+runNext()
+
+function runNext(): void {
+  if (isBusy || !process.connected) return
+  isBusy = true
+  void t.waitOn(loadNext())
 }
 
-async function load(file: string): Promise<void> {
-  await import(pathToFileURL(file).href).catch(error => t.fail(error))
-  isLoading = false
+async function loadNext(): Promise<void> {
+  process.channel?.ref() // not while tests run: tap sees one that hangs by the process ending
+  process.send?.('next')
+  const [file] = (await once(process, 'message')) as [string] // what test-process.ts sends
+  process.channel?.unref()
+  if (file === '') return process.disconnect()
+  t.comment(`file ${file}`)
+  t.pragma({ strict: false }) // which is the default: a parser of TAP holds a comment back until another kind of line comes
+  t.setTimeout(timeout) // of each file, which may change it
+  const built = resolve('dist', file.replace(/\.ts$/, '.js'))
+  await import(pathToFileURL(built).href).catch(error => t.fail(error))
+  isBusy = false
 }

@@ -2,13 +2,13 @@ import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chromiumRemedy, findChromium, installChromium } from '../browser/find-chromium.js'
 import { type Ending, startOwnPostgres } from '../postgres.js'
-import { chosenFiles, grouped, isBrowserTest, rememberTimes } from './files.js'
+import { chosenFiles, isAlone, isBrowserTest, ordered, rememberTimes } from './files.js'
 import { Report } from './report.js'
-import { JOBS, runFiles } from './test-process.js'
+import { JOBS, type Outcome, runFiles } from './test-process.js'
 
 /*
- * `npm test` and `npm run test:long`: runs the built test files, or those that are named, each in a process of its own,
- * and ends with one line of counts. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
+ * `npm test` and `npm run test:long`: runs the built test files, or those that are named, in a few processes, and ends
+ * with one line of counts. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
  */
 
 const interrupted = new AbortController()
@@ -31,8 +31,8 @@ try {
     for (const file of files.filter(isBrowserTest)) report.skip(file, chromiumRemedy())
     runnable = files.filter(file => !isBrowserTest(file))
   }
-  const queue = grouped(runnable)
-  await Promise.all(Array.from({ length: JOBS }, () => runFrom(queue)))
+  const queue = ordered(runnable)
+  await Promise.all(Array.from({ length: Math.min(JOBS, queue.length) }, () => runFrom(queue)))
   rememberTimes(report.times)
 } finally {
   await end()
@@ -42,12 +42,20 @@ process.exitCode = interrupted.signal.aborted
   ? 128 + constants.signals[interrupted.signal.reason as NodeJS.Signals]
   : Number(!isGreen) // as above
 
-async function runFrom(queue: string[][]): Promise<void> {
-  for (let group = queue.shift(); group !== undefined; group = queue.shift()) {
-    if (interrupted.signal.aborted) return
-    const files = group
-    const outcome = await runFiles(files, environment, interrupted.signal, file => report.start(files, file))
-    if (!interrupted.signal.aborted) report.end(outcome)
+/** Runs file after file in one process: in another after one that dies, and after each file that needs its own. */
+async function runFrom(queue: string[]): Promise<void> {
+  while (queue[0] !== undefined && !interrupted.signal.aborted) {
+    let wasAlone = false
+    const next = () => {
+      if (wasAlone || interrupted.signal.aborted) return undefined
+      const file = queue.shift()
+      wasAlone = file !== undefined && isAlone(file)
+      return file
+    }
+    const files = { next, begin: (file: string) => report.start(file), end: (outcome: Outcome) => report.end(outcome) }
+    await runFiles(files, environment, interrupted.signal).catch(error => {
+      if (!interrupted.signal.aborted) throw error
+    })
   }
 }
 

@@ -9,8 +9,7 @@ export class Report {
   /** Seconds by file. */
   readonly times = new Map<string, number>()
   readonly #begin = performance.now()
-  /** The file at which each group is. */
-  readonly #running = new Map<readonly string[], string>()
+  readonly #running = new Set<string>()
   readonly #failures: Outcome[] = []
   readonly #skipped: Finding[] = []
   readonly #progress = setInterval(() => this.note(this.#howFar()), PROGRESS_EVERY_MS)
@@ -23,13 +22,13 @@ export class Report {
     print(`${this.#clock()}  ${text}`)
   }
 
-  start(group: readonly string[], file: string): void {
-    this.#running.set(group, file)
+  start(file: string): void {
+    this.#running.add(file)
   }
 
   end(outcome: Outcome): void {
-    this.#running.delete(outcome.files)
-    for (const [file, seconds] of outcome.seconds) this.times.set(file, seconds)
+    this.#running.delete(outcome.file)
+    this.times.set(outcome.file, outcome.seconds)
     this.#passed += outcome.passed
     this.#failed += outcome.failed.length
     this.#skipped.push(...outcome.skipped)
@@ -59,7 +58,7 @@ export class Report {
 
   #howFar(): string {
     const counts = `${this.times.size} of ${this.files} files, ${this.#passed} passed, ${this.#failed} failed`
-    return `${counts}; running ${[...this.#running.values()].join(', ')}`
+    return `${counts}; running ${[...this.#running].join(', ')}`
   }
 
   #clock(): string {
@@ -72,9 +71,9 @@ function mustNotSkip(): boolean {
   return process.env.CI === 'true'
 }
 
-function printFailure({ files, failed, output }: Outcome): void {
+function printFailure({ file, failed, output }: Outcome): void {
   for (const { name, details } of failed) print(`\nFAILED  ${name}\n${indented(details)}`)
-  if (output.trim() !== '') print(`\n${files.join(', ')} printed\n${indented(output.slice(-LONGEST_OUTPUT))}`)
+  if (output.trim() !== '') print(`\n${file} printed\n${indented(output.slice(-LONGEST_OUTPUT))}`)
   print('')
 }
 
