@@ -13,8 +13,18 @@ const FLAGS = [
   '--disable-sync',
 ]
 
-/** With an empty profile. Nothing else shows that a player plays: the runner skips these tests where there is none. */
-export async function launchChromium(t: Test): Promise<Browser> {
+let launched: Promise<Browser> | undefined
+
+/**
+ * The browser of this process, with an empty profile; each page has its own. It closes with the whole test. Nothing
+ * else shows that a player plays: the runner skips these tests where there is none.
+ */
+export function launchChromium(t: Test): Promise<Browser> {
+  launched ??= launch(t)
+  return launched
+}
+
+async function launch(t: Test): Promise<Browser> {
   const executablePath = findChromium()
   if (executablePath === undefined) throw new Error(chromiumRemedy())
   const browser = await chromium.launch({ executablePath, args: FLAGS })
