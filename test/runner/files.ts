@@ -24,28 +24,27 @@ export function chosenFiles(names: readonly string[], isLong: boolean): string[]
     : all.filter(file => !LONG_ONLY.test(file) && !file.startsWith(SMOKE))
 }
 
-/** Whether it needs a process of its own, such as the browser's tests, which would leave it open until the end. */
-export function isAlone(file: string): boolean {
-  return (
-    isBrowserTest(file) ||
-    LONG_ONLY.test(file) ||
-    file.startsWith(SMOKE) ||
-    COUNTS_OBJECTS.test(readFileSync(file, 'utf8'))
-  )
-}
-
 export function isBrowserTest(file: string): boolean {
   return file.startsWith('test/browser/')
 }
 
 /**
- * The order of running: those that take longest come first, so that none is left at the end alone. A file that was
- * never run is taken for the longer the larger it is.
+ * What a run has to do, file after file: in processes of their own, and in any. Those that take longest come first, so
+ * that none is left at the end alone. A file that was never run is taken for the longer the larger it is.
  */
-export function ordered(files: readonly string[]): string[] {
+export function queued(files: readonly string[]): { apart: string[][]; others: string[] } {
   const times = knownTimes()
-  const seconds = (file: string) => times[file] ?? (isBrowserTest(file) ? 20 : statSync(file).size / 2048)
-  return [...files].sort((one, other) => Number(isAlone(other)) - Number(isAlone(one)) || seconds(other) - seconds(one))
+  const seconds = (file: string) => times[file] ?? statSync(file).size / 2048
+  const sorted = [...files].sort((one, other) => seconds(other) - seconds(one))
+  // One browser is enough for all.
+  const browserTests = sorted.filter(isBrowserTest)
+  const alone = sorted.filter(isAlone)
+  const others = sorted.filter(file => !isBrowserTest(file) && !isAlone(file))
+  return { apart: [browserTests, ...alone.map(file => [file])].filter(queue => queue.length > 0), others }
+}
+
+function isAlone(file: string): boolean {
+  return LONG_ONLY.test(file) || file.startsWith(SMOKE) || COUNTS_OBJECTS.test(readFileSync(file, 'utf8'))
 }
 
 export function rememberTimes(times: ReadonlyMap<string, number>): void {

@@ -25,6 +25,10 @@ const timeout = Number(process.env.TAP_TIMEOUT) * 1000
 t.pipe(process.stdout) // now, since it is then that tap lets the process end before the runner's next word
 
 let isBusy = false
+// tap then ends what is left, and would be idle.
+process.prependOnceListener('exit', () => {
+  isBusy = true
+})
 // tap is idle when a file's tests are done; it would end by itself then, if no other file were awaited.
 t.on('idle', runNext)
 runNext()
@@ -45,6 +49,6 @@ async function loadNext(): Promise<void> {
   t.pragma({ strict: false }) // which is the default: a parser of TAP holds a comment back until another kind of line comes
   t.setTimeout(timeout) // of each file, which may change it
   const built = resolve('dist', file.replace(/\.ts$/, '.js'))
-  await import(pathToFileURL(built).href).catch(error => t.fail(error))
+  await import(pathToFileURL(built).href).catch(error => t.fail(String(error), { stack: error.stack }))
   isBusy = false
 }

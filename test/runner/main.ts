@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
 import { chromiumRemedy, findChromium, installChromium } from '../browser/find-chromium.js'
 import { type Ending, startOwnPostgres } from '../postgres.js'
-import { chosenFiles, isAlone, isBrowserTest, ordered, rememberTimes } from './files.js'
+import { chosenFiles, isBrowserTest, queued, rememberTimes } from './files.js'
 import { Report } from './report.js'
 import { JOBS, type Outcome, runFiles } from './test-process.js'
 
@@ -31,8 +31,9 @@ try {
     for (const file of files.filter(isBrowserTest)) report.skip(file, chromiumRemedy())
     runnable = files.filter(file => !isBrowserTest(file))
   }
-  const queue = ordered(runnable)
-  await Promise.all(Array.from({ length: Math.min(JOBS, queue.length) }, () => runFrom(queue)))
+  const { apart, others } = queued(runnable)
+  const lanes = Math.min(JOBS, apart.length + others.length)
+  await Promise.all(Array.from({ length: lanes }, () => runFrom(apart, others)))
   rememberTimes(report.times)
 } finally {
   await end()
@@ -42,21 +43,24 @@ process.exitCode = interrupted.signal.aborted
   ? 128 + constants.signals[interrupted.signal.reason as NodeJS.Signals]
   : Number(!isGreen) // as above
 
-/** Runs file after file in one process: in another after one that dies, and after each file that needs its own. */
-async function runFrom(queue: string[]): Promise<void> {
-  while (queue[0] !== undefined && !interrupted.signal.aborted) {
-    let wasAlone = false
-    const next = () => {
-      if (wasAlone || interrupted.signal.aborted) return undefined
-      const file = queue.shift()
-      wasAlone = file !== undefined && isAlone(file)
-      return file
-    }
-    const files = { next, begin: (file: string) => report.start(file), end: (outcome: Outcome) => report.end(outcome) }
+async function runFrom(apart: string[][], others: string[]): Promise<void> {
+  for (let queue = apart.shift(); queue !== undefined; queue = apart.shift()) await runAll(queue)
+  await runAll(others)
+}
+
+/** Runs file after file in one process, and in another after one that has died. */
+async function runAll(queue: string[]): Promise<void> {
+  const files = {
+    next: () => (interrupted.signal.aborted ? undefined : queue.shift()),
+    begin: (file: string) => report.start(file),
+    end: (outcome: Outcome) => {
+      if (!interrupted.signal.aborted) report.end(outcome)
+    },
+  }
+  while (queue.length > 0 && !interrupted.signal.aborted)
     await runFiles(files, environment, interrupted.signal).catch(error => {
       if (!interrupted.signal.aborted) throw error
     })
-  }
 }
 
 /**

@@ -45,12 +45,23 @@ t.test('a failure is shown once, at the end, with what its file printed', async 
   t.match(output, /FAILED {2}test\/a\/sums\.test\.ts > adds > the sum\n.*-3.*\+2.*a hint.*\n2 passed, 1 failed\n$/s)
 })
 
-t.test('a file that breaks off, or that has no test, has failed', async t => {
-  for (const text of ["throw new Error('broken')", "t.test('ends', async t => { t.pass(); process.exit(3) })", '']) {
-    const { code, output } = await run(t, { 'a/broken': text, 'a/works': passing })
-    t.equal(code, 1, text)
-    t.match(output, /FAILED {2}test\/a\/broken\.test\.ts.*, 1 failed\n$/s)
+t.test('a file that breaks off, or that has no test, has failed, and the others are run', async t => {
+  const files = {
+    'a/broken': "throw new Error('broken')",
+    'a/ended': "t.test('ends', async t => { t.pass(); process.exit(3) })",
+    'a/thrown': "t.test('throws later', t => { setTimeout(() => { throw new Error('too late') }) })",
+    'a/empty': '',
+    'a/works': passing,
+    'a/last': passing,
   }
+  const { code, output } = await run(t, files)
+  t.equal(code, 1)
+  t.match(output, /FAILED {2}test\/a\/broken\.test\.ts.*broken/s)
+  t.match(output, /FAILED {2}test\/a\/ended\.test\.ts > ends > test unfinished/)
+  t.match(output, /FAILED {2}test\/a\/thrown\.test\.ts > throws later > .*too late/s)
+  t.match(output, /FAILED {2}test\/a\/empty\.test\.ts\n.*no test/)
+  t.match(output, /\n5 passed, 4 failed\n$/)
+  t.equal(output.split('FAILED').length, 1 + 4)
 })
 
 t.test('what is skipped is named with its reason and counted, and fails with CI=true', async t => {
