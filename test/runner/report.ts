@@ -13,6 +13,7 @@ export class Report {
   readonly #failures: Outcome[] = []
   readonly #skipped: Finding[] = []
   readonly #progress = setInterval(() => this.note(this.#howFar()), PROGRESS_EVERY_MS)
+  #filesSkipped = 0
   #passed = 0
   #failed = 0
 
@@ -37,6 +38,7 @@ export class Report {
 
   /** A file that is not run. */
   skip(file: string, reason: string): void {
+    this.#filesSkipped += 1
     this.#skipped.push({ name: file, details: reason })
   }
 
@@ -46,6 +48,8 @@ export class Report {
     for (const failure of this.#failures) printFailure(failure)
     for (const { name, details } of this.#skipped) print(`skipped  ${name}: ${details}`)
     this.note(`${this.times.size} files`)
+    const isComplete = this.times.size + this.#filesSkipped === this.files
+    if (!isComplete) print('The run was not completed.')
 
     const skipped = this.#skipped.length
     const failed = this.#failed + (mustNotSkip() ? skipped : 0) + (this.#passed === 0 && skipped === 0 ? 1 : 0)
@@ -53,7 +57,7 @@ export class Report {
     const counts = [`${this.#passed} passed`, `${failed} failed`]
     if (skipped > 0 && !mustNotSkip()) counts.push(`${skipped} skipped`)
     print(counts.join(', '))
-    return failed === 0
+    return failed === 0 && isComplete
   }
 
   #howFar(): string {
