@@ -11,8 +11,8 @@ import { NOON, startTestServer, type TestServer } from './harness.js'
 
 const SEALING_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const HOUR = 3_600_000
-/** Of the DRMs in a token. */
-const NUMBERS: Readonly<Record<string, number>> = { playready: 0, widevine: 1, fairplay: 2 }
+/** Of the DRMs, as a token has them. */
+export const NUMBERS: Readonly<Record<string, number>> = { playready: 0, widevine: 1, fairplay: 2 }
 
 export const CUSTOMER = 201722
 export const KID = '334b5d3d44f54f56a410e07caaa7160e'
