@@ -9,7 +9,7 @@ import { type Arrival, answerOf, drips, issuedBody, startHostile, tokenNumber } 
 
 const REQUESTS = repetitions({ usual: 2000, long: 10_000 })
 const CALLERS = 100
-const TIMEOUT = 1000
+const TIMEOUT = 3000
 
 const html = answerOf('<html>', { type: 'text/html' })
 const chunked = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n'
