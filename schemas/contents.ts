@@ -1,8 +1,7 @@
 import { z } from 'zod'
 import { AdministrationRefused } from '../src/errors/administration-refused.js'
 import { read } from './admin.js'
-import type { Content } from './catalogue.js'
-import { type ContentEntry, contentEntry } from './catalogue.js'
+import { type Content, type ContentEntry, contentEntry } from './catalogue.js'
 import { guid } from './entitlement.js'
 
 const contentID = guid.transform(text => text.toLowerCase())

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Fault } from '../src/errors/catalogue.js'
-import { firstFault } from '../src/errors/catalogue.js'
+import { type Fault, firstFault } from '../src/errors/catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'

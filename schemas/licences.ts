@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Fault } from '../src/errors/catalogue.js'
-import { firstFault } from '../src/errors/catalogue.js'
+import { type Fault, firstFault } from '../src/errors/catalogue.js'
 import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'
 import { faultsOf, rule } from './rules.js'
 import type { RawParameters } from './sorting.js'

@@ -1,5 +1,4 @@
-import type { DocumentedError, ErrorCode } from '../src/errors/catalogue.js'
-import { documentedErrors } from '../src/errors/catalogue.js'
+import { type DocumentedError, documentedErrors, type ErrorCode } from '../src/errors/catalogue.js'
 import { messageWithCode } from './answers.js'
 
 export function documentedWith(status: number): DocumentedError[] {

@@ -1,6 +1,5 @@
 import type { z } from 'zod'
-import type { Fault } from '../src/errors/catalogue.js'
-import { firstFault, noLaterThan } from '../src/errors/catalogue.js'
+import { type Fault, firstFault, noLaterThan } from '../src/errors/catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
@@ -105,7 +104,7 @@ export class TokenRequestSchema {
       cookie: valid(cookie, whole.cookie),
       deviceId: valid(deviceId, whole.deviceId),
       ipAddress: valid(ipAddress, whole.ipAddress),
-      rightsType: rightsType === undefined ? undefined : validText(rightsType, keys[0]?.values.rightsType),
+      rightsType: textOf(rightsType && valid(rightsType, keys[0]?.values.rightsType)),
     }
   }
 
@@ -206,7 +205,7 @@ function valid<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined
   return schema.safeParse(text).data
 }
 
-function validText(schema: z.ZodType, text: string | undefined): string | undefined {
-  const read = schema.safeParse(text).data
-  return typeof read === 'string' ? read : undefined
+/** A DRM's policy may have a parameter of this name that is no text, or none. */
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }

@@ -12,6 +12,7 @@ import { toolRoutes } from '../routes/tools.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
 import type { EntitlementServices } from './entitlement-services.js'
 import { AddressList } from './ground/address-list.js'
+import { Closing } from './ground/closing.js'
 import { isLoopbackAddress } from './ground/local-hosts.js'
 import { packageVersion } from './ground/version.js'
 import { plainHost } from './http/addressed-host.js'
@@ -85,12 +86,9 @@ export interface EntitlementAppParts {
 export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<FastifyInstance> {
   const { buildEntitlementServices } = await import('./entitlement-services.js')
   const built = await buildEntitlementServices(parts)
-  try {
-    return await entitlementApp(parts, built)
-  } catch (failure) {
-    await built.close().catch(() => {})
-    throw failure
-  }
+  const closing = new Closing()
+  closing.add(() => built.close())
+  return entitlementApp(parts, built).catch(failure => closing.closeAfter(failure))
 }
 
 async function entitlementApp(

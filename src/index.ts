@@ -1,10 +1,3 @@
-export type { ErrorCode } from './errors/catalogue.js'
-export { TokenError } from './errors/public-error.js'
-
-import type { Now } from './ground/clock.js'
-
-export type { TokenPolicy } from '../schemas/policy.js'
-
 import type { Logger } from 'pino'
 import type { AccountInput } from '../schemas/accounts-file.js'
 import { readAccounts } from './accounts/seeds.js'
@@ -12,13 +5,17 @@ import { readConfig } from './config/config.js'
 import type { Settings } from './config/setting-groups.js'
 import { notKnown } from './config/unknown-names.js'
 import { ConfigError } from './errors/config-error.js'
+import type { Now } from './ground/clock.js'
 import type { Randomness } from './ground/randomness.js'
 import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
+export type { TokenPolicy } from '../schemas/policy.js'
 export { demoAccount } from './accounts/seeds.js'
 export type { Settings } from './config/setting-groups.js'
+export type { ErrorCode } from './errors/catalogue.js'
 export { ConfigError } from './errors/config-error.js'
+export { TokenError } from './errors/public-error.js'
 export type { Server } from './server.js'
 export type { TokenContent, TokenKey } from './tokens/content.js'
 export type { ReadToken } from './tokens/open.js'

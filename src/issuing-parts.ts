@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Config } from './config/config.js'
+import type { Families } from './drm/families.js'
 import type { TokenFamily } from './drm/family.js'
 import type { Devices } from './entitlement/devices.js'
 import type { Now } from './ground/clock.js'
@@ -15,6 +16,7 @@ import type { Upstream } from './upstream/upstream-issuer.js'
 export interface IssuingParts {
   readonly config: Config
   readonly accounts: readonly AccountSeed[]
+  readonly families: Families
   readonly vault: TokenVault
   readonly ledger: Ledger
   readonly metrics: Metrics

@@ -88,6 +88,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   const issued = await issuing({
     config,
     accounts: parts.accounts,
+    families,
     vault,
     ledger,
     metrics,

@@ -45,14 +45,14 @@ export class Granting {
     requireSomeDrm(decision.account, this.#parts.families)
     const content = await this.#content(request)
     decision.content = content
-    requireDrm(decision.account, this.#parts.families.named(content.drm))
+    const family = this.#parts.families.named(content.drm)
+    requireDrm(decision.account, family)
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
     if (requestType === REQUEST_TYPES.deviceRegistration) {
       // The dummy has a policy of its own, and nobody need register for a rental that has ended.
       policyAt(content, this.#parts.now())
-      const family = this.#parts.families.named(content.drm)
       decision.content = registrationContent(content, family, this.#parts.random)
     }
     if (requestType === REQUEST_TYPES.deviceBound) decision.deviceId = await this.#device(content, decision)

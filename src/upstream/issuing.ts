@@ -36,7 +36,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
   return {
     issuer,
     upstream,
-    licences: new LicenceForwarding(settings, metrics),
+    licences: new LicenceForwarding(settings, parts.families, metrics),
     devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
     clearKeyUrl: (family, url, environment) =>
       licences[environment][CLEAR_KEY] === undefined ? undefined : clearKeyUrl(family, url),

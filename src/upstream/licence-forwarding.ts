@@ -1,6 +1,7 @@
 import { Counter } from 'prom-client'
 import type { LicenceServers } from '../config/settings-upstream.js'
-import { Families } from '../drm/families.js'
+import type { Families } from '../drm/families.js'
+import type { LicenceFamily } from '../drm/family.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { networkOf } from '../limits/network.js'
@@ -36,12 +37,12 @@ export class LicenceForwarding {
   readonly #ways: Readonly<Record<Environment, Ways>>
   readonly #forwarded: Counter<'drm' | 'environment' | 'status'>
 
-  constructor(settings: LicenceForwardingSettings, { registry }: Metrics) {
+  constructor(settings: LicenceForwardingSettings, { licences }: Families, { registry }: Metrics) {
     this.patience = settings.timeout
     this.#moreHeaders = settings.licenceHeaders
     this.#ways = {
-      test: waysTo(settings.licences.test, settings),
-      production: waysTo(settings.licences.production, settings),
+      test: waysTo(settings.licences.test, licences, settings),
+      production: waysTo(settings.licences.production, licences, settings),
     }
     this.#forwarded = new Counter({
       name: 'expressplay_licences_forwarded_total',
@@ -95,10 +96,10 @@ interface Way {
 type Ways = ReadonlyMap<LicenceDrm, Way>
 
 /** DRMs on one host share its connections. */
-function waysTo(urls: LicenceServers, settings: LicenceServerSettings): Ways {
+function waysTo(urls: LicenceServers, families: readonly LicenceFamily[], settings: LicenceServerSettings): Ways {
   const servers = new Map<string, LicenceServer>()
   const ways = new Map<LicenceDrm, Way>()
-  for (const { drm, path } of new Families().licences) {
+  for (const { drm, path } of families) {
     const url = urls[drm]
     if (url === undefined) continue
     const server = servers.get(url.origin) ?? new LicenceServer(url.origin, settings)

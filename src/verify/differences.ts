@@ -1,5 +1,4 @@
-import type { ErrorCode } from '../errors/catalogue.js'
-import { documentedErrors } from '../errors/catalogue.js'
+import { documentedErrors, type ErrorCode } from '../errors/catalogue.js'
 import type { ExpectedRefusal, ExpectedToken } from './cases.js'
 import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './outcome.js'
 

@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Content } from '../../../schemas/catalogue.js'
-import { contentEntry } from '../../../schemas/catalogue.js'
+import { type Content, contentEntry } from '../../../schemas/catalogue.js'
 import { type JsonFault, jsonFaults } from '../../../schemas/json-faults.js'
 
 const compiledEntry = z.compile(contentEntry)

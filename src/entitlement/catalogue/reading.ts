@@ -1,7 +1,6 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import { z } from 'zod'
-import type { Content } from '../../../schemas/catalogue.js'
-import { catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
+import { type Content, catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
 import { customerCookie } from '../../../schemas/entitlement.js'
 import { JsonTextError, parseLargeJson } from '../../ground/json-text.js'
 import { BrokenCatalogue, CatalogueFaults } from './faults.js'

@@ -7,8 +7,7 @@ import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
 import { doorFiles, readDoorFiles, UnusableFile } from './files.js'
-import type { DoorCertificates } from './secure-context.js'
-import { codeOf } from './secure-context.js'
+import { codeOf, type DoorCertificates } from './secure-context.js'
 
 export interface CurrentCertificatesParts {
   readonly door: Door
