@@ -51,12 +51,12 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     })
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
     else metrics.tokenIssued(family.drm, environment)
-    const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
     if (!accepts(request.headers.accept, 'application/json'))
-      return sendAs(reply, 'text/uri-list', JSON.stringify(body))
+      return sendAs(reply, family.answer.contentType, family.answer.text(issued))
+    const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
     if (schema.wantsPlayerConfig(parameters)) {
       const clearKeyUrl = options.clearKeyUrl(family, issued.licenseAcquisitionUrl, environment)
-      body.playerConfig = playerConfigOf(issued, clearKeyUrl)
+      body.playerConfig = playerConfigOf(issued, family, clearKeyUrl)
     }
     return sendAs(reply, 'application/json', JSON.stringify(body))
   }

@@ -1,10 +1,10 @@
 import type { FastifyError, FastifyInstance } from 'fastify'
 import { readPsshRequest } from '../schemas/pssh.js'
+import { clearKeyUrl, licenceUrl } from '../src/drm/licence-urls.js'
 import { playready } from '../src/drm/playready.js'
 import { plainHost } from '../src/http/addressed-host.js'
 import { sendJson, sendRefusal } from '../src/http/answers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
-import { clearKeyUrl, licenceUrl } from '../src/licence-urls.js'
 import { protectionOf } from '../src/pssh/protection.js'
 
 export interface ToolRoutesOptions {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { byDrm } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
 
@@ -37,6 +38,11 @@ export const tokensPerDay = z
   .nullable()
   .meta({ description: 'Tokens a day (UTC), in each environment; null: as many as the balance covers.' })
 
+/** An account's options by DRM. */
+export function drmOptions<T extends z.ZodType>(option: T) {
+  return z.strictObject(byDrm(() => option))
+}
+
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z
   .strictObject({
@@ -45,7 +51,7 @@ export const accountSeed = z
     authenticators: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }),
     balance: z.number().int().min(0).max(GREATEST_BALANCE).default(1_000_000),
     enabled: z.boolean().default(true),
-    drm: z.strictObject({ playready: z.boolean().default(true) }).prefault({}),
+    drm: drmOptions(z.boolean().default(true)).prefault({}),
     maxRedemptions: maxRedemptions.default(null),
     limits: z
       .strictObject({ requestsPerMinute: requestsPerMinute.default(null), tokensPerDay: tokensPerDay.default(null) })

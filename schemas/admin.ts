@@ -6,6 +6,7 @@ import {
   accountName,
   accountSeed,
   authenticator,
+  drmOptions,
   GREATEST_ID,
   maxRedemptions,
   requestsPerMinute,
@@ -57,7 +58,7 @@ export const accountChange = z
   .strictObject({
     name: accountName.optional(),
     enabled: z.boolean().optional(),
-    drm: z.strictObject({ playready: z.boolean() }).optional(),
+    drm: drmOptions(z.boolean().optional()).refine(hasAny, 'must name a DRM').optional(),
     maxRedemptions: maxRedemptions.optional(),
     limits: z
       .strictObject({ requestsPerMinute: requestsPerMinute.optional(), tokensPerDay: tokensPerDay.optional() })
@@ -110,7 +111,7 @@ export const shownAccount = z.object({
   id,
   name: z.string(),
   enabled: z.boolean(),
-  drm: z.object({ playready: z.boolean() }),
+  drm: drmOptions(z.boolean()),
   maxRedemptions,
   limits: z.object({ requestsPerMinute, tokensPerDay }),
   services: z.object({ test: service, production: service }),

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { DRM_OPTIONS, type DrmOption } from '../src/ground/drms.js'
 import { customerCookie, guid } from './entitlement.js'
 import { jsonParameters, objectError } from './json-parameters.js'
 import { type KeyRequest, keyParameters, keyRequest } from './keys.js'
-import { playreadyParameters, playreadyPolicy } from './playready.js'
-import type { TokenPolicy } from './policy.js'
+import { playreadyEntry } from './playready.js'
+import type { ContentPolicy } from './policy.js'
 import { LONGEST_LIFE } from './restrictions.js'
 import { moment } from './rules.js'
 
@@ -11,7 +12,7 @@ import { moment } from './rules.js'
 export interface Content {
   /** A GUID in lower case. */
   readonly contentID: string
-  readonly drm: 'playready'
+  readonly drm: DrmOption
   readonly keys: readonly KeyRequest[]
   readonly policy: ContentPolicy
   /** How long a token for it can be redeemed, in seconds. */
@@ -23,51 +24,11 @@ export interface Content {
   readonly devicesPerCookie?: number | undefined
 }
 
-/** A policy as it was read, and in the words of a token request, in which another service is asked. */
-export interface ContentPolicy {
-  readonly parameters: Readonly<Record<string, string>>
-  /** A rental that counts from now ends so many seconds after each grant, whatever `policy` says. */
-  readonly rentalSeconds?: number | undefined
-  readonly policy: TokenPolicy
-  /** The scheme of the licence URL, where the catalogue says one. */
-  readonly useHttps?: boolean | undefined
-}
-
 const MOST_KEYS = 16
 
-/** Seen from the beginning of time every moment lies ahead: what has passed is for the grant to find out, not for the file. */
-const policyParameters = playreadyParameters(() => 0)
-const level = { number: [0, 999] } as const
-
-/** The policy of a licence, with the names and rules of a token request. */
-export const policyEntry = jsonParameters({
-  shape: policyParameters,
-  group: playreadyPolicy(policyParameters),
-  description: 'What a licence allows, by the names of the parameters of a token request.',
-  written: {
-    'rental.periodEndTime': {
-      description:
-        'Not playable afterwards: RFC 3339 with `Z`, or `+seconds` from each grant. Required for Rental, and only there.',
-    },
-    'rental.playDuration': { number: [1, 2 ** 31 - 1] },
-    analogVideoOPL: level,
-    compressedDigitalAudioOPL: level,
-    compressedDigitalVideoOPL: level,
-    uncompressedDigitalAudioOPL: level,
-    uncompressedDigitalVideoOPL: level,
-    useHttps: { description: 'The scheme of the licence URL; without it that of PUBLIC_URL, or http.' },
-  },
-  read: ({ useHttps, ...policy }, texts): ContentPolicy => {
-    const end = policy['rental.periodEndTime']
-    const isFromGrant = end !== undefined && /^[+ ]/.test(texts['rental.periodEndTime'] ?? '')
-    return {
-      parameters: texts,
-      policy,
-      rentalSeconds: isFromGrant ? end / 1000 : undefined,
-      useHttps,
-    }
-  },
-})
+/** The policies of licences, with the names and rules of a token request. */
+const policyEntries = { playready: playreadyEntry } satisfies Record<DrmOption, z.ZodType<ContentPolicy, unknown>>
+export const policyEntry = policyEntries.playready
 
 const keyEntry = jsonParameters({
   shape: keyParameters,
@@ -128,7 +89,10 @@ export function entryWith<P extends z.ZodType<ContentPolicy, unknown>>(policy: P
             examples: ['3f2504e0-4f89-11d3-9a0c-0305e82c3301'],
           })
           .transform(text => text.toLowerCase()),
-        drm: z.literal('playready', 'must be playready').default('playready').meta({ description: 'The DRM.' }),
+        drm: z
+          .enum(DRM_OPTIONS, `must be ${DRM_OPTIONS.join(' or ')}`)
+          .default(DRM_OPTIONS[0])
+          .meta({ description: 'The DRM.' }),
         keys: keyEntries,
         policy,
         duration: wholeNumber(1, LONGEST_LIFE / 1000).meta({

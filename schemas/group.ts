@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
 import { faultsOf } from './rules.js'
+import type { ParameterText } from './sorting.js'
 
 /** Parameters as they came: names and texts. */
-export type Texts = Readonly<Record<string, string | undefined>>
+export type Texts = Readonly<Record<string, ParameterText | undefined>>
 
 /** What one parameter demands of another. It looks at the texts, so it holds even where one of them is broken. */
 export interface Relation {
@@ -35,6 +36,6 @@ export class ParameterGroup<Shape extends z.ZodRawShape> {
 }
 
 /** Not there at all, or there without a value. */
-export function isMissing(text: string | undefined): boolean {
+export function isMissing(text: ParameterText | undefined): boolean {
   return text === undefined || text === ''
 }

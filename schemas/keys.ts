@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { ParameterGroup, type Relation } from './group.js'
-import { hex, parameter, rule } from './rules.js'
+import type { Fault } from '../src/errors/catalogue.js'
+import { NO_KID } from '../src/ground/drms.js'
+import { ParameterGroup, type Relation, type Texts } from './group.js'
+import { hex, metaOf, parameter, rule } from './rules.js'
 
 /** A KID as clients write it: 32 hex digits, or `^` and a string whose SHA-1 gives the 16 bytes. Read as lower-case hex. */
 export const kid = z
@@ -77,3 +79,33 @@ const relations: readonly Relation[] = [
 export const keyRequest = new ParameterGroup(keyParameters, relations)
 
 export type KeyRequest = z.output<z.ZodObject<typeof keyParameters>>
+
+/** How a DRM's token request names its keys. */
+export interface KeySchema {
+  readonly parameters: Readonly<Record<string, z.ZodType>>
+  /** The key, or `undefined` and what is wrong added to `faults`. `suffix` is `.N` for a numbered key. */
+  read(texts: Texts, faults: Fault[], suffix?: string): KeyRequest | undefined
+}
+
+/** Each key has its KID, as for most DRMs. */
+export const keysWithKid: KeySchema = { parameters: keyParameters, read: keyRequest.read.bind(keyRequest) }
+
+const optionalKid = {
+  ...keyParameters,
+  kid: parameter(kid.default(NO_KID), { ...metaOf(keyParameters.kid), description: 'The key id; may be left out.' }),
+}
+const optionalKidRequest = new ParameterGroup(optionalKid, [
+  ...relations,
+  {
+    parameter: 'kek',
+    code: -4024,
+    details: 'kek needs its ek, or a kid that the key storage holds',
+    isBroken: texts => texts.kek !== undefined && texts.ek === undefined && texts.kid === undefined,
+  },
+])
+
+/** A key may come without a KID: the one key of its token is then for whatever is asked. */
+export const keysWithOptionalKid: KeySchema = {
+  parameters: optionalKid,
+  read: optionalKidRequest.read.bind(optionalKidRequest),
+}

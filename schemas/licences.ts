@@ -59,7 +59,7 @@ export const standInLicence = z
         z.object({
           kid: z.string(),
           algId: z.enum(['aesctr', 'aescbc']),
-          policy: z.record(z.string(), z.union([z.string(), z.number()])),
+          policy: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])),
         }),
       )
       .meta({ description: 'The policy granted for each key, under the names of the token request.' }),

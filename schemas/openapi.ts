@@ -3,6 +3,7 @@ import { errorAnswer, tokenAnswer } from './answers.js'
 import { errorFormat } from './credentials.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from './idempotency.js'
 import { jsonSchema } from './json-schema.js'
+import { keysWithKid } from './keys.js'
 import { adminPaths, adminSchemas } from './openapi-admin.js'
 import { adminSecurity, adminTag } from './openapi-admin-operation.js'
 import { contentPaths, contentSchemas } from './openapi-contents.js'
@@ -154,6 +155,7 @@ export const allParameters: Readonly<Record<string, z.ZodType>> = parametersByNa
 
 function parametersByName() {
   const { credentials, keys, policy, restrictions, answer } = tokenRequestParameters(
+    keysWithKid,
     playreadySchema(() => 0),
     () => 0,
   )

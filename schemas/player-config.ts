@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CLEAR_KEY, DRM_OPTIONS } from '../src/ground/drms.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'
 
@@ -45,12 +46,11 @@ const keySystemConfig = z.object({
     }),
 })
 
-export const playerConfig = z
-  .object({
-    playready: keySystemConfig,
-    clearkey: keySystemConfig.optional().meta({ description: 'Where the service knows Clear Key.' }),
-  })
-  .meta({ description: 'Configuration for players, ready to paste: with `playerConfig=true`.' })
+export const playerConfig = z.partialRecord(z.enum([...DRM_OPTIONS, CLEAR_KEY]), keySystemConfig).meta({
+  description:
+    "Configuration for players, ready to paste, of the token's DRM and, where the service knows it, Clear Key: with `playerConfig=true`.",
+})
 
 export type KeySystemConfig = z.output<typeof keySystemConfig>
-export type PlayerConfig = z.output<typeof playerConfig>
+/** By the name of a DRM. */
+export type PlayerConfig = Readonly<Record<string, KeySystemConfig>>

@@ -12,7 +12,7 @@ export type TokenPolicy = Partial<Omit<PlayreadyPolicy, 'useHttps'>> & {
   readonly [parameter: string]: PolicyValue | undefined
 }
 
-export type PolicyValue = string | number | boolean | Buffer
+export type PolicyValue = string | number | boolean | Buffer | readonly PolicyValue[]
 
 /** What the keys of one token request say, key by key. */
 export type RequestedPolicy = TokenPolicy & { readonly useHttps?: boolean | undefined }
@@ -25,3 +25,13 @@ export interface PolicySchema {
 }
 
 export type PolicySchemaOf = (now: Now) => PolicySchema
+
+/** A policy as it was read, and in the words of a token request, in which another service is asked. */
+export interface ContentPolicy {
+  readonly parameters: Readonly<Record<string, string>>
+  /** A rental that counts from now ends so many seconds after each grant, whatever `policy` says. */
+  readonly rentalSeconds?: number | undefined
+  readonly policy: TokenPolicy
+  /** The scheme of the licence URL, where the catalogue says one. */
+  readonly useHttps?: boolean | undefined
+}

@@ -15,6 +15,8 @@ export interface ParameterMeta {
   readonly description: string
   readonly example: string
   readonly 'x-error-code': ErrorCode
+  /** Whether it may be given several times; its schema is an array then. */
+  readonly 'x-repeatable'?: true
 }
 
 export function parameter<T extends z.ZodType>(schema: T, meta: ParameterMeta): T {

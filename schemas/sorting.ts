@@ -6,7 +6,10 @@ import { metaOf } from './rules.js'
 /** What HTTP delivered: a value, or several when the name came more than once. */
 export type RawParameters = Readonly<Record<string, string | string[] | undefined>>
 
-type Values = Record<string, string>
+/** A parameter as it came. One that may be repeated is a list, also when it came once. */
+export type ParameterText = string | readonly string[]
+
+type Values = Record<string, ParameterText>
 type Shape = Readonly<Record<string, z.ZodType>>
 
 /** The parameters of one key: the bare ones, overlaid by those that carry its suffix (`.0`, `.1`, …). */
@@ -36,7 +39,7 @@ const ALIASES: ReadonlyMap<string, string> = new Map([['deviceid', 'deviceId']])
  * `perKey` parameters may carry `.N`, `perToken` ones may not (spec: playready-token.md, several keys in one token).
  */
 export class ParameterSorter {
-  readonly #known: ReadonlyMap<string, { perKey: boolean; invalid: ErrorCode }>
+  readonly #known: ReadonlyMap<string, KnownParameter>
   readonly #knownLetters: ReadonlySet<string>
 
   constructor(perToken: Shape, perKey: Shape) {
@@ -58,7 +61,7 @@ export class ParameterSorter {
       const name = ALIASES.get(given) ?? given
       const parameter = this.#known.get(name)
       if (parameter !== undefined) {
-        put(parameter.perKey ? bare : whole, name, value, parameter.invalid, given)
+        put(parameter.perKey ? bare : whole, name, value, parameter, given)
         return
       }
       const [, stem = '', number = ''] = NUMBERED.exec(given) ?? []
@@ -66,17 +69,21 @@ export class ParameterSorter {
       if (stemmed?.perKey) {
         const values = ofNumber(Number(number))
         if (values === undefined) isOverfull = true
-        else put(values, stem, value, stemmed.invalid, given)
+        else put(values, stem, value, stemmed, given)
       } else if (!ignored.has(given)) ignored.set(given, firstOf(value))
     }
     const put = (
       values: Values,
       name: string,
       value: string | string[] | undefined,
-      invalid: ErrorCode,
+      { invalid, isRepeatable }: KnownParameter,
       given: string,
     ) => {
       const known = values[name]
+      if (isRepeatable) {
+        values[name] = [...listOf(known), ...listOf(value)]
+        return
+      }
       if (Array.isArray(value) || (known !== undefined && known !== value))
         faults.push({ code: invalid, parameter: given, details: `${given} is given more than once` })
       values[name] = known ?? firstOf(value)
@@ -131,8 +138,20 @@ function firstOf(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? ''
 }
 
+function listOf(value: ParameterText | undefined): readonly string[] {
+  return typeof value === 'string' ? [value] : (value ?? [])
+}
+
+interface KnownParameter {
+  readonly perKey: boolean
+  /** What it is answered with when it is given twice. */
+  readonly invalid: ErrorCode
+  readonly isRepeatable: boolean
+}
+
 function known(name: string, schema: z.ZodType, perKey: boolean) {
-  return [name, { perKey, invalid: metaOf(schema)['x-error-code'] }] as const
+  const { 'x-error-code': invalid, 'x-repeatable': isRepeatable = false } = metaOf(schema)
+  return [name, { perKey, invalid, isRepeatable }] as const
 }
 
 function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fault[]): KeyValues[] {

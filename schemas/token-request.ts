@@ -1,13 +1,13 @@
 import type { z } from 'zod'
-import { type Fault, firstFault, noLaterThan } from '../src/errors/catalogue.js'
+import { type ErrorCode, type Fault, firstFault, noLaterThan } from '../src/errors/catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
-import { type KeyRequest, keyParameters, keyRequest, kid } from './keys.js'
+import { type KeyRequest, type KeySchema, kid } from './keys.js'
 import { answerParameters, answerRequest } from './player-config.js'
 import type { PolicySchema, PolicySchemaOf, RequestedPolicy } from './policy.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
-import { ParameterSorter, type RawParameters, type SortedParameters } from './sorting.js'
+import { ParameterSorter, type ParameterText, type RawParameters, type SortedParameters } from './sorting.js'
 
 /** What a token says beside its keys: a policy per key, and the restrictions of the whole. */
 export interface TokenTerms {
@@ -16,6 +16,19 @@ export interface TokenTerms {
   /** Where the request says it. */
   readonly useHttps: boolean | undefined
 }
+
+/** What one DRM's token request has of its own. */
+export interface FamilySchema {
+  readonly keySchema: KeySchema
+  readonly policySchema: PolicySchemaOf
+  readonly deviceBinding: DeviceBinding
+}
+
+/**
+ * Whether a DRM's tokens can be bound to a device: always, never, or unless the account's option of this name is off.
+ * Where they cannot, a `deviceId` is refused.
+ */
+export type DeviceBinding = 'always' | { readonly refusal: ErrorCode; readonly option?: string }
 
 /**
  * The schema of a token request for one DRM. It is read in three parts, because the catalogue's order has the account
@@ -26,10 +39,12 @@ export class TokenRequestSchema {
   readonly #sorter: ParameterSorter
   readonly #policy: PolicySchema
   readonly #restrictions: ReturnType<typeof restrictions>
+  readonly #family: FamilySchema
 
-  constructor(policySchemaOf: PolicySchemaOf, now: Now) {
-    const policy = policySchemaOf(now)
-    const parameters = tokenRequestParameters(policy, now)
+  constructor(family: FamilySchema, now: Now) {
+    const policy = family.policySchema(now)
+    const parameters = tokenRequestParameters(family.keySchema, policy, now)
+    this.#family = family
     this.#parameters = parameters
     this.#sorter = new ParameterSorter(
       { ...parameters.credentials, errorFormat, ...parameters.restrictions, ...parameters.answer },
@@ -65,7 +80,7 @@ export class TokenRequestSchema {
     const faults = sorted.faults.filter(noLaterThan(-4019))
     const keys: KeyRequest[] = []
     for (const { values, suffix } of sorted.keys) {
-      const key = keyRequest.read(values, faults, suffix)
+      const key = this.#family.keySchema.read(values, faults, suffix)
       if (key !== undefined) keys.push(key)
     }
     if (sorted.keys.length > 1) faults.push(...repeatedKids(sorted))
@@ -73,8 +88,13 @@ export class TokenRequestSchema {
     return keys
   }
 
-  readTerms(sorted: SortedParameters): TokenTerms {
+  /** `options` are the account's, for what it may bind tokens to. */
+  readTerms(sorted: SortedParameters, options: Readonly<Record<string, boolean>>): TokenTerms {
     const faults = [...sorted.faults]
+    const { deviceBinding } = this.#family
+    const unbound = bindingRefusal(deviceBinding, options)
+    if (unbound !== undefined && sorted.whole.deviceId !== undefined)
+      faults.push({ code: unbound, parameter: 'deviceId' })
     const policies: RequestedPolicy[] = []
     for (const { values, suffix } of sorted.keys) {
       const policy = this.#policy.read(values, faults, suffix)
@@ -129,11 +149,17 @@ export interface RefusedTerms {
   readonly rightsType: string | undefined
 }
 
+/** The refusal of a token that shall be bound to a device, where it cannot be. */
+function bindingRefusal(binding: DeviceBinding, options: Readonly<Record<string, boolean>>): ErrorCode | undefined {
+  if (binding === 'always') return undefined
+  return binding.option !== undefined && options[binding.option] !== false ? undefined : binding.refusal
+}
+
 /** Every parameter of a token request, in the order in which the docs show them. */
-export function tokenRequestParameters(policy: PolicySchema, now: Now) {
+export function tokenRequestParameters(keys: KeySchema, policy: PolicySchema, now: Now) {
   return {
     credentials: credentialParameters,
-    keys: keyParameters,
+    keys: keys.parameters,
     policy: policy.parameters,
     restrictions: restrictionParameters(now),
     answer: answerParameters,
@@ -201,7 +227,7 @@ function printableName(name: string): string {
   return encodeURIComponent(name.slice(0, 40).toWellFormed())
 }
 
-function valid<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
+function valid<T>(schema: z.ZodType<T>, text: ParameterText | undefined): T | undefined {
   return schema.safeParse(text).data
 }
 

@@ -1,5 +1,5 @@
+import { clearKeyUrl } from './drm/licence-urls.js'
 import type { Issuing, IssuingParts } from './issuing-parts.js'
-import { clearKeyUrl } from './licence-urls.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */

@@ -1,20 +1,19 @@
+import { TOKEN_NAME } from '../schemas/licences.js'
 import type { KeySystemConfig, PlayerConfig } from '../schemas/player-config.js'
+import type { IssuedToken, TokenFamily } from './drm/family.js'
+import { urlWithToken } from './drm/licence-urls.js'
 
-export interface Redeemable {
-  readonly licenseAcquisitionUrl: string
-  readonly token: string
-}
-
-/** Where each player wants the licence URL and the token of it, for PlayReady and, where there is a URL for it, Clear Key. */
+/** Where each player wants the licence URL and the token of it, for its DRM and, where there is a URL for it, Clear Key. */
 export function playerConfigOf(
-  { licenseAcquisitionUrl, token }: Redeemable,
+  { licenseAcquisitionUrl, token }: IssuedToken,
+  { drm, keySystem }: TokenFamily,
   clearKeyUrl: string | undefined,
 ): PlayerConfig {
   return {
-    playready: configOf({
-      keySystem: 'com.microsoft.playready',
+    [drm]: configOf({
+      keySystem,
       url: licenseAcquisitionUrl,
-      headers: { ExpressPlayToken: token },
+      headers: { [TOKEN_NAME]: token },
     }),
     ...(clearKeyUrl === undefined ? {} : { clearkey: clearKeyConfig(clearKeyUrl, token) }),
   }
@@ -24,9 +23,9 @@ export function playerConfigOf(
 function clearKeyConfig(clearKeyUrl: string, token: string): KeySystemConfig {
   return configOf({
     keySystem: 'org.w3.clearkey',
-    url: `${clearKeyUrl}${clearKeyUrl.includes('?') ? '&' : '?'}ExpressPlayToken=${encodeURIComponent(token)}`,
+    url: urlWithToken({ licenseAcquisitionUrl: clearKeyUrl, token }),
     headers: {},
-    shakaHeaders: { ExpressPlayToken: token },
+    shakaHeaders: { [TOKEN_NAME]: token },
   })
 }
 

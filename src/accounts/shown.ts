@@ -1,4 +1,5 @@
 import type { ShownAccount } from '../../schemas/admin.js'
+import { byDrm } from '../ground/drms.js'
 import { rfc3339 } from '../ground/moments.js'
 import type { KnownAccount, KnownService } from '../store/account-records.js'
 
@@ -10,7 +11,7 @@ export function shown({ id, name, enabled, drm, maxRedemptions, limits, services
     id,
     name,
     enabled,
-    drm: { playready: drm.playready !== false },
+    drm: byDrm(option => drm[option] !== false),
     maxRedemptions,
     limits,
     services: shownServices,

@@ -10,6 +10,7 @@ import {
   type ShownAccount,
 } from '../../schemas/admin.js'
 import type { Administration } from '../accounts/administration.js'
+import { byDrm, DRM_OPTIONS, type DrmOption } from '../ground/drms.js'
 import { creationText, listText, rotationText, shownText } from './account-texts.js'
 import { administer } from './administer.js'
 import type { CommandContext } from './context.js'
@@ -21,6 +22,9 @@ export interface Common {
 }
 
 type Answer = 'yes' | 'no'
+
+/** An option for each DRM: `--playready no`. */
+type DrmAnswers = Readonly<Partial<Record<DrmOption, Answer>>>
 
 export function listAccounts(options: Common, context: CommandContext): Promise<number> {
   return administer(options.url, context, async administration => {
@@ -36,12 +40,11 @@ export function showAccount(given: string, options: Common, context: CommandCont
   )
 }
 
-export interface Creation extends Common {
+export interface Creation extends Common, DrmAnswers {
   readonly id?: string
   readonly name?: string
   readonly balance?: string
   readonly enabled?: Answer
-  readonly playready?: Answer
   readonly maxRedemptions?: string
   readonly requestsPerMinute?: string
   readonly tokensPerDay?: string
@@ -50,7 +53,7 @@ export interface Creation extends Common {
 }
 
 export function createAccount(
-  { id, name, balance, enabled, playready, ...options }: Creation,
+  { id, name, balance, enabled, ...options }: Creation,
   context: CommandContext,
 ): Promise<number> {
   return administer(options.url, context, async administration => {
@@ -60,7 +63,7 @@ export function createAccount(
       name,
       balance: numberOf(balance),
       enabled: truthOf(enabled),
-      drm: { playready: truthOf(playready) },
+      drm: byDrm(drm => truthOf(options[drm])),
       maxRedemptions: limitOf(options.maxRedemptions),
       limits: limitsOf(options),
       authenticators: { test, production },
@@ -69,10 +72,9 @@ export function createAccount(
   })
 }
 
-export interface Change extends Common {
+export interface Change extends Common, DrmAnswers {
   readonly name?: string
   readonly enabled?: Answer
-  readonly playready?: Answer
   readonly maxRedemptions?: string
   readonly requestsPerMinute?: string
   readonly tokensPerDay?: string
@@ -80,11 +82,11 @@ export interface Change extends Common {
 
 export function changeAccount(
   given: string,
-  { name, enabled, playready, ...options }: Change,
+  { name, enabled, ...options }: Change,
   context: CommandContext,
 ): Promise<number> {
   return administer(options.url, context, async administration => {
-    const drm = playready && { playready: truthOf(playready) }
+    const drm = DRM_OPTIONS.some(one => options[one]) ? byDrm(one => truthOf(options[one])) : undefined
     const maxRedemptions = limitOf(options.maxRedemptions)
     const change = read(accountChange, {
       name,

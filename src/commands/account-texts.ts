@@ -1,4 +1,5 @@
 import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
+import { DRM_OPTIONS } from '../ground/drms.js'
 import { ENVIRONMENTS } from '../ground/environment.js'
 import { table } from './table.js'
 
@@ -7,11 +8,11 @@ export function listText(accounts: readonly ShownAccount[]): string {
     `${id}`,
     name,
     yesOrNo(enabled),
-    yesOrNo(drm.playready),
+    ...DRM_OPTIONS.map(option => yesOrNo(drm[option])),
     `${test.balance}`,
     `${production.balance}`,
   ])
-  return table([['id', 'name', 'enabled', 'playready', 'test balance', 'production balance'], ...rows])
+  return table([['id', 'name', 'enabled', ...DRM_OPTIONS, 'test balance', 'production balance'], ...rows])
 }
 
 export function shownText({ id, name, enabled, drm, maxRedemptions, limits, services }: ShownAccount): string {
@@ -19,7 +20,7 @@ export function shownText({ id, name, enabled, drm, maxRedemptions, limits, serv
     ['id', `${id}`],
     ['name', name],
     ['enabled', yesOrNo(enabled)],
-    ['playready', yesOrNo(drm.playready)],
+    ...DRM_OPTIONS.map(option => [option, yesOrNo(drm[option])]),
     ['redemptions', maxRedemptions === null ? 'unlimited' : `${maxRedemptions} per token`],
     ['requests', limits.requestsPerMinute === null ? 'as the server has it' : `${limits.requestsPerMinute} per minute`],
     ['tokens', limits.tokensPerDay === null ? 'unlimited' : `${limits.tokensPerDay} per day`],

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { DRM_TITLES } from '../ground/drms.js'
 import type { BalanceOptions, Change, Common, Creation, RotationOptions } from './account-actions.js'
 import type { CommandContext } from './context.js'
 
@@ -39,7 +40,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .argument('<id>', 'the account')
     .action((id: string, options: Common) => run(({ showAccount }) => showAccount(id, options, context)))
 
-  define('create', 'a new account; its authenticators are shown this once', [
+  const create = define('create', 'a new account; its authenticators are shown this once', [
     'create',
     "create --name 'Kino Example' --balance 5000 --playready no",
     'create --id 201722 --test - --production - < authenticators.txt',
@@ -48,7 +49,6 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--name <text>', 'its name')
     .option('--balance <number>', 'its balance in each environment; 1000000 without it')
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens; yes without it'))
-    .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens; yes without it'))
     .option('--max-redemptions <number>', 'how often one token may be redeemed; no limit without it')
     .option('--requests-per-minute <number>', 'how many requests; RATE_LIMIT_PER_ACCOUNT without it')
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; no limit without it')
@@ -56,7 +56,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--production <authenticator>', 'the same for production')
     .action((options: Creation) => run(({ createAccount }) => createAccount(options, context)))
 
-  define('change', 'the name, the options or the limits of an account, or whether it is enabled', [
+  const change = define('change', 'the name, the options or the limits of an account, or whether it is enabled', [
     'change 7 --enabled no',
     "change 7 --name 'Kino Example' --playready yes",
     'change 7 --max-redemptions 3',
@@ -65,11 +65,15 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .argument('<id>', 'the account')
     .option('--name <text>', 'its name')
     .addOption(yesOrNo('--enabled <answer>', 'whether it gets tokens'))
-    .addOption(yesOrNo('--playready <answer>', 'whether it gets PlayReady tokens'))
     .option('--max-redemptions <number>', 'how often one token may be redeemed; none for no limit')
     .option('--requests-per-minute <number>', 'how many requests; none for RATE_LIMIT_PER_ACCOUNT')
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; none for no limit')
     .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options, context)))
+
+  for (const [drm, title] of Object.entries(DRM_TITLES)) {
+    create.addOption(yesOrNo(`--${drm} <answer>`, `whether it gets ${title} tokens; yes without it`))
+    change.addOption(yesOrNo(`--${drm} <answer>`, `whether it gets ${title} tokens`))
+  }
 
   define('balance', 'how many tokens an account may still get', [
     'balance 7 test --add 1000',

@@ -1,4 +1,5 @@
-import type { PolicySchemaOf, TokenPolicy } from '../../schemas/policy.js'
+import type { TokenPolicy } from '../../schemas/policy.js'
+import type { FamilySchema } from '../../schemas/token-request.js'
 import type { ErrorCode } from '../errors/catalogue.js'
 import type { Drm, LicenceDrm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
@@ -10,23 +11,39 @@ export interface SealedFamily {
   readonly drm: Drm
   /** Its number in a token: never changed, never used again. */
   readonly number: number
+  /** Whether its keys may come without a KID. */
+  readonly kid: 'required' | 'optional'
   /** Writes a policy into a token. What is written must stay readable: a new field gets a new presence bit. */
   writePolicy(out: ByteWriter, policy: TokenPolicy): void
   readPolicy(from: ByteReader): TokenPolicy
 }
 
 /** What a DRM has of its own on the way of a token. Everything else is the same for all. */
-export interface TokenFamily extends SealedFamily {
+export interface TokenFamily extends SealedFamily, FamilySchema {
   /** Where its tokens are asked for. */
   readonly tokenPath: string
   /** The refusal where the account's option for it is off. */
   readonly disabled: ErrorCode
-  readonly policySchema: PolicySchemaOf
   /** Narrows nothing: for the dummy content with which a device registers. */
   readonly openPolicy: TokenPolicy
+  /** The answer to who does not ask for JSON. */
+  readonly answer: AnswerForm
+  /** How browsers name it. */
+  readonly keySystem: string
   /** How the real service names its licence host, and the scheme of its URLs (spec: real-names.md). */
   readonly licenceHost: { readonly label: string; readonly scheme: 'http:' | 'https:' }
   readonly licences: LicenceFamily
+}
+
+export interface IssuedToken {
+  readonly token: string
+  readonly licenseAcquisitionUrl: string
+}
+
+/** How a DRM's token endpoint answers. */
+export interface AnswerForm {
+  readonly contentType: string
+  text(issued: IssuedToken): string
 }
 
 /** What a DRM's licence endpoint has of its own; everything else is the same for all. */

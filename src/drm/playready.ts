@@ -1,5 +1,6 @@
+import { keysWithKid } from '../../schemas/keys.js'
 import { playreadySchema } from '../../schemas/playready.js'
-import type { LicenceFamily, TokenFamily } from './family.js'
+import type { AnswerForm, LicenceFamily, TokenFamily } from './family.js'
 import { readPlayreadyChallenge } from './playready-challenge.js'
 import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
 import { SOAP_TYPE, standInResponse } from './soap.js'
@@ -16,6 +17,12 @@ const licences: LicenceFamily = {
   }),
 }
 
+/** The real service gives JSON the type of a list of URLs. */
+const answer: AnswerForm = {
+  contentType: 'text/uri-list',
+  text: ({ licenseAcquisitionUrl, token }) => JSON.stringify({ licenseAcquisitionUrl, token }),
+}
+
 const OPEN_POLICY = {
   rightsType: 'BuyToOwn',
   generalFlags: '00000000',
@@ -29,9 +36,14 @@ const OPEN_POLICY = {
 export const playready: TokenFamily = {
   drm: 'playready',
   number: 0,
+  kid: 'required',
   tokenPath: '/hms/pr/token',
   disabled: -5002,
+  keySchema: keysWithKid,
   policySchema: playreadySchema,
+  deviceBinding: 'always',
+  answer,
+  keySystem: 'com.microsoft.playready',
   openPolicy: OPEN_POLICY,
   writePolicy: writePlayreadyPolicy,
   readPolicy: readPlayreadyPolicy,

@@ -45,7 +45,7 @@ function envelope(body: string): string {
   )
 }
 
-function elements(values: Readonly<Record<string, string | number>>): string {
+function elements(values: Readonly<Record<string, unknown>>): string {
   return Object.entries(values)
     .map(([name, value]) => element(name, xmlText(String(value))))
     .join('')

@@ -35,12 +35,15 @@ export function standIn({ token, keys }: Redemption): StandInLicence {
 }
 
 /** A policy in the words of the token request. */
-export function shownPolicy(policy: TokenPolicy): Record<string, string | number> {
+export function shownPolicy(policy: TokenPolicy): Record<string, ShownValue> {
   const given = Object.entries(policy).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given.map(([name, value]) => [name, shownValue(name, value)]))
 }
 
-function shownValue(name: string, value: PolicyValue | undefined): string | number {
+type ShownValue = StandInLicence['licences'][number]['policy'][string]
+
+function shownValue(name: string, value: PolicyValue | undefined): ShownValue {
+  if (Array.isArray(value)) return value.map(String)
   if (Buffer.isBuffer(value)) return value.toString('base64')
   if (name === 'rental.periodEndTime') return new Date(Number(value)).toISOString()
   return typeof value === 'number' ? value : String(value)

@@ -1,16 +1,14 @@
 import { type EntitlementRequest, type RequestType, type UnknownVersion, VERSION } from '../../schemas/entitlement.js'
-import { TOKEN_NAME } from '../../schemas/licences.js'
-import type { Accounts } from '../accounts/accounts.js'
 import type { Families } from '../drm/families.js'
+import { urlWithToken } from '../drm/licence-urls.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Drm } from '../ground/drms.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
-import type { AccountLimit, Tell } from '../limits/rate-limits.js'
+import type { Tell } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
-import type { IssuedToken } from '../tokens/issuer.js'
 import { type Decision, Granting, type GrantingParts } from './granting.js'
 
 export interface EntitlementContext {
@@ -54,14 +52,14 @@ export class Entitlements {
     // Before its log: a flood must not fill it.
     this.#parts.limit.admit(account, environment, tell)
     const cookie = request.customerCookie
-    const decision: Decision = { account, requestId, host, cookie, content: undefined, deviceId: undefined }
+    const decision: Decision = { account, requestId, host, tell, cookie, content: undefined, deviceId: undefined }
     try {
       if ('unknownVersion' in request)
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })
       const token = await this.#granting.grant(request, decision)
       metrics.tokenIssued(drmOf(decision, this.#parts.families), environment)
       metrics.entitlementDecided(typeOf(request), 0)
-      return tokenUrl(token)
+      return urlWithToken(token)
     } catch (error) {
       if (!isDecision(error)) throw error
       if (!error.isRecorded) await this.#recordRefusal(decision, error.code)
@@ -99,8 +97,6 @@ export class Entitlements {
 export interface EntitlementParts extends GrantingParts {
   /** Whose tokens are given out. */
   readonly customerId: number
-  readonly accounts: Accounts
-  readonly limit: AccountLimit
   readonly ledger: Ledger
   readonly metrics: Metrics
 }
@@ -119,12 +115,6 @@ function decided(refusal: PublicError): PublicError {
   if (refusal.status === 200) return refusal
   const { message, code, cause } = refusal
   return new PublicError(message, { code, status: 200, cause })
-}
-
-/** The licence URL may have a query already. Nobody is sent a fragment. */
-function tokenUrl({ licenseAcquisitionUrl, token }: IssuedToken): string {
-  const [url = ''] = licenseAcquisitionUrl.split('#', 1)
-  return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`
 }
 
 /** What is refused before its content is known counts for the first DRM. */

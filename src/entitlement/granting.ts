@@ -2,20 +2,20 @@ import type { Content } from '../../schemas/catalogue.js'
 import { type EntitlementRequest, REQUEST_TYPES } from '../../schemas/entitlement.js'
 import { requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
+import type { IssuedToken } from '../drm/family.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
-import type { KeyStorage } from '../keys/key-storage.js'
-import { resolveContentKeys } from '../keys/resolve.js'
+import type { Tell } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
-import type { IssuedToken, TokenIssuer } from '../tokens/issuer.js'
+import { type TokenStepName, type TokenStepParts, take, tokenOf } from '../tokens/steps.js'
 import type { Contents } from './content.js'
 import type { Devices } from './devices.js'
 import { registrationContent } from './registration.js'
 import { requireDevice, requireListed } from './rules.js'
-import { contentParameters, expirationFor, lifeOf, policyAt } from './terms.js'
+import { ContentSource, lifeOf, policyAt } from './terms.js'
 import type { Judge } from './viewer-question.js'
 
 /** What is known of a request, which grows from step to step: the log tells it. */
@@ -24,6 +24,8 @@ export interface Decision {
   readonly requestId: string
   /** Where clients reach the licence endpoints, as far as the request tells: a host and its port. */
   readonly host: string
+  /** Where the account stands against its limit. */
+  readonly tell: Tell
   readonly cookie: string | undefined
   /** Whose keys are given out. */
   content: Content | undefined
@@ -45,18 +47,20 @@ export class Granting {
     requireSomeDrm(decision.account, this.#parts.families)
     const content = await this.#content(request)
     decision.content = content
-    const family = this.#parts.families.named(content.drm)
-    requireDrm(decision.account, family)
+    const source = new ContentSource(this.#parts.families.named(content.drm), content, decision, this.#parts.now)
+    const course = { ...decision, source, environment: this.#parts.environment }
+    await take(ALLOWED, course, this.#parts)
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
+    if (requestType === REQUEST_TYPES.deviceBound) source.findDevice = () => this.#device(content, decision)
     if (requestType === REQUEST_TYPES.deviceRegistration) {
       // The dummy has a policy of its own, and nobody need register for a rental that has ended.
       policyAt(content, this.#parts.now())
-      decision.content = registrationContent(content, family, this.#parts.random)
+      decision.content = registrationContent(content, source.family, this.#parts.random)
+      source.content = decision.content
     }
-    if (requestType === REQUEST_TYPES.deviceBound) decision.deviceId = await this.#device(content, decision)
-    return this.#issue(decision.content, decision)
+    return tokenOf(await take(ISSUED, course, this.#parts))
   }
 
   /** The customer's own endpoint knows better than any catalogue. */
@@ -70,48 +74,25 @@ export class Granting {
     return content
   }
 
-  async #device(content: Content, { account, cookie = '', requestId }: Decision): Promise<string> {
+  async #device(content: Content, decision: Decision): Promise<string> {
+    const { account, cookie = '', requestId } = decision
     const owner = { customerId: account.id, environment: this.#parts.environment }
     const question = { cookie, first: content.devicesPerCookie, requestId }
-    return requireDevice(content, await this.#parts.devices.of(owner, question))
-  }
-
-  async #issue(content: Content, { account, cookie, deviceId, host, requestId }: Decision): Promise<IssuedToken> {
-    const { issuer, keyStorage, environment, now } = this.#parts
-    const resolved = await resolveContentKeys(
-      content.keys,
-      { customerId: account.id, environment },
-      { storage: keyStorage, mayBeElsewhere: issuer.hasKeyStorage },
-    )
-    const present = now()
-    const life = lifeOf(content, present)
-    const policy = policyAt(content, present)
-    return issuer.issue({
-      account,
-      environment,
-      family: this.#parts.families.named(content.drm),
-      keys: resolved.map(({ kid, contentKey, algId }) => ({ kid, contentKey, algId, policy })),
-      restrictions: { expirationTime: present + life * 1000, deviceId, ipAddress: undefined, cookie },
-      useHttps: content.policy.useHttps,
-      host,
-      requestId,
-      // Only an issuer that asks another service looks at it.
-      get parameters() {
-        const expirationTime = expirationFor(content, life, present)
-        return contentParameters(content, { expirationTime, cookie, deviceId })
-      },
-    })
+    decision.deviceId = requireDevice(content, await this.#parts.devices.of(owner, question))
+    return decision.deviceId
   }
 }
 
-export interface GrantingParts {
+/** The steps that every token takes, from where its DRM is known. */
+const ALLOWED: readonly TokenStepName[] = ['drm']
+const ISSUED: readonly TokenStepName[] = ['keys', 'terms', 'device', 'issue']
+
+export interface GrantingParts extends TokenStepParts {
   readonly families: Families
   readonly environment: Environment
   readonly contents: Contents
   readonly judge: Judge | undefined
   readonly devices: Devices
-  readonly keyStorage: KeyStorage
-  readonly issuer: TokenIssuer
   readonly now: Now
   readonly random: Randomness
 }

@@ -1,7 +1,12 @@
 import type { Content } from '../../schemas/catalogue.js'
+import type { KeyRequest } from '../../schemas/keys.js'
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
+import type { TokenTerms } from '../../schemas/token-request.js'
+import type { TokenFamily } from '../drm/family.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
+import type { Now } from '../ground/clock.js'
+import type { TokenSource } from '../tokens/steps.js'
 
 /** How many seconds a token that is made now can be redeemed: never longer than the content is there. */
 export function lifeOf({ duration, until }: Content, now: number): number {
@@ -19,7 +24,7 @@ const LONGEST_WAY = 120_000
  * The same life in the words of a token request. `+seconds` count from when the real service gets them, so near its end
  * a content has its end told by the clock, in whole seconds.
  */
-export function expirationFor({ duration, until }: Content, life: number, now: number): string {
+function expirationFor({ duration, until }: Content, life: number, now: number): string {
   if (until === undefined || until - now - duration * 1000 > LONGEST_WAY) return `+${life}`
   const end = Math.min(Math.floor(until / 1000), Math.floor(now / 1000) + duration)
   return new Date(end * 1000).toISOString().replace('.000', '')
@@ -33,37 +38,75 @@ export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: nu
   return policy
 }
 
-/** What a grant adds to what the catalogue says. */
-export interface Grant {
-  readonly expirationTime: string
+/** Who gets the token, as far as it is known. */
+export interface Grantee {
   readonly cookie: string | undefined
   readonly deviceId: string | undefined
 }
 
-/** A grant in the words of a token request, for the real service. */
-export function contentParameters(
-  { keys, policy: { parameters } }: Content,
-  { expirationTime, cookie, deviceId }: Grant,
-): SortedParameters {
-  return {
-    whole: {
-      expirationTime,
-      ...(cookie !== undefined && { cookie }),
-      ...(deviceId !== undefined && { deviceId }),
-    },
-    keys: keys.map(({ kid, contentKey, kek, ek, algId }, index) => ({
-      suffix: keys.length === 1 ? '' : `.${index}`,
-      values: {
-        ...parameters,
-        kid,
-        ...(contentKey !== undefined && { contentKey }),
-        ...(kek !== undefined && { kek: kek.toString('hex') }),
-        ...(ek !== undefined && { ek: ek.toString('hex') }),
-        algId,
+/** What a token is made from that a content's catalogue describes. */
+export class ContentSource implements TokenSource {
+  findDevice?: () => Promise<string>
+  readonly #grantee: Grantee
+  readonly #now: Now
+  #present = 0
+
+  constructor(
+    readonly family: TokenFamily,
+    public content: Content,
+    grantee: Grantee,
+    now: Now,
+  ) {
+    this.#grantee = grantee
+    this.#now = now
+  }
+
+  readKeys(): readonly KeyRequest[] {
+    return this.content.keys
+  }
+
+  readTerms(): TokenTerms {
+    this.#present = this.#now()
+    const life = lifeOf(this.content, this.#present)
+    const policy = policyAt(this.content, this.#present)
+    const { cookie } = this.#grantee
+    return {
+      policies: this.content.keys.map(() => policy),
+      restrictions: {
+        expirationTime: this.#present + life * 1000,
+        deviceId: undefined,
+        ipAddress: undefined,
+        cookie,
       },
-    })),
-    ignored: new Map(),
-    variants: new Set(),
-    faults: [],
+      useHttps: this.content.policy.useHttps,
+    }
+  }
+
+  /** Once its terms are read. */
+  get parameters(): SortedParameters {
+    const { keys, policy } = this.content
+    const { cookie, deviceId } = this.#grantee
+    const life = lifeOf(this.content, this.#present)
+    return {
+      whole: {
+        expirationTime: expirationFor(this.content, life, this.#present),
+        ...(cookie !== undefined && { cookie }),
+        ...(deviceId !== undefined && { deviceId }),
+      },
+      keys: keys.map(({ kid, contentKey, kek, ek, algId }, index) => ({
+        suffix: keys.length === 1 ? '' : `.${index}`,
+        values: {
+          ...policy.parameters,
+          kid,
+          ...(contentKey !== undefined && { contentKey }),
+          ...(kek !== undefined && { kek: kek.toString('hex') }),
+          ...(ek !== undefined && { ek: ek.toString('hex') }),
+          algId,
+        },
+      })),
+      ignored: new Map(),
+      variants: new Set(),
+      faults: [],
+    }
   }
 }

@@ -1,7 +1,22 @@
 /** The name of a DRM that tokens are for: in the log, in metrics, among an account's options. */
 export type Drm = string
 
+/** The DRMs that tokens are issued for (`src/drm/families.ts`), and for which each account has an option. */
+export const DRM_TITLES = { playready: 'PlayReady' } as const
+export type DrmOption = keyof typeof DRM_TITLES
+// Object.keys says less than it knows.
+export const DRM_OPTIONS = Object.keys(DRM_TITLES) as [DrmOption, ...DrmOption[]]
+
+/** One value for each of them. */
+export function byDrm<T>(toValue: (drm: DrmOption) => T): Record<DrmOption, T> {
+  // The names are the very ones of the type.
+  return Object.fromEntries(DRM_OPTIONS.map(drm => [drm, toValue(drm)])) as Record<DrmOption, T>
+}
+
 /** The name of a DRM that licences are for: Clear Key has no tokens of its own, but redeems those of the others. */
 export type LicenceDrm = Drm | typeof CLEAR_KEY
 
 export const CLEAR_KEY = 'clearkey'
+
+/** In place of a KID, for a DRM that can do without: the key is for whatever is asked. */
+export const NO_KID = ''

@@ -38,6 +38,6 @@ export class Fingerprints {
 /** Who asks, and the form of the answer: neither changes the token. An authenticator may be replaced meanwhile. */
 const FORM: ReadonlySet<string> = new Set(['customerAuthenticator', 'errorFormat', 'playerConfig'])
 
-function inOrder(entries: readonly (readonly [string, string])[]): string[] {
+function inOrder(entries: readonly (readonly [string, unknown])[]): string[] {
   return entries.map(entry => JSON.stringify(entry)).sort()
 }

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import type { IssuedToken } from '../drm/family.js'
 import { PublicError } from '../errors/public-error.js'
 import type { KeyClaim } from '../store/idempotency.js'
-import type { IssuedToken } from '../tokens/issuer.js'
 import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'
 import type { Outcome, UnknownOutcome } from './outcome.js'
 import { otherRequest, stillUnderWay, unknownOutcome } from './refusals.js'

@@ -198,10 +198,13 @@ export interface Replacement {
   readonly othersUntil: number
 }
 
+type DrmOptions = Readonly<Partial<Record<Drm, boolean | undefined>>>
+
 /** Those that are named; the others stay as they are. */
-async function changeDrmOptions(db: Kysely<Tables>, id: number, change: Readonly<Record<Drm, boolean>>): Promise<void> {
+async function changeDrmOptions(db: Kysely<Tables>, id: number, change: DrmOptions): Promise<void> {
   const row = await db.selectFrom('accounts').select('drm').where('id', '=', id).executeTakeFirst()
   if (row === undefined) return
-  const drm = JSON.stringify({ ...readDrmOptions(row.drm), ...change })
+  const changed = Object.entries(change).filter(([, option]) => option !== undefined)
+  const drm = JSON.stringify({ ...readDrmOptions(row.drm), ...Object.fromEntries(changed) })
   await db.updateTable('accounts').set({ drm }).where('id', '=', id).execute()
 }

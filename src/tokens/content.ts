@@ -1,7 +1,7 @@
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { Families } from '../drm/families.js'
 import type { SealedFamily } from '../drm/family.js'
-import type { Drm } from '../ground/drms.js'
+import { type Drm, NO_KID } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
 import { VAULT_OVERHEAD } from './vault.js'
@@ -52,7 +52,8 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
   if (cookie !== undefined) out.text(cookie)
   out.uint(content.keys.length, 1)
   for (const key of content.keys) {
-    out.hex(key.kid)
+    if (family.kid === 'optional') out.uint(key.kid === NO_KID ? 0 : 1, 1)
+    if (key.kid !== NO_KID) out.hex(key.kid)
     out.hex(key.contentKey)
     out.uint(ALGORITHMS.indexOf(key.algId), 1)
     family.writePolicy(out, key.policy)
@@ -74,7 +75,7 @@ export function decodeContent(content: Buffer, families: Families): TokenContent
   const ipAddress = present & ADDRESS ? from.text() : undefined
   const cookie = present & COOKIE ? from.text() : undefined
   const keys = Array.from({ length: from.uint(1) }, () => ({
-    kid: from.hex(16),
+    kid: family.kid === 'required' || from.uint(1) === 1 ? from.hex(16) : NO_KID,
     contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
     policy: family.readPolicy(from),

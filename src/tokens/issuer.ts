@@ -1,6 +1,6 @@
 import type { Restrictions } from '../../schemas/restrictions.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import type { TokenFamily } from '../drm/family.js'
+import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
@@ -24,11 +24,6 @@ export interface TokenOrder {
 
 /** Without its content key it is one that only the issuer can have. */
 export type OrderedKey = Omit<TokenKey, 'contentKey'> & { readonly contentKey: string | undefined }
-
-export interface IssuedToken {
-  readonly token: string
-  readonly licenseAcquisitionUrl: string
-}
 
 /** Who asks for a token, before it is known for which. */
 export type Asking = Pick<TokenOrder, 'account' | 'environment' | 'requestId'>

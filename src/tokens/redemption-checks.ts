@@ -2,7 +2,7 @@ import type { Families } from '../drm/families.js'
 import type { Fault } from '../errors/catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import { canonicalAddress } from '../ground/canonical-address.js'
-import { CLEAR_KEY, type LicenceDrm } from '../ground/drms.js'
+import { CLEAR_KEY, type LicenceDrm, NO_KID } from '../ground/drms.js'
 import { rfc3339 } from '../ground/moments.js'
 import type { TokenContent, TokenKey } from './content.js'
 import { openToken, type ReadToken } from './open.js'
@@ -62,8 +62,9 @@ export function requireKeys(token: TokenContent, asked: Asked): readonly TokenKe
   if ('fault' in asked) throw new TokenError(asked.fault)
   if (asked.kids === 'all') return token.keys
   if (asked.kids.length === 0) throw new TokenError({ code: -4018, details: 'the challenge asks for no key' })
+  const forAny = token.keys.find(key => key.kid === NO_KID)
   return [...new Set(asked.kids)].map(kid => {
-    const key = token.keys.find(key => key.kid === kid)
+    const key = token.keys.find(key => key.kid === kid) ?? (forAny && { ...forAny, kid })
     if (key === undefined) throw new TokenError({ code: -4022, details: `the token has no key for ${kid}` })
     return key
   })

@@ -1,20 +1,14 @@
-import type { TokenPolicy } from '../../schemas/policy.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import { TokenRequestSchema } from '../../schemas/token-request.js'
-import type { Accounts } from '../accounts/accounts.js'
-import { requireAccount, requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
-import type { KeyStorage } from '../keys/key-storage.js'
-import { type ResolvedKey, resolveContentKeys } from '../keys/resolve.js'
 import type { Ledger } from '../ledger/ledger.js'
-import type { AccountLimit, Tell } from '../limits/rate-limits.js'
-import type { Account } from '../store/account-records.js'
-import type { IssuedToken, OrderedKey, TokenIssuer, TokenOrder } from './issuer.js'
+import type { Tell } from '../limits/rate-limits.js'
+import { accountOf, type TokenCourse, type TokenStepName, type TokenStepParts, take, tokenOf } from './steps.js'
 
 export interface TokenRequest {
   readonly parameters: SortedParameters
@@ -26,7 +20,14 @@ export interface TokenRequest {
   readonly tell: Tell
 }
 
-/** The way of one DRM's token requests, step by step. Each step throws the documented error that ends it. */
+/** Whose request it is. What is refused here is in nobody's log. */
+const WHOSE: readonly TokenStepName[] = ['credentials', 'account', 'limit']
+const ALLOWED: readonly TokenStepName[] = ['enabled', 'drm']
+/** From here on one Idempotency-Key has one outcome. */
+const WHAT: readonly TokenStepName[] = ['keys', 'terms', 'device']
+const ISSUE: readonly TokenStepName[] = ['issue']
+
+/** The token requests of one DRM: the steps of a token, with the customer's log and idempotency around them. */
 export class TokenRequests {
   readonly schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
@@ -37,7 +38,7 @@ export class TokenRequests {
     readonly family: TokenFamily,
     parts: TokenRequestParts,
   ) {
-    this.schema = new TokenRequestSchema(family.policySchema, parts.now)
+    this.schema = new TokenRequestSchema(family, parts.now)
     this.#parts = parts
   }
 
@@ -51,86 +52,80 @@ export class TokenRequests {
     }
   }
 
-  /** Waits until what is under way is in the log and remembered: its caller may be gone long before. */
+  /** Waits until what is in flight is in the log and remembered: its caller may be gone long before. */
   async close(): Promise<void> {
     this.#isClosing = true
     await this.#inFlight.idle()
   }
 
   async #answer(request: TokenRequest): Promise<KeyedToken> {
-    const authenticator = this.schema.readCredentials(request.parameters)
-    const account = await requireAccount(this.#parts.accounts, authenticator, request.environment)
-    // Before its log: a flood must not fill it.
-    this.#parts.limit.admit(account, request.environment, request.tell)
+    const course = this.#courseOf(request)
+    await take(WHOSE, course, this.#parts)
     try {
-      requireEnabled(account)
-      requireDrm(account, this.family)
-      return await (request.idempotencyKey === undefined
-        ? this.#issue(request, account)
-        : this.#issueOnce(request, request.idempotencyKey, account))
+      await take(ALLOWED, course, this.#parts)
+      const { idempotencyKey } = request
+      return await (idempotencyKey === undefined
+        ? this.#issue(course)
+        : this.#issueOnce(course, request.parameters, idempotencyKey))
     } catch (error) {
-      if (isRefusal(error)) await this.#recordRefusal(request, account, error.code)
+      if (isRefusal(error)) await this.#recordRefusal(course, request.parameters, error.code)
       throw error
     }
   }
 
+  #courseOf({ parameters, environment, host, requestId, tell }: TokenRequest): TokenCourse {
+    const { schema, family } = this
+    const source = {
+      family,
+      parameters,
+      readCredentials: () => schema.readCredentials(parameters),
+      readKeys: () => schema.readKeys(parameters),
+      readTerms: ({ drm }: { readonly drm: Readonly<Record<string, boolean>> }) => schema.readTerms(parameters, drm),
+    }
+    return { source, environment, host, requestId, tell }
+  }
+
+  async #issue(course: TokenCourse): Promise<KeyedToken> {
+    await take(WHAT, course, this.#parts)
+    return tokenOf(await take(ISSUE, course, this.#parts))
+  }
+
   /** Of a key that was used before the answer is the same, and nothing below is done again. */
-  #issueOnce(request: TokenRequest, key: string, account: Account): Promise<KeyedToken> {
-    const { parameters, environment, requestId } = request
+  #issueOnce(course: TokenCourse, parameters: SortedParameters, key: string): Promise<KeyedToken> {
+    const { environment, requestId } = course
     const { issuer } = this.#parts
+    const account = accountOf(course)
     const asking = { account, environment, requestId }
     const { drm } = this.family
     const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {
-      issue: () => this.#issue(request, account),
+      issue: () => this.#issue(course),
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
       refuse: async () => {
         // Its own faults come first, as without a key.
-        await this.#order(request, account)
+        await take(WHAT, course, this.#parts)
         issuer.requireCapacity?.(asking)
       },
     })
   }
 
-  async #issue(request: TokenRequest, account: Account): Promise<IssuedToken> {
-    return this.#parts.issuer.issue(await this.#order(request, account))
-  }
-
-  async #order(request: TokenRequest, account: Account): Promise<TokenOrder> {
-    const { parameters, environment, host, requestId } = request
-    const { issuer } = this.#parts
-    const owner = { customerId: account.id, environment }
-    const contentKeys = await resolveContentKeys(this.schema.readKeys(parameters), owner, {
-      storage: this.#parts.keyStorage,
-      mayBeElsewhere: issuer.hasKeyStorage,
-    })
-    const { policies, restrictions, useHttps } = this.schema.readTerms(parameters)
-    const keys = withPolicies(contentKeys, policies)
-    const { family } = this
-    return { account, environment, family, keys, restrictions, useHttps, host, requestId, parameters }
-  }
-
-  /** The customer's log tells what was refused, too: of the request, as much as is in order. */
-  async #recordRefusal(request: TokenRequest, account: Account, errorCode: number): Promise<void> {
+  /** The customer's log has what was refused, too: of the request, as much as is in order. */
+  async #recordRefusal(course: TokenCourse, parameters: SortedParameters, errorCode: number): Promise<void> {
     const recording = this.#parts.ledger.append({
-      customerId: account.id,
-      environment: request.environment,
+      customerId: accountOf(course).id,
+      environment: course.environment,
       time: this.#parts.now(),
       event: 'token_refused',
       drm: this.family.drm,
-      ...this.schema.readWhatHolds(request.parameters),
+      ...this.schema.readWhatHolds(parameters),
       errorCode,
-      requestId: request.requestId,
+      requestId: course.requestId,
     })
     await orUnavailable(recording)
   }
 }
 
-export interface TokenRequestParts {
-  readonly accounts: Accounts
-  readonly limit: AccountLimit
-  readonly keyStorage: KeyStorage
-  readonly issuer: TokenIssuer
+export interface TokenRequestParts extends TokenStepParts {
   readonly idempotency: Idempotency
   readonly ledger: Ledger
   readonly now: Now
@@ -139,12 +134,4 @@ export interface TokenRequestParts {
 /** A failure of ours is none, and some the issuer has written down already. */
 function isRefusal(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500 && !error.isRecorded
-}
-
-function withPolicies(keys: readonly ResolvedKey[], policies: readonly TokenPolicy[]): OrderedKey[] {
-  return keys.map(({ kid, contentKey, algId }, index) => {
-    const policy = policies[index]
-    if (policy === undefined) throw new Error('a key without a policy')
-    return { kid, contentKey, algId, policy }
-  })
 }

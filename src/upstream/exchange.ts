@@ -1,3 +1,4 @@
+import type { ParameterText } from '../../schemas/sorting.js'
 import type { Environment } from '../ground/environment.js'
 
 /** A token request as the real service gets it. */
@@ -7,7 +8,7 @@ export interface UpstreamRequest {
   /** The real service's API key of this customer and environment. */
   readonly authenticator: string
   /** Everything else, by the documented names. */
-  readonly parameters: Readonly<Record<string, string>>
+  readonly parameters: Readonly<Record<string, ParameterText>>
 }
 
 /** What came back, whatever it is worth. */

@@ -1,4 +1,4 @@
-import type { SortedParameters } from '../../schemas/sorting.js'
+import type { ParameterText, SortedParameters } from '../../schemas/sorting.js'
 import type { OrderedKey, TokenOrder } from '../tokens/issuer.js'
 
 /** What is a matter between the caller and us. */
@@ -14,9 +14,9 @@ const MOMENTS: ReadonlySet<string> = new Set(['expirationTime', 'rental.periodEn
 export function upstreamParameters(
   { parameters, keys }: TokenOrder,
   unknown: 'pass' | 'drop',
-): Readonly<Record<string, string>> {
+): Readonly<Record<string, ParameterText>> {
   // Without a prototype, so that callers may name a parameter `__proto__`.
-  const form: Record<string, string> = Object.assign(Object.create(null), { errorFormat: 'json' })
+  const form: Record<string, ParameterText> = Object.assign(Object.create(null), { errorFormat: 'json' })
   if (unknown === 'pass') Object.assign(form, passedOn(parameters))
   for (const [name, value] of Object.entries(parameters.whole)) if (!OURS.has(name)) form[name] = asMeant(name, value)
   const perKey = parameters.keys.map(({ suffix, values }, index) => ({ suffix, values: resolved(values, keys[index]) }))
@@ -36,15 +36,15 @@ function passedOn({ ignored, variants }: SortedParameters): Readonly<Record<stri
 
 /** A kek without an ek names a key in a key storage: ours has given the content key, or it is the upstream's to find. */
 function resolved(
-  values: Readonly<Record<string, string>>,
+  values: Readonly<Record<string, ParameterText>>,
   key: OrderedKey | undefined,
-): Readonly<Record<string, string>> {
+): Readonly<Record<string, ParameterText>> {
   const { kek, ...others } = values
   if (kek === undefined || values.ek !== undefined || key?.contentKey === undefined) return values
   return { ...others, contentKey: key.contentKey }
 }
 
 /** A bare `+` in a query has become a space (spec: playready-token.md); the real service may not know that. */
-function asMeant(name: string, value: string): string {
-  return MOMENTS.has(name) ? value.replace(/^ (?=\d+$)/, '+') : value
+function asMeant(name: string, value: ParameterText): ParameterText {
+  return MOMENTS.has(name) && typeof value === 'string' ? value.replace(/^ (?=\d+$)/, '+') : value
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.js'
+import { clearKeyUrl } from '../drm/licence-urls.js'
 import { CLEAR_KEY } from '../ground/drms.js'
 import type { Issuing, IssuingParts } from '../issuing-parts.js'
-import { clearKeyUrl } from '../licence-urls.js'
 import { UpstreamCredentials } from './credentials.js'
 import { DirectUpstream } from './direct.js'
 import { LicenceForwarding } from './licence-forwarding.js'

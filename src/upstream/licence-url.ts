@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { LicenceServers } from '../config/settings-upstream.js'
+import { licenceUrl } from '../drm/licence-urls.js'
 import type { Environment } from '../ground/environment.js'
 import { environmentOfHost } from '../ground/real-hosts.js'
-import { licenceUrl } from '../licence-urls.js'
 import type { TokenOrder } from '../tokens/issuer.js'
 import { ENVIRONMENT_NAME, namesEnvironment } from './named-environment.js'
 

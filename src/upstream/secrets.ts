@@ -1,3 +1,4 @@
+import type { ParameterText } from '../../schemas/sorting.js'
 import type { UpstreamRequest } from './exchange.js'
 import { SecretFinder } from './secret-finder.js'
 
@@ -7,13 +8,13 @@ const PUBLIC = /^(?:kid(?:\.\d+)?|deviceId|cookie|extensionPayload(?:\.\d+)?)$/
 const LIKE_A_KEY = /[0-9a-f]{32,}/i
 
 /** A misspelt contentKey is a content key, too. */
-export function isSecret(name: string, value: string): boolean {
-  return SECRET.test(name) || (!PUBLIC.test(name) && LIKE_A_KEY.test(value))
+export function isSecret(name: string, value: ParameterText): boolean {
+  return SECRET.test(name) || (!PUBLIC.test(name) && [value].flat().some(one => LIKE_A_KEY.test(one)))
 }
 
 /** The keys of a request, and the real service's authenticator. */
 export function secretsOf({ authenticator, parameters }: Pick<UpstreamRequest, 'authenticator' | 'parameters'>) {
-  const keys = Object.entries(parameters).flatMap(([name, value]) => (isSecret(name, value) ? [value] : []))
+  const keys = Object.entries(parameters).flatMap(([name, value]) => (isSecret(name, value) ? [value].flat() : []))
   return [authenticator, authenticator.replace(/^\d+,/, ''), ...keys]
 }
 

@@ -1,8 +1,11 @@
 import t from 'tap'
+import { z } from 'zod'
 import { ParameterGroup } from '../../schemas/group.js'
+import { keysWithOptionalKid } from '../../schemas/keys.js'
 import { parameter, rule, wholeNumber } from '../../schemas/rules.js'
 import { Families } from '../../src/drm/families.js'
 import type { TokenFamily } from '../../src/drm/family.js'
+import { urlWithToken } from '../../src/drm/licence-urls.js'
 import { playready } from '../../src/drm/playready.js'
 import { widevine } from '../../src/drm/stand-in.js'
 import { sampleParameters } from '../../src/sample.js'
@@ -14,6 +17,12 @@ const parameters = {
     example: '2',
     'x-error-code': -2034,
   }),
+  seat: parameter(z.array(z.string().regex(/^[A-Z]\d+$/, rule(-2036, 'a seat is a letter and a number'))).default([]), {
+    description: 'Who may watch. May be repeated.',
+    example: 'A1',
+    'x-error-code': -2036,
+    'x-repeatable': true,
+  }),
 }
 const group = new ParameterGroup(parameters)
 
@@ -21,17 +30,26 @@ const group = new ParameterGroup(parameters)
 const cinema: TokenFamily = {
   drm: 'cinema',
   number: 200,
+  kid: 'optional',
   tokenPath: '/hms/cinema/token',
   disabled: -5002,
+  keySchema: keysWithOptionalKid,
   policySchema: () => ({ parameters, read: group.read.bind(group) }),
-  openPolicy: { screens: 1 },
-  writePolicy: (out, { screens }) => out.uint(Number(screens), 1),
-  readPolicy: from => ({ screens: from.uint(1) }),
+  deviceBinding: { refusal: -5005 },
+  answer: { contentType: 'text/plain', text: issued => urlWithToken(issued) },
+  keySystem: 'com.example.cinema',
+  openPolicy: { screens: 1, seat: [] },
+  writePolicy: (out, { screens, seat }) => {
+    out.uint(Number(screens), 1)
+    out.text([seat].flat().join(' '))
+  },
+  readPolicy: from => ({ screens: from.uint(1), seat: from.text().split(' ') }),
   licenceHost: { label: 'cinema', scheme: 'https:' },
   licences: { ...widevine, drm: 'cinema', path: '/hms/cinema/rights/' },
 }
 
 const { customerAuthenticator, kid, contentKey } = sampleParameters
+const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 const order = { customerAuthenticator, kid, contentKey, errorFormat: 'json', screens: '2', cookie: 'row 7' }
 
 t.test('a DRM is one family: its tokens are issued, logged, counted, refused, replayed and redeemed', async t => {
@@ -55,7 +73,15 @@ t.test('a DRM is one family: its tokens are issued, logged, counted, refused, re
   const [first, again] = [await ask({}, key), await ask({}, key)]
   t.equal(again.headers['idempotency-replayed'], 'true')
   t.equal(again.body, first.body)
-  keepSecret(first.json<{ token: string }>().token)
+  keepSecret(first.body.split('ExpressPlayToken=')[1] ?? '')
+
+  t.match(first.headers['content-type'], /^text\/plain/)
+  t.match(first.body, /^https:\/\/localhost:80\/hms\/cinema\/rights\/\?ExpressPlayToken=[\w-]+$/)
+  t.match(
+    (await ask({ deviceId: '0'.repeat(32) })).json(),
+    { code: -5005, parameter: 'deviceId' },
+    'it cannot be bound',
+  )
 
   const redeem = (path: string) =>
     app.inject({ method: 'POST', url: `${path}?ExpressPlayToken=${issued.token}`, payload: 'challenge' })
@@ -78,4 +104,68 @@ t.test('a disabled option refuses its DRM, and no other', async t => {
   const { app, ask } = await appWith(t, { accounts, families: new Families([playready, cinema]) })
   t.match((await ask({ errorFormat: 'json' })).json(), { code: -5002 })
   t.equal((await app.inject({ url: `/hms/cinema/token?${new URLSearchParams(order)}` })).statusCode, 200)
+})
+
+t.test('a parameter that may be repeated is a list, for the token and for an Idempotency-Key', async t => {
+  const { app, keepSecret } = await appWith(t, { families: new Families([playready, cinema]) })
+  const ask = (seats: string[], headers = {}) => {
+    const form = new URLSearchParams(order)
+    for (const seat of seats) form.append('seat', seat)
+    return app.inject({
+      method: 'POST',
+      url: '/hms/cinema/token',
+      payload: form.toString(),
+      headers: { ...FORM, ...headers },
+    })
+  }
+  const issued = await ask(['A1', 'B2'], { accept: 'application/json' })
+  const { token } = issued.json<{ token: string }>()
+  keepSecret(token)
+  const licence = await app.inject({
+    method: 'POST',
+    url: `/hms/cinema/rights/?ExpressPlayToken=${token}`,
+    payload: 'x',
+  })
+  t.match(licence.json(), { licences: [{ kid, policy: { screens: 2, seat: ['A1', 'B2'] } }] })
+  t.match((await ask(['A1', 'stairs'])).json(), { code: -2036, parameter: 'seat' })
+
+  const key = { 'idempotency-key': 'row-7' }
+  const first = await ask(['A1'], key)
+  keepSecret(first.body.split('ExpressPlayToken=')[1] ?? '')
+  t.equal((await ask(['A1', 'B2'], key)).statusCode, 422, 'another list is another request')
+  t.equal((await ask(['A1'], key)).body, first.body)
+})
+
+t.test('a token whose key has no KID is good for whatever is asked, and its log names none', async t => {
+  const { app, keepSecret } = await appWith(t, { families: new Families([playready, cinema]) })
+  const { kid: _, ...withoutKid } = order
+  const query = new URLSearchParams(withoutKid)
+  const issued = await app.inject({ url: `/hms/cinema/token?${query}`, headers: { accept: 'application/json' } })
+  const { token } = issued.json<{ token: string }>()
+  keepSecret(token)
+
+  const clearKeyRequest = { kids: [Buffer.from(kid, 'hex').toString('base64url')], type: 'temporary' }
+  const licence = await app.inject({
+    method: 'POST',
+    url: `/hms/ck/rights/?ExpressPlayToken=${token}`,
+    payload: clearKeyRequest,
+  })
+  t.match(licence.json(), { keys: [{ kty: 'oct', kid: clearKeyRequest.kids[0] }] })
+
+  const log = await app.inject({ url: `/cmiapi/getrecord/?${new URLSearchParams({ customerAuthenticator })}` })
+  const events = log.json<{ events: { event: string; kid: string[] }[] }>().events
+  t.same(events.find(({ event }) => event === 'token_issued')?.kid, [])
+
+  const { contentKey: __, ...withoutKey } = withoutKid
+  const stored = new URLSearchParams({ ...withoutKey, kek: '0'.repeat(32) })
+  t.match((await app.inject(`/hms/cinema/token?${stored}`)).json(), { code: -4024, parameter: 'kek' })
+})
+
+t.test('its requests count against the limits of its account', async t => {
+  const families = new Families([playready, cinema])
+  const { app } = await appWith(t, { families, settings: { RATE_LIMIT_PER_ACCOUNT: '2' } })
+  const statuses = []
+  for (let sent = 0; sent < 3; sent++)
+    statuses.push((await app.inject(`/hms/cinema/token?${new URLSearchParams(order)}`)).statusCode)
+  t.same(statuses, [200, 200, 429])
 })

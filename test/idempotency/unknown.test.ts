@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
-import { playreadySchema } from '../../schemas/playready.js'
 import { TokenRequestSchema } from '../../schemas/token-request.js'
 import { saltOf } from '../../src/accounts/authenticators.js'
+import { playready } from '../../src/drm/playready.js'
 import { pooledRandomness, randomBytes } from '../../src/ground/randomness.js'
 import { Fingerprints } from '../../src/idempotency/fingerprints.js'
 import { type Outcome, sealOutcome } from '../../src/idempotency/outcome.js'
@@ -131,7 +131,7 @@ async function instance(t: Test, options: AppOptions & Required<Pick<AppOptions,
 /** What another instance on the same database does with the keys of the same requests. */
 async function otherInstance(store: Store) {
   const fingerprints = new Fingerprints(await saltOf(store.accounts, random))
-  const parameters = new TokenRequestSchema(playreadySchema, () => NOON).sort(Object.fromEntries(form()), undefined)
+  const parameters = new TokenRequestSchema(playready, () => NOON).sort(Object.fromEntries(form()), undefined)
   const claimOf = (key: string) => ({
     service_id: SERVICE,
     key_hash: fingerprints.ofKey(SERVICE, key),

@@ -57,7 +57,7 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['PATCH', '/accounts/2', { balance: 3 }, 'balance'],
     ['PATCH', '/accounts/2', { name: null }, 'name'],
     ['PATCH', '/accounts/2', { enabled: 0 }, 'enabled'],
-    ['PATCH', '/accounts/2', { drm: {} }, 'drm.playready'],
+    ['PATCH', '/accounts/2', { drm: {} }, 'drm'],
     ['POST', '/accounts/2/balance', { add: 1 }, 'environment'],
     ['POST', '/accounts/2/balance', { ...balance, environment: 'staging' }, 'environment'],
     ['POST', '/accounts/2/balance', { ...balance, set: 1 }, 'add'],

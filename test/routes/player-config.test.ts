@@ -20,20 +20,20 @@ t.test('configuration for each player and key system', async t => {
   const headers = { ExpressPlayToken: token }
   const clearKeyUrl = `${server.url}/hms/ck/rights/?ExpressPlayToken=${token}`
   t.equal(licenseAcquisitionUrl, `${server.url}/playready/RightsManager.asmx`)
-  t.same(playerConfig?.playready.shaka, {
+  t.same(playerConfig?.playready?.shaka, {
     drm: {
       servers: { 'com.microsoft.playready': licenseAcquisitionUrl },
       advanced: { 'com.microsoft.playready': { headers } },
     },
   })
-  t.same(playerConfig?.playready.dashjs, {
+  t.same(playerConfig?.playready?.dashjs, {
     'com.microsoft.playready': {
       serverURL: licenseAcquisitionUrl,
       httpRequestHeaders: headers,
       withCredentials: false,
     },
   })
-  t.match(playerConfig?.playready.eme, {
+  t.match(playerConfig?.playready?.eme, {
     keySystem: 'com.microsoft.playready',
     configurations: [{ initDataTypes: ['cenc'], videoCapabilities: [{ contentType: /^video\/mp4; codecs="avc1/ }] }],
     licenseRequest: { url: licenseAcquisitionUrl, method: 'POST', headers },

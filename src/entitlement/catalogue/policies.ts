@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { type ContentPolicy, policyEntry, policyName } from '../../../schemas/catalogue.js'
+import { policyEntry, policyName } from '../../../schemas/catalogue.js'
+import type { ContentPolicy } from '../../../schemas/policy.js'
 import type { CatalogueFaults } from './faults.js'
 
 /** The policies of a catalogue: those with names, and those of contents. Many are equal, and are read once and shared. */

@@ -5,7 +5,7 @@ import { withoutSecretValues } from './redaction.js'
 /** A token request as far as it is compared with another. */
 export interface Compared {
   readonly environment: Environment
-  readonly parameters: Readonly<Record<string, string>>
+  readonly parameters: UpstreamRequest['parameters']
   readonly secrets: readonly string[]
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number
@@ -37,7 +37,7 @@ export function fingerprint(one: Compared): string {
 export function differingNames(one: Compared, other: Compared): string[] {
   const environment = one.environment === other.environment ? [] : ['environment']
   const parameters = namesOf(one, other).filter(name => {
-    if (one.parameters[name] === other.parameters[name]) return false
+    if (isSame(name, one, other)) return false
     const apart = momentsApart(name, one, other)
     return apart === undefined || apart > TOLERANCE
   })
@@ -51,7 +51,7 @@ export function differingNames(one: Compared, other: Compared): string[] {
 /** How long after the request a parameter's absolute moment is, in milliseconds; `undefined` for all else. */
 export function leadOf(name: string, { parameters, time }: Compared): number | undefined {
   const text = parameters[name] ?? ''
-  if (!MOMENT.test(name) || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined
+  if (typeof text !== 'string' || !MOMENT.test(name) || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined
   const lead = Date.parse(text) - time
   return Number.isNaN(lead) ? undefined : lead
 }
@@ -60,9 +60,13 @@ const MOMENT = /^(?:expirationTime|rental\.periodEndTime)(?:\.\d+)?$/
 
 /** 0 for the same text: a suite may name one moment for ever. */
 function momentsApart(name: string, one: Compared, other: Compared): number | undefined {
-  if (one.parameters[name] === other.parameters[name]) return 0
+  if (isSame(name, one, other)) return 0
   const [ours, theirs] = [leadOf(name, one), leadOf(name, other)]
   return ours === undefined || theirs === undefined ? undefined : Math.abs(ours - theirs)
+}
+
+function isSame(name: string, one: Compared, other: Compared): boolean {
+  return JSON.stringify(one.parameters[name]) === JSON.stringify(other.parameters[name])
 }
 
 function namesOf(one: Compared, other: Compared): string[] {

@@ -24,7 +24,7 @@ function isThere(name: string, recorded: Compared): string {
   const lead = leadOf(name, recorded)
   if (lead !== undefined) return `is ${Math.round(lead / 1000)} seconds after the request`
   const value = recorded.parameters[name]
-  if (value !== undefined) return `is ${JSON.stringify(shortened(value))}`
+  if (value !== undefined) return `is ${JSON.stringify(shortened(String(value)))}`
   return recorded.secrets.includes(name) ? 'is given' : 'is not given'
 }
 

@@ -15,7 +15,7 @@ export const recording = z
     request: z.strictObject({
       environment: z.enum(ENVIRONMENTS),
       customerId: z.int(),
-      parameters: z.record(z.string(), z.string()),
+      parameters: z.record(z.string(), z.union([z.string(), z.array(z.string()).readonly()])),
       /** The names of the parameters whose values are secret. */
       secrets: z.array(z.string()),
       /** From 2: the same request had been tried before, and had not arrived. */

@@ -1,4 +1,6 @@
+import { keysWithKid } from '../../../schemas/keys.js'
 import { playreadySchema } from '../../../schemas/playready.js'
+import type { ParameterText } from '../../../schemas/sorting.js'
 import { tokenRequestParameters } from '../../../schemas/token-request.js'
 import type { UpstreamRequest } from '../exchange.js'
 import { isSecret } from '../secrets.js'
@@ -18,7 +20,7 @@ export function withoutSecretValues(parameters: Parameters) {
 
 /** What a recording does not show, keys among it. */
 export function hiddenValues(parameters: Parameters): string[] {
-  return Object.entries(parameters).flatMap(([name, value]) => (isShown(name, value) ? [] : [value]))
+  return Object.entries(parameters).flatMap(([name, value]) => (isShown(name, value) ? [] : [value].flat()))
 }
 
 /**
@@ -33,8 +35,8 @@ export function isTellable(name: string): boolean {
  * A recording is shared with a team, and nobody knows what a parameter is that is not documented: `sig`, `pin`. As the
  * real service ignores it, no answer depends on it.
  */
-function isShown(name: string, value: string): boolean {
-  return !isSecret(name, value) && (isDocumented(name) || SENT_BY_CLIENTS.has(name) || SAYS_NOTHING.test(value))
+function isShown(name: string, value: ParameterText): boolean {
+  return !isSecret(name, value) && (isDocumented(name) || SENT_BY_CLIENTS.has(name) || SAYS_NOTHING.test(String(value)))
 }
 
 /** Of public clients (spec: playready-token.md, unknown parameters). */
@@ -42,6 +44,7 @@ const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType
 const SAYS_NOTHING = /^(?:true|false|\d?)$/
 
 const { keys, policy, restrictions } = tokenRequestParameters(
+  keysWithKid,
   playreadySchema(() => 0),
   () => 0,
 )

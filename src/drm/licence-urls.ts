@@ -1,6 +1,7 @@
-import { clearKey } from './drm/clear-key.js'
-import type { TokenFamily } from './drm/family.js'
-import { licenceHostOf } from './ground/real-hosts.js'
+import { TOKEN_NAME } from '../../schemas/licences.js'
+import { licenceHostOf } from '../ground/real-hosts.js'
+import { clearKey } from './clear-key.js'
+import type { IssuedToken, TokenFamily } from './family.js'
 
 export interface Addressed {
   /** What the request says about the scheme. */
@@ -21,6 +22,12 @@ export function licenceUrl(
   const scheme = useHttps === undefined ? (publicUrl?.protocol ?? usual) : useHttps ? 'https:' : 'http:'
   const base = publicUrl === undefined ? licenceHostOf(host, label) : `${publicUrl.host}${publicUrl.pathname}`
   return `${scheme}//${base.replace(/\/$/, '')}${licences.path}`
+}
+
+/** A licence URL with its token in it. It may have a query already; nobody is sent a fragment. */
+export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken): string {
+  const [url = ''] = licenseAcquisitionUrl.split('#', 1)
+  return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`
 }
 
 /** Where Clear Key clients reach the service that has this licence URL for a family's own clients. */
