@@ -9,8 +9,8 @@ import {
 } from '../schemas/entitlement.js'
 import type { Entitlements } from '../src/entitlement/entitlements.js'
 import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
-import { parseJson } from '../src/ground/json-text.js'
 import { sendJson } from '../src/http/answers.js'
+import { readJsonBodies } from '../src/http/json-bodies.js'
 import { tellingOf } from '../src/http/limiting.js'
 
 export interface EntitlementRoutesOptions {
@@ -22,11 +22,10 @@ export interface EntitlementRoutesOptions {
 /** `POST /entitlement` (spec: sees.md), in an application where there is nothing else. */
 export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
   const { entitlements, licenceHost } = options
-  readJson(app)
+  readJsonBodies(app, { isLenient: true, refusal: () => new EntitlementRefusal('notJson') })
   app.post('/entitlement', async (request, reply) => {
     if (request.body === undefined) throw new EntitlementRefusal('notJson')
     const asked = readEntitlementRequest(request.body)
-    if ('field' in asked) throw new EntitlementRefusal('field', { details: asked.message })
     reply.asked = askedOf(asked)
     const epTokenURL = await entitlements.decide(asked, {
       requestId: request.id,
@@ -44,27 +43,4 @@ function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['aske
   if ('unknownVersion' in asked) return { version: asked.unknownVersion }
   const { messageID, requestType, contentID } = asked
   return { messageID, requestType, contentID }
-}
-
-const JSON_TYPE = 'application/json'
-
-/**
- * Whatever the content type says: who asks here speaks nothing else. What is no JSON stays undefined, so that a wrong
- * path or method is told first.
- */
-function readJson(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _reply, next) => {
-    // One that is not even a content type would be refused before anybody reads the body.
-    request.raw.headers['content-type'] = JSON_TYPE
-    next()
-  })
-  app.addContentTypeParser<Buffer>(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => done(null, parsed(body)))
-}
-
-function parsed(body: Buffer): unknown {
-  try {
-    return parseJson(body)
-  } catch {
-    return undefined
-  }
 }

@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { PublicError, TokenError, UNAVAILABLE } from '../src/errors/public-error.js'
+import { StatusError, TokenError, UNAVAILABLE } from '../src/errors/public-error.js'
 import type { LicenceDrm } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
@@ -120,6 +120,6 @@ function unavailable({ status, details, retryAfter }: LicenceFailure): TokenErro
   return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter })
 }
 
-function unknownThere(): PublicError {
-  return new PublicError('The upstream has no such licence server in this environment', { code: 404, status: 404 })
+function unknownThere(): StatusError {
+  return new StatusError(404, 'The upstream has no such licence server in this environment')
 }

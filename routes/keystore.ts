@@ -8,11 +8,12 @@ import type { Accounts } from '../src/accounts/accounts.js'
 import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
-import { logFailure } from '../src/http/answering.js'
 import { sendAs, sendJson } from '../src/http/answers.js'
+import { keystoreErrors } from '../src/http/error-forms.js'
+import { logFailure } from '../src/http/errors.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
-import { answerKeystoreErrors } from '../src/http/keystore-errors.js'
 import { tellingOf } from '../src/http/limiting.js'
+import { useErrorForm } from '../src/http/unknown-paths.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
 
@@ -31,12 +32,13 @@ type SeveralKeys = { Params: { kids: string } }
 /** `/keystore`: the key storage, which is SKM's REST API below this path (spec: keystore.md). */
 export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRoutesOptions): Promise<void> {
   const { keys, accounts, limit, logger } = options
+  useErrorForm(app, keystoreErrors)
   readJsonBodies(app)
-  answerKeystoreErrors(app, logger)
 
   // Before the body is read, a stranger's is not worth it; and after the address was counted.
   app.decorateRequest('caller')
   app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) return
     const query = request.query as RawParameters // as Fastify parses it
     const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(query), environment)

@@ -5,8 +5,9 @@ import type { Families } from '../src/drm/families.js'
 import type { LicenceFamily } from '../src/drm/family.js'
 import { EntitlementDenied } from '../src/entitlement/entitlement-denied.js'
 import { PublicError } from '../src/errors/public-error.js'
+import { jsonErrors, soapErrors } from '../src/http/error-forms.js'
 import { LIMIT_HEADERS } from '../src/http/limiting.js'
-import { refuseUnknown } from '../src/http/methods.js'
+import { useErrorForm } from '../src/http/unknown-paths.js'
 import type { Metrics } from '../src/metrics.js'
 
 export interface LicenceEndpointsOptions {
@@ -43,6 +44,8 @@ export async function licenceEndpoints(
   }
 }
 
+const ERROR_FORMS = { json: jsonErrors, soap: soapErrors } as const
+
 async function licenceEndpoint(
   app: FastifyInstance,
   paths: readonly string[],
@@ -52,16 +55,17 @@ async function licenceEndpoint(
 ): Promise<void> {
   await admitOrigins(app, origins)
   takeAnyBody(app)
-  refuseInJson(app)
+  // What is said of paths and methods; to a key request each family answers in its own form.
+  useErrorForm(app, jsonErrors)
   for (const url of paths)
     app.route<{ Querystring: RawParameters; Body: Buffer | undefined }>({
       method: 'POST',
       url,
       prefixTrailingSlash: 'slash',
-      config: { isOpenToOtherSites: true, takesAnyCoding: forwardsBodies === true },
-      onRequest: (_request, reply, next) => {
-        reply.errorFormat = family.refusals
-        next()
+      config: {
+        isOpenToOtherSites: true,
+        takesAnyCoding: forwardsBodies === true,
+        errorForm: ERROR_FORMS[family.refusals],
       },
       handler,
       onError: async (_request, _reply, error: Error) => {
@@ -97,13 +101,4 @@ function takeAnyBody(app: FastifyInstance): void {
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-}
-
-/** What is said of paths and methods that are none; to a key request each family answers in its own form. */
-function refuseInJson(app: FastifyInstance): void {
-  app.addHook('onRequest', (_request, reply, next) => {
-    reply.errorFormat = 'json'
-    next()
-  })
-  app.setNotFoundHandler(refuseUnknown(app))
 }

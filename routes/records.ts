@@ -8,7 +8,7 @@ import { requireAccount, requireEnabled } from '../src/accounts/authentication.j
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
-import { sendJson, sendRefusal } from '../src/http/answers.js'
+import { sendJson } from '../src/http/answers.js'
 import { tellingOf } from '../src/http/limiting.js'
 import type { LookUp } from '../src/ledger/look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
@@ -34,7 +34,6 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     limit.admit(account, environment, tellingOf(reply))
     requireEnabled(account)
     const asked = readRecordRequest(request.query)
-    if ('message' in asked) return sendRefusal(request, reply, { status: 400, code: 400, ...asked })
     const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))
     return sendJson(reply, { valid: true, events } satisfies RecordsAnswer)
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AdministrationRefused } from '../src/errors/administration-refused.js'
+import { StatusError } from '../src/errors/public-error.js'
 import { LONGEST_OVERLAP } from '../src/ground/authenticator-overlap.js'
 import { ENVIRONMENTS } from '../src/ground/environment.js'
 import {
@@ -154,5 +154,5 @@ export function read<T>(schema: z.ZodType<T>, content: unknown): T {
   if (parsed.success) return parsed.data
   const faults = jsonFaults(parsed.error)
   const told = faults.map(({ place, message }) => (place === '' ? message : `${place}: ${message}`))
-  throw new AdministrationRefused(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
+  throw new StatusError(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
 }

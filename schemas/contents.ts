@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { AdministrationRefused } from '../src/errors/administration-refused.js'
+import { StatusError } from '../src/errors/public-error.js'
 import { read } from './admin.js'
 import { type Content, type ContentEntry, contentEntry } from './catalogue.js'
 import { guid } from './entitlement.js'
@@ -84,7 +84,7 @@ export interface ContentOrder {
 export function readContentOrder(contentID: string, body: unknown): ContentOrder {
   const content = read(contentEntry, isObject(body) ? { ...body, contentID: body.contentID ?? contentID } : body)
   if (content.contentID !== contentID)
-    throw new AdministrationRefused(400, 'contentID: must be left out, or be that of the path', 'contentID')
+    throw new StatusError(400, 'contentID: must be left out, or be that of the path', 'contentID')
   return { entry: { ...(body as ContentEntry), contentID }, content } // the schema has just read it as one
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
 import { jsonFaults } from './json-faults.js'
 
 /** The version of the protocol that is spoken here (spec: sees.md). */
@@ -56,23 +57,18 @@ export interface UnknownVersion {
   readonly customerCookie?: string | undefined
 }
 
-/** What is wrong with a request, and in which field. */
-export interface WrongEntitlementRequest {
-  readonly field: string
-  readonly message: string
-}
-
 const compiledRequest = z.compile(entitlementRequest)
 
 /** Of several faults the first, in the order of the schema. */
-export function readEntitlementRequest(body: unknown): EntitlementRequest | UnknownVersion | WrongEntitlementRequest {
+export function readEntitlementRequest(body: unknown): EntitlementRequest | UnknownVersion {
   const { version, customerCookie: cookie } = fieldsOf(body)
   if (typeof version === 'number' && Number.isSafeInteger(version) && version !== VERSION)
     return { unknownVersion: version, customerCookie: customerCookie.safeParse(cookie).data }
   const parsed = compiledRequest.safeParse(body)
   if (parsed.success) return parsed.data
   const [fault] = jsonFaults(parsed.error)
-  return { field: fault?.field ?? '', message: `${fault?.field || 'the body'} ${fault?.message ?? 'is wrong'}` }
+  const details = `${fault?.field || 'the body'} ${fault?.message ?? 'is wrong'}`
+  throw new EntitlementRefusal('field', { details })
 }
 
 /** What of a request is repeated in the answer, even where the rest of it is wrong. */

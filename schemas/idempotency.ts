@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PublicError } from '../src/errors/public-error.js'
+import { StatusError } from '../src/errors/public-error.js'
 
 export const IDEMPOTENCY_KEY = 'Idempotency-Key'
 export const IDEMPOTENCY_REPLAYED = 'idempotency-replayed'
@@ -20,9 +20,5 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
   if (header === undefined) return undefined
   const read = idempotencyKey.safeParse(header)
   if (read.success) return read.data
-  throw new PublicError('An Idempotency-Key is 1 to 200 visible ASCII characters, given once', {
-    code: 400,
-    status: 400,
-    parameter: IDEMPOTENCY_KEY,
-  })
+  throw new StatusError(400, 'An Idempotency-Key is 1 to 200 visible ASCII characters, given once', IDEMPOTENCY_KEY)
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Fault, firstFault } from '../src/errors/catalogue.js'
+import { StatusError } from '../src/errors/public-error.js'
 import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'
 import { faultsOf, rule } from './rules.js'
 import type { RawParameters } from './sorting.js'
@@ -95,15 +96,10 @@ export interface ViewerClaim {
   readonly requestType: RequestType
 }
 
-export interface WrongViewerClaim {
-  readonly parameter: string
-  readonly message: string
-}
-
 const NO_CLAIM: ViewerClaim = { contentID: undefined, customerCookie: undefined, requestType: REQUEST_TYPES.timeBased }
 
-/** An empty value is none. */
-export function readViewerClaim(query: RawParameters): ViewerClaim | WrongViewerClaim {
+/** An empty value is none. What cannot be read refuses a request that needs it, and no other. */
+export function readViewerClaim(query: RawParameters): ViewerClaim | StatusError {
   const given = Object.keys(viewerParameters).flatMap(name => (query[name] ? [[name, query[name]]] : []))
   if (given.length === 0) return NO_CLAIM
   const parsed = viewerClaim.safeParse(Object.fromEntries(given))
@@ -117,10 +113,7 @@ export function readViewerClaim(query: RawParameters): ViewerClaim | WrongViewer
   }
   const [issue] = parsed.error.issues
   const name = String(issue?.path[0])
-  return {
-    parameter: name,
-    message: Array.isArray(query[name]) ? `${name} is given twice` : `${name} ${issue?.message}`,
-  }
+  return new StatusError(400, Array.isArray(query[name]) ? `${name} is given twice` : `${name} ${issue?.message}`, name)
 }
 
 /** The request in a body, or the documented fault that keeps it from being read. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { StatusError } from '../src/errors/public-error.js'
 import { jsonFaults } from './json-faults.js'
 import { hex, kid } from './keystore.js'
 
@@ -82,18 +83,13 @@ export type PsshRequest = z.output<typeof psshRequest>
 export type PsshAnswer = z.output<typeof psshAnswer>
 export type PlayreadyData = z.output<typeof playreadyData>
 
-export interface WrongPsshRequest {
-  readonly parameter: string | undefined
-  readonly message: string
-}
-
-/** What is asked for, or everything that is wrong with it. No value is repeated: it may be a key. */
-export function readPsshRequest(body: unknown): PsshRequest | WrongPsshRequest {
+/** What is asked for, or a refusal that says everything that is wrong with it. No value is repeated: it may be a key. */
+export function readPsshRequest(body: unknown): PsshRequest {
   const parsed = psshRequest.safeParse(body)
   if (parsed.success) return parsed.data
   const faults = jsonFaults(parsed.error)
   const told = faults.map(({ place, message }) => (place === '' ? message : `${place} ${message}`))
-  return { parameter: faults.find(({ field }) => field !== '')?.field, message: told.join('; ') }
+  throw new StatusError(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
 }
 
 /** `message` where it is no object; what an object has too much is told by its name. */

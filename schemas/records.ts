@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { StatusError } from '../src/errors/public-error.js'
 import { moment } from './rules.js'
 import type { RawParameters } from './sorting.js'
 
@@ -58,37 +59,26 @@ export type RecordRequest =
       readonly after?: number | undefined
     }
 
-export interface WrongRecordRequest {
-  readonly parameter: string
-  readonly message: string
-}
-
-/** What is asked for, or what is wrong with it: no documented code tells that. */
-export function readRecordRequest(query: RawParameters): RecordRequest | WrongRecordRequest {
+/** What is asked for. No documented code tells what is wrong with it. */
+export function readRecordRequest(query: RawParameters): RecordRequest {
   const given = WAYS.map(way => way.filter(name => query[name] !== undefined)).filter(way => way.length > 0)
   const [[first] = [], [second] = []] = given
   if (first === undefined) return { by: 'newest' }
-  if (second !== undefined) return { parameter: second, message: `${first} and ${second} are different ways to ask` }
+  if (second !== undefined) throw new StatusError(400, `${first} and ${second} are different ways to ask`, second)
   const parsed = parameters.safeParse(query)
   if (!parsed.success) {
     const name = String(parsed.error.issues[0]?.path[0])
-    return { parameter: name, message: `${name} must be: ${descriptionOf(name)}` }
+    throw new StatusError(400, `${name} must be: ${descriptionOf(name)}`, name)
   }
   return requestOf(parsed.data)
 }
 
-function requestOf({
-  cookie,
-  id,
-  start,
-  length,
-  ...time
-}: z.output<typeof parameters>): RecordRequest | WrongRecordRequest {
+function requestOf({ cookie, id, start, length, ...time }: z.output<typeof parameters>): RecordRequest {
   if (cookie !== undefined) return { by: 'cookie', cookie }
   if (id !== undefined) return { by: 'id', id }
   if (start !== undefined && length !== undefined) return { by: 'window', start, length }
-  if (start !== undefined) return { parameter: 'length', message: 'start needs length' }
-  if (length !== undefined) return { parameter: 'start', message: 'length needs start' }
+  if (start !== undefined) throw new StatusError(400, 'start needs length', 'length')
+  if (length !== undefined) throw new StatusError(400, 'length needs start', 'start')
   const { from, to, limit = PAGE, after } = time
   if (after !== undefined && from === undefined && to === undefined) return { by: 'number', after, limit }
   return { by: 'time', from: from ?? 0, to: to ?? Number.MAX_SAFE_INTEGER, limit, after }

@@ -18,27 +18,33 @@ import { packageVersion } from './ground/version.js'
 import { plainHost } from './http/addressed-host.js'
 import { adminAccess } from './http/admin-access.js'
 import { answering } from './http/answering.js'
-import { crossSite } from './http/cross-site.js'
+import { type CrossSiteOptions, crossSite } from './http/cross-site.js'
 import { draining } from './http/draining.js'
+import { type ErrorForm, entitlementErrors } from './http/error-forms.js'
+import { errors } from './http/errors.js'
 import { httpRules } from './http/http-rules.js'
 import { httpServer } from './http/http-server.js'
 import { limiting } from './http/limiting.js'
+import type { AddressLimit } from './limits/rate-limits.js'
 import type { Services } from './services.js'
 
-/** The application: built from its services, listening nowhere. They start and stop with it. */
+/** The application of these services, on a server of its own that nobody has told to listen. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
+  const app = httpServer(services)
+  await app.register(application, { services })
+  return app
+}
+
+/** The application as a plugin, for any Fastify and any prefix of it. Its services start and stop with it. */
+export async function application(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
   const { config, store, accounts, administration, keys, families, metrics, limit, requests, logger } = services
   const { upstream, licences, clearKeyUrl } = services.issuing
   const environment = config.ENVIRONMENT
 
-  const app = httpServer({ config, random: services.random, logger, metrics, addresses: services.addresses })
+  app.removeAllContentTypeParsers()
   await app.register(formbody)
-  await app.register(answering, { logger, metrics })
-  await app.register(draining)
-  await app.register(limiting, { addresses: services.addresses })
-  await app.register(httpRules)
-  await app.register(crossSite, {
-    origins: config.CORS_ORIGINS,
+  await addEdge(app, services, {
+    addresses: services.addresses,
     publicUrl: config.PUBLIC_URL,
     localNames: isLoopbackAddress(config.HOST) ? (config.ADMIN_HOSTS ?? []) : undefined,
   })
@@ -57,8 +63,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   }
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate', config.ADMIN_HOSTS)
-  if (access !== undefined)
-    await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
+  await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
   await app.register(docsRoutes, { version: packageVersion() })
@@ -67,7 +72,28 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
     void services.resealing.start()
   })
   app.addHook('onClose', () => services.close())
-  return app
+}
+
+interface EdgeOptions extends Omit<CrossSiteOptions, 'origins'> {
+  /** How many requests one address may send, where that is limited. */
+  readonly addresses?: AddressLimit
+  /** The form of all errors, where no request may ask for another. */
+  readonly errorForm?: ErrorForm
+  /** Who is let in, where not everybody is. */
+  readonly guard?: (app: FastifyInstance) => void
+}
+
+/** What both applications do with every request, in this order. */
+async function addEdge(app: FastifyInstance, services: Services, options: EdgeOptions) {
+  const { config, logger, metrics } = services
+  const { addresses, errorForm, guard, ...crossing } = options
+  await app.register(answering, { logger, metrics })
+  await app.register(errors, { logger, errorForm })
+  guard?.(app)
+  await app.register(draining)
+  await app.register(limiting, { addresses })
+  await app.register(httpRules)
+  await app.register(crossSite, { origins: config.CORS_ORIGINS, ...crossing })
 }
 
 export interface EntitlementAppParts {
@@ -95,28 +121,16 @@ async function entitlementApp(
   { services, settings, licencePort }: EntitlementAppParts,
   { entitlements, door, close }: EntitlementServices,
 ): Promise<FastifyInstance> {
-  const { config, logger, metrics, random } = services
   const app = httpServer({
-    config,
-    random,
-    logger,
-    metrics,
+    ...services,
+    addresses: undefined,
     createServer: door.createServer?.bind(door),
     proxies: settings.door.kind === 'proxy' ? settings.door.proxies : undefined,
-    errorFormat: 'entitlement',
+    errorForm: entitlementErrors,
   })
-  app.addHook('onRequest', (_request, reply, next) => {
-    reply.errorFormat = 'entitlement'
-    next()
-  })
-  await app.register(answering, { logger, metrics })
-  door.guard(app)
-  await app.register(draining)
-  await app.register(httpRules)
-  await app.register(crossSite, { origins: config.CORS_ORIGINS })
-  app.decorateReply('standing', undefined)
+  await addEdge(app, services, { errorForm: entitlementErrors, guard: app => door.guard(app) })
   const { entitlementRoutes } = await import('../routes/entitlement.js')
-  const trustedProxies = new AddressList(config.TRUSTED_PROXIES ?? [])
+  const trustedProxies = new AddressList(services.config.TRUSTED_PROXIES ?? [])
   const licenceHost = (request: FastifyRequest) => `${hostnameOf(request, trustedProxies)}:${licencePort}`
   await app.register(entitlementRoutes, { entitlements, licenceHost })
   app.addHook('onClose', close)

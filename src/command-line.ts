@@ -5,6 +5,7 @@ import type { CommandContext } from './commands/context.js'
 import type { PsshOptions } from './commands/pssh.js'
 import type { VerifyOptions } from './commands/verify.js'
 import { ConfigError } from './errors/config-error.js'
+import { StatusError } from './errors/public-error.js'
 import { packageVersion } from './ground/version.js'
 
 /**
@@ -273,7 +274,7 @@ Examples:
   } catch (error) {
     // Help, or a command line that commander refused and has explained.
     if (error instanceof CommanderError) return error.exitCode
-    if (error instanceof ConfigError) {
+    if (error instanceof ConfigError || error instanceof StatusError) {
       context.stderr.write(`${error.message}\n`)
       return 1
     }

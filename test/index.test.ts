@@ -1,4 +1,9 @@
+import { fastify } from 'fastify'
+import { register } from 'prom-client'
 import t from 'tap'
+import { application } from '../src/app.js'
+import { appWith } from './app.js'
+import { form } from './harness.js'
 
 t.test('as a library: start, ask, stop', async t => {
   // By its name, as another project imports it: the built package with its exports.
@@ -31,4 +36,31 @@ t.test('two servers in one process know nothing of each other', async t => {
   t.teardown(() => Promise.all([one.close(), other.close()]))
   t.not(one.url, other.url)
   await t.rejects(startServer({ settings: { PORT: 'x' } }), ConfigError)
+})
+
+t.test('the application is a plugin: two in one Fastify share nothing, and leave nothing behind', async t => {
+  const listeners = () => process.eventNames().map(name => [name, process.listenerCount(name)])
+  const before = listeners()
+  const [one, two] = [await appWith(t), await appWith(t)]
+  const host = fastify()
+  host.get('/', async () => 'the own page')
+  for (const [prefix, { services }] of Object.entries({ '/one': one, '/two': two }))
+    await host.register(application, { prefix, services })
+  await host.ready()
+  t.equal(host.server.listening, false)
+
+  const token = await host.inject(`/one/hms/pr/token?${form()}`)
+  t.equal(token.statusCode, 200)
+  one.keepSecret(token.json<{ token: string }>().token)
+  const issued = /^expressplay_tokens_issued_total\{.*\} 1$/m
+  t.match((await host.inject('/one/metrics')).body, issued)
+  t.notMatch((await host.inject('/two/metrics')).body, issued)
+  t.match((await host.inject('/two/keystore/nope')).json(), { code: 404, message: 'Not found' })
+  t.match((await host.inject({ method: 'PUT', url: '/two/healthz' })).headers, { allow: 'GET, HEAD' })
+  t.equal((await host.inject('/')).body, 'the own page')
+  t.match((await host.inject('/nope')).json(), { message: 'Route GET:/nope not found' })
+
+  await host.close()
+  t.same(listeners(), before)
+  t.same(register.getMetricsAsArray(), [], 'in the registry of the process')
 })

@@ -17,7 +17,7 @@ import type {
   ShownAccount,
   ShownBalance,
 } from '../../schemas/admin.js'
-import { AdministrationRefused } from '../errors/administration-refused.js'
+import { StatusError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { rfc3339 } from '../ground/moments.js'
@@ -64,7 +64,7 @@ export class AccountAdministration implements Administration {
       production: order.authenticators.production ?? newAuthenticator(id, this.#parts.random),
     }
     if (await this.add({ ...order, id, authenticators })) return { ...(await this.show(id)), authenticators }
-    if (order.id !== undefined) throw new AdministrationRefused(409, 'id: there is an account with it already', 'id')
+    if (order.id !== undefined) throw new StatusError(409, 'id: there is an account with it already', 'id')
     // Somebody else has taken the free one meanwhile.
     return this.create(order)
   }
@@ -104,7 +104,7 @@ export class AccountAdministration implements Administration {
         ? await repository.addToBalance(service, add ?? 0, GREATEST_BALANCE)
         : await repository.setBalance(service, set)
     if (balance !== undefined) return { id, environment, balance }
-    throw new AdministrationRefused(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
+    throw new StatusError(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
   }
 
   /** Those before stay valid for a while, so that a customer can change over without a gap. */
@@ -113,19 +113,19 @@ export class AccountAdministration implements Administration {
     await this.#known(id)
     const authenticator = given.authenticator ?? newAuthenticator(id, random)
     if (!isAuthenticatorOf(id, authenticator))
-      throw new AdministrationRefused(400, `authenticator: ${NOT_ITS_OWN}`, 'authenticator')
+      throw new StatusError(400, `authenticator: ${NOT_ITS_OWN}`, 'authenticator')
     const present = now()
     const othersUntil = present + (given.validForSeconds ?? overlapSeconds) * 1000
     const replacement = { hash: hash(authenticator).toString('hex'), now: present, othersUntil }
     const isReplaced = await repository.replaceAuthenticator(serviceId(id, environment), replacement)
     this.#parts.changed()
-    if (!isReplaced) throw new AdministrationRefused(409, 'authenticator: the account has it already', 'authenticator')
+    if (!isReplaced) throw new StatusError(409, 'authenticator: the account has it already', 'authenticator')
     return { id, environment, authenticator, othersValidUntil: rfc3339(othersUntil) }
   }
 
   async #known(id: number): Promise<KnownAccount> {
     const known = await this.#parts.repository.find(id)
-    if (known === undefined) throw new AdministrationRefused(404, 'There is no account with this id', 'id')
+    if (known === undefined) throw new StatusError(404, 'There is no account with this id', 'id')
     return known
   }
 }

@@ -4,8 +4,8 @@ import { AccountAdministration, type Administration } from '../accounts/administ
 import { hasherOf } from '../accounts/authenticators.js'
 import { type Config, readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
-import { AdministrationRefused } from '../errors/administration-refused.js'
 import { ConfigError } from '../errors/config-error.js'
+import { StatusError } from '../errors/public-error.js'
 import { pooledRandomness } from '../ground/randomness.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore, type Store } from '../store/store.js'
@@ -31,7 +31,7 @@ export async function administer(
   } catch (error) {
     if (!(error instanceof Error)) throw error
     stderr.write(`${error.message}\n`)
-    return error instanceof AdministrationRefused || error instanceof ConfigError ? 1 : 2
+    return error instanceof StatusError || error instanceof ConfigError ? 1 : 2
   }
 }
 
@@ -46,7 +46,7 @@ async function administered(server: string | undefined, env: NodeJS.ProcessEnv, 
     return await onDatabase(config, work)
   } catch (error) {
     if (error instanceof DatabaseInUse) return remotely(localUrl(env)).catch(toldWith(error))
-    throw error instanceof AdministrationRefused ? error : new NoAnswer('the database', error)
+    throw error instanceof StatusError ? error : new NoAnswer('the database', error)
   }
 }
 

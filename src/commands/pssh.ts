@@ -17,11 +17,7 @@ export interface PsshOptions {
 }
 
 /** Prints what signals the protection of content with these keys. The exit code: 0 printed, 1 refused. */
-export function printPssh(
-  keys: readonly string[],
-  options: PsshOptions,
-  { env, stdout, stderr }: CommandContext,
-): number {
+export function printPssh(keys: readonly string[], options: PsshOptions, { env, stdout }: CommandContext): number {
   const asked = readPsshRequest({
     scheme: options.scheme,
     keys: keys.map(keyOf),
@@ -29,10 +25,6 @@ export function printPssh(
     clearKeyUrl: options.clearKeyUrl,
     useHttps: options.https ?? (options.http === undefined ? undefined : false),
   })
-  if ('message' in asked) {
-    stderr.write(`${asked.message}\n`)
-    return 1
-  }
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
   const { host } = new URL(localUrl(env))
   const url = licenceUrl(playready, PUBLIC_URL, { useHttps: asked.useHttps, host })

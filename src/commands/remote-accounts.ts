@@ -13,7 +13,7 @@ import {
 } from '../../schemas/admin.js'
 import { errorAnswer, textOfMessage } from '../../schemas/answers.js'
 import type { Administration } from '../accounts/administration.js'
-import { AdministrationRefused } from '../errors/administration-refused.js'
+import { StatusError } from '../errors/public-error.js'
 import { NoAnswer } from './no-answer.js'
 
 const PATIENCE_MS = 10_000
@@ -57,13 +57,11 @@ export class RemoteAdministration implements Administration {
     const answer = schema.safeParse(content)
     if (status < 300 && answer.success) return answer.data
     const { data: refusal } = errorAnswer.safeParse(content)
+    // An account that is not there is a field's fault; no field is at fault where nobody may administer.
+    if (status === 404 && refusal?.parameter === undefined)
+      throw new StatusError(404, `${this.#origin()} has no admin API: set the same ADMIN_TOKEN there and here`)
     if (refusal !== undefined && status < 500)
-      throw new AdministrationRefused(status, textOfMessage(refusal.message), refusal.parameter)
-    if (status === 404)
-      throw new AdministrationRefused(
-        404,
-        `${this.#origin()} has no admin API: set the same ADMIN_TOKEN there and here`,
-      )
+      throw new StatusError(status, textOfMessage(refusal.message), refusal.parameter)
     throw new NoAnswer(this.#origin(), `${status}, which is none of the admin API's`)
   }
 

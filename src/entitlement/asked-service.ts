@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
-import { TOKEN_NAME, type ViewerClaim, type WrongViewerClaim } from '../../schemas/licences.js'
+import { TOKEN_NAME, type ViewerClaim } from '../../schemas/licences.js'
 import type { AskedEntitlement } from '../config/settings-asked-entitlement.js'
 import { ConfigError } from '../errors/config-error.js'
-import { PublicError } from '../errors/public-error.js'
+import { StatusError } from '../errors/public-error.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import { uuidOf } from '../pssh/kid-forms.js'
 import type { TokenKey } from '../tokens/content.js'
@@ -35,7 +35,7 @@ export class AskedService {
   }
 
   /** The tokens of a viewer who brings none: none where no content is named. */
-  async tokensFor(claim: ViewerClaim | WrongViewerClaim, requestId: string): Promise<readonly string[]> {
+  async tokensFor(claim: ViewerClaim | StatusError, requestId: string): Promise<readonly string[]> {
     const { contentID, requestType, customerCookie } = requireReadable(claim)
     if (contentID === undefined) return []
     const url = await this.#ask({ contentID, requestType, customerCookie }, requestId)
@@ -72,25 +72,20 @@ export class AskedService {
 export interface Presented {
   readonly token: ReadToken
   readonly keys: readonly TokenKey[]
-  readonly claim: ViewerClaim | WrongViewerClaim
+  readonly claim: ViewerClaim | StatusError
   readonly requestId: string
 }
 
 type Viewer = ViewerClaim & { readonly contentID: string }
 
-function requireReadable(claim: ViewerClaim | WrongViewerClaim): ViewerClaim {
-  if ('message' in claim) throw refused(claim)
+function requireReadable(claim: ViewerClaim | StatusError): ViewerClaim {
+  if (claim instanceof StatusError) throw claim
   return claim
 }
 
 function requireCookie({ requestType, customerCookie }: Viewer): void {
   if (requestType !== REQUEST_TYPES.timeBased && customerCookie === undefined)
-    throw refused({ parameter: 'customerCookie', message: `requestType ${requestType} needs a cookie` })
-}
-
-/** No documented code fits. */
-function refused({ parameter, message }: WrongViewerClaim): PublicError {
-  return new PublicError(message, { code: 400, status: 400, parameter })
+    throw new StatusError(400, `requestType ${requestType} needs a cookie`, 'customerCookie')
 }
 
 /** The dummy content of a device's registration: nobody has to be allowed to have it. */

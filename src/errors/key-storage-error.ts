@@ -1,3 +1,5 @@
+import { PublicError } from './public-error.js'
+
 /**
  * What a request to the key storage can fail of: SKM's code, and the status of the answer (spec: keystore.md).
  * Code 4, the kid exists already, is never answered: who posts such a kid gets the key that is stored.
@@ -11,16 +13,9 @@ const kinds = {
   incorrectKek: { code: 5, status: 400 },
 } as const
 
-export class KeyStorageError extends Error {
-  readonly code: number
-  readonly status: number
-
-  /** The message is public. `cause` is for the log alone. */
+export class KeyStorageError extends PublicError {
   constructor(kind: keyof typeof kinds, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'KeyStorageError'
-    this.code = kinds[kind].code
-    this.status = kinds[kind].status
+    super(message, { ...kinds[kind], cause: options?.cause })
   }
 }
 

@@ -31,6 +31,8 @@ export interface Refusal {
   readonly code: number
   readonly message: string
   readonly parameter?: string | undefined
+  /** Seconds after which it may be worth to ask again. */
+  readonly retryAfter?: number | undefined
 }
 
 export interface PublicErrorParts {
@@ -63,6 +65,16 @@ export class TokenError extends PublicError {
 function messageOf(documented: string, details: string | undefined): string {
   if (/<.+>$/.test(documented)) return documented.replace(/<.+>$/, () => details ?? 'no details')
   return details === undefined ? documented : `${documented}: ${details}`
+}
+
+/**
+ * A refusal that no documented code tells of: its code is the HTTP status, such as 404 for what is not there and 409 for
+ * what is taken. The text names fields and rules, and repeats no value.
+ */
+export class StatusError extends PublicError {
+  constructor(status: number, message: string, parameter?: string) {
+    super(message, { code: status, status, parameter })
+  }
 }
 
 export const UNAVAILABLE = -2030

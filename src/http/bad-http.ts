@@ -5,8 +5,7 @@ import { PublicError } from '../errors/public-error.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import { INVALID_ROUTE } from './answering.js'
-import { refusedEntitlement } from './answers.js'
-import { errorPage } from './error-page.js'
+import { type ErrorForm, htmlErrors } from './error-forms.js'
 import type { HttpConnections } from './http-connections.js'
 
 export interface BadHttpParts {
@@ -15,7 +14,8 @@ export interface BadHttpParts {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly addresses?: AddressLimit | undefined
-  readonly errorFormat?: 'entitlement' | undefined
+  /** Where it is not HTML. */
+  readonly errorForm?: ErrorForm | undefined
 }
 
 interface HttpRefusal {
@@ -34,22 +34,19 @@ const REFUSALS: Readonly<Record<string, HttpRefusal>> = {
 
 /**
  * Answers bytes that are no HTTP request: there is no request to read an error format from, so in HTML where the
- * application does not have one for all. They count as a request, for the log, the metrics and the limit.
+ * application does not have another form. They count as a request, for the log, the metrics and the limit.
  */
 export function badHttp(parts: BadHttpParts) {
-  const { connections, newRequestId, logger, metrics, errorFormat } = parts
+  const { connections, newRequestId, logger, metrics, errorForm = htmlErrors } = parts
 
   function answer(socket: Socket, asked: HttpRefusal): void {
     const requestId = newRequestId({ headers: {} })
     const refusal = withinLimit(parts.addresses, socket) ?? asked
     const { status, reason, message = reason, retryAfter } = refusal
-    const [type, text] =
-      errorFormat === 'entitlement'
-        ? ['application/json', JSON.stringify(refusedEntitlement(undefined, { code: status, message }))]
-        : ['text/html; charset=utf-8', errorPage({ code: status, message, requestId })]
+    const text = errorForm.present({ status, code: status, message }, { id: requestId })
     const head = [
       `HTTP/1.1 ${status} ${reason}`,
-      `content-type: ${type}`,
+      `content-type: ${errorForm.contentType}`,
       `content-length: ${Buffer.byteLength(text)}`,
       'cache-control: no-store',
       `x-request-id: ${requestId}`,

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { PublicError } from '../errors/public-error.js'
+import { StatusError } from '../errors/public-error.js'
 import { hostnameIn, maybeRebound } from '../ground/local-hosts.js'
 
 declare module 'fastify' {
@@ -50,8 +50,8 @@ export const crossSite = fp(async (app: FastifyInstance, options: CrossSiteOptio
   })
 })
 
-function refused(message: string): PublicError {
-  return new PublicError(message, { code: 403, status: 403 })
+function refused(message: string): StatusError {
+  return new StatusError(403, message)
 }
 
 const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { PublicError } from '../errors/public-error.js'
+import { StatusError } from '../errors/public-error.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,10 +14,10 @@ declare module 'fastify' {
 export const httpRules = fp(async (app: FastifyInstance) => {
   // Not before every plugin has said in which form its endpoints refuse.
   app.addHook('preParsing', (request, reply, _payload, next) => {
-    if (!hasOneHost(request)) return next(new PublicError('A request has one Host header', { code: 400, status: 400 }))
+    if (!hasOneHost(request)) return next(new StatusError(400, 'A request has one Host header'))
     if (hasCodedBody(request.headers) && request.routeOptions.config.takesAnyCoding !== true) {
       reply.header('accept-encoding', 'identity')
-      return next(new PublicError('The body must come without a Content-Encoding', { code: 415, status: 415 }))
+      return next(new StatusError(415, 'The body must come without a Content-Encoding'))
     }
     next()
   })

@@ -9,10 +9,11 @@ import type { Config } from '../config/config.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
-import { refuseUnroutable } from './answering.js'
 import { badHttp } from './bad-http.js'
+import type { ErrorForm } from './error-forms.js'
 import { HttpConnections } from './http-connections.js'
 import { requestIds } from './request-ids.js'
+import { ROUTER_OPTIONS, refuseUnroutable } from './unknown-paths.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,8 +34,8 @@ export interface HttpServerParts {
   readonly createServer?: ((options: ServerOptions, handler: RequestListener) => TlsServer) | undefined
   /** Whose word on where a request comes from holds, where it is not TRUSTED_PROXIES. */
   readonly proxies?: readonly string[] | undefined
-  /** The form of errors where the application has only one. */
-  readonly errorFormat?: 'entitlement' | undefined
+  /** The form of errors where nobody can say which one is asked for, if it is not HTML. */
+  readonly errorForm?: ErrorForm | undefined
 }
 
 /** An idle connection is closed after so many milliseconds. */
@@ -80,8 +81,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
     genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
     trustProxy: proxies === undefined ? false : [...proxies],
-    // Many KIDs in one path: what bounds them is how long a request's head may be.
-    routerOptions: { maxParamLength: 16_384 },
+    routerOptions: ROUTER_OPTIONS,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     // Each server has our own.

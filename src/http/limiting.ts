@@ -18,9 +18,9 @@ declare module 'fastify' {
 export const LIMIT_HEADERS = ['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const
 
 /** Counts the requests of each address, whatever they ask for, and refuses those over the limit. */
-export const limiting = fp(async (app: FastifyInstance, { addresses }: { addresses: AddressLimit }) => {
+export const limiting = fp(async (app: FastifyInstance, { addresses }: { addresses?: AddressLimit | undefined }) => {
   app.decorateReply('standing', undefined)
-  if (!addresses.isOn) return
+  if (addresses?.isOn !== true) return
   // Not before every plugin has said in which form its endpoints refuse, and which origins may read it.
   app.addHook('preParsing', (request, reply, _payload, next) => {
     if (request.routeOptions.config.isUnlimited !== true) addresses.admit(request.ip, tellingOf(reply))

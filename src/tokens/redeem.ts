@@ -1,9 +1,9 @@
-import type { ViewerClaim, WrongViewerClaim } from '../../schemas/licences.js'
+import type { ViewerClaim } from '../../schemas/licences.js'
 import type { Accounts } from '../accounts/accounts.js'
 import { requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
 import type { AskedService } from '../entitlement/asked-service.js'
-import { orUnavailable, PublicError, TokenError } from '../errors/public-error.js'
+import { orUnavailable, PublicError, type StatusError, TokenError } from '../errors/public-error.js'
 import { canonicalAddress } from '../ground/canonical-address.js'
 import type { Now } from '../ground/clock.js'
 import type { LicenceDrm } from '../ground/drms.js'
@@ -33,7 +33,7 @@ export interface RedemptionRequest {
   readonly tokens: readonly string[]
   readonly asked: Asked
   /** What it says of its viewer, for the entitlement service. */
-  readonly claim: ViewerClaim | WrongViewerClaim
+  readonly claim: ViewerClaim | StatusError
   /** Where it comes from. */
   readonly address: string
   readonly deviceId: string | undefined

@@ -1,4 +1,4 @@
-import { PublicError } from '../errors/public-error.js'
+import { StatusError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 
 /** What a hidden licence URL says where its host would be taken for the other environment. */
@@ -26,7 +26,7 @@ function isEnvironment(part: string): boolean {
   return part.replace(/=.*$/s, '') === ENVIRONMENT_NAME
 }
 
-function wrong(): PublicError {
+function wrong(): StatusError {
   const message = `Invalid environment: it is one of ${ENVIRONMENTS.join(', ')}`
-  return new PublicError(message, { code: 400, status: 400, parameter: ENVIRONMENT_NAME })
+  return new StatusError(400, message, ENVIRONMENT_NAME)
 }

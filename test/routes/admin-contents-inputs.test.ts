@@ -61,7 +61,7 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['PUT', `/${ID}`, { ...content, drm: 'widevine' }, 'drm'],
     ['PUT', `/${ID}`, { ...content, title: CONTENT_KEY }, 'title'],
     ['PUT', `/${ID}`, { ...content, readable: true }, 'readable'],
-    ['PUT', `/${ID}`, JSON.stringify(content).replace('{', '{"__proto__":{"drm":"playready"},'), '…'],
+    ['PUT', `/${ID}`, JSON.stringify(content).replace('{', '{"__proto__":{"drm":"playready"},'), '__proto__'],
   ]
   const inContents = cases.map(([method, path, ...rest]): Malformed => [method, `/contents${path}`, ...rest])
   await requireMalformed(t, admin, inContents, SECRETS)

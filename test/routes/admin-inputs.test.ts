@@ -47,7 +47,7 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['POST', '/accounts', { id: 78, authenticators: { test: secret } }, 'authenticators.test'],
     ['POST', '/accounts', { id: 78, authenticators: { [secret]: 'test' } }, 'authenticators.…'],
     ['POST', '/accounts', { balanse: 1 }, 'balanse'],
-    ['POST', '/accounts', '{"__proto__":{"id":77}}', '…'],
+    ['POST', '/accounts', '{"__proto__":{"id":77}}', '__proto__'],
     ['POST', '/accounts', [], undefined],
     ['POST', '/accounts', 'null', undefined],
     ['POST', '/accounts', `{"authenticators":{"test":"77,${secret}`, undefined],

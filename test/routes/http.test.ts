@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { appWith } from '../app.js'
 import { errorOf, form, startTestServer } from '../harness.js'
 
 t.test('without errorFormat the Accept header says whether an error is JSON', async t => {
@@ -86,6 +87,32 @@ t.test('what HTTP itself refuses is told in the form that was asked for', async 
     t.equal(asHtml.headers.get('content-type'), 'text/html; charset=utf-8')
     t.match(await asHtml.text(), new RegExp(`<!doctype html>.*${status}.*${asHtml.headers.get('x-request-id')}`, 's'))
   }
+})
+
+t.test('an unknown path below an API that speaks JSON is refused in its JSON', async t => {
+  const server = await startTestServer(t)
+  const gateway = await startTestServer(t, { settings: { ADMIN_TOKEN: 'a-token-of-the-tests-0123456789' } })
+  const plain = { code: 404, message: '[404] Not found' }
+  for (const [url, init, expected] of [
+    [`${server.url}/tools/nope`, {}, plain],
+    [`${server.url}/tools/nope`, { method: 'POST', body: '{' }, plain],
+    [`${server.url}/hms/ck/rights/nope`, {}, plain],
+    [`${server.url}/playready/nope`, {}, plain],
+    [`${server.url}/admin/api/nope`, {}, plain],
+    [`${gateway.url}/admin/api/nope`, {}, { code: 401 }],
+    [`${server.url}/keystore/nope`, {}, { code: 404, message: 'Not found', requestId: undefined }],
+    [`${server.url}/keystore/keycount`, { method: 'PUT' }, { code: 405, requestId: undefined }],
+  ] as const) {
+    const answer = await fetch(url, { headers: { accept: 'text/html' }, ...init })
+    t.equal(answer.headers.get('content-type'), 'application/json', url)
+    t.match(await errorOf(answer), expected, url)
+  }
+})
+
+t.test('where nobody may administer, /admin/api says so in JSON', async t => {
+  const { app } = await appWith(t, { upstream: 'http://127.0.0.1:9' })
+  const answer = await app.inject({ url: '/admin/api/accounts', headers: { accept: 'text/html' } })
+  t.match(answer, { statusCode: 404, headers: { 'content-type': 'application/json' } })
 })
 
 t.test('a HEAD request costs no token', async t => {
@@ -209,7 +236,7 @@ t.test('a compressed body is refused in the form of the endpoint, and never read
   for (const [path, status, form] of [
     ['/hms/pr/token', 415, /<!doctype html>.*Error 415/s],
     ['/hms/pr/token?errorFormat=json', 415, /^\{"code":415,/],
-    [`/keystore/keys?${authenticator}`, 415, /^\{"code":415,"message":"[^"]*"\}$/],
+    [`/keystore/keys?${authenticator}`, 415, /^\{"code":3,"message":"[^"]*"\}$/],
     ['/admin/api/accounts', 415, /^\{"code":415,/],
     ['/tools/pssh', 415, /^\{"code":415,/],
     ['/hms/ck/rights/', 415, /^\{"code":415,/],

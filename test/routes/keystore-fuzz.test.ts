@@ -91,7 +91,7 @@ t.test(`${REQUESTS} generated requests: an answer or an error of the key storage
     if (statusCode >= 500) return false
     if (headers['content-type'] !== 'application/json' || method === 'HEAD') return true
     const { code } = JSON.parse(answer) as { code?: number } // checked here
-    return statusCode < 400 ? code === undefined : [2, 3, 5, -2017, -2018].includes(code ?? 0)
+    return statusCode < 400 ? code === undefined : [2, 3, 5, 404, 405, -2017, -2018].includes(code ?? 0)
   })
   await fc.assert(property, { numRuns: REQUESTS })
 

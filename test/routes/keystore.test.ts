@@ -471,7 +471,7 @@ t.test('a body is JSON', async t => {
   const url = `${server.url}/keystore/keys?kek=${KEK}&customerAuthenticator=${accounts[0]?.authenticators.test}`
   const untyped = await send(url, 'POST', {}, '{"kid":"^untyped"}')
   t.match(keyIn(untyped), { kid: createHash('sha1').update('untyped').digest('hex').slice(0, 32) })
-  t.equal((await put('/keys/^untyped', { body: '{"info":"x","info":"y"}' })).status, 200)
+  t.same(faultOf(await put('/keys/^untyped', { body: '{"info":"x","info":"y"}' })), [400, 3], 'a name twice')
 })
 
 t.test('other methods and paths', async t => {

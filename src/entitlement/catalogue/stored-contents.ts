@@ -8,7 +8,7 @@ import type {
   ListedContent,
   ShownContent,
 } from '../../../schemas/contents.js'
-import { AdministrationRefused } from '../../errors/administration-refused.js'
+import { StatusError } from '../../errors/public-error.js'
 import type { Now } from '../../ground/clock.js'
 import type { ContentRepository } from '../../store/contents.js'
 import type { ContentRow } from '../../store/tables.js'
@@ -119,5 +119,5 @@ export function placeOf(contentID: string): string {
 }
 
 function refuseUnknown(): never {
-  throw new AdministrationRefused(404, 'There is no content with this id', 'contentID')
+  throw new StatusError(404, 'There is no content with this id', 'contentID')
 }
