@@ -6,7 +6,7 @@ import { buildApp, buildEntitlementApp } from './app.js'
 import type { Config } from './config/config.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
 import { ConfigError } from './errors/config-error.js'
-import type { Now } from './ground/clock.js'
+import { type ClockParts, machineClock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
 import type { Environment } from './ground/environment.js'
 import { pooledRandomness, type Randomness } from './ground/randomness.js'
@@ -41,11 +41,9 @@ export interface StartedServer extends Server {
   readonly accounts: number
 }
 
-export interface ServerParts {
+export interface ServerParts extends ClockParts {
   readonly config: Config
   readonly accounts?: readonly AccountSeed[] | undefined
-  readonly now?: Now | undefined
-  readonly uptime?: (() => number) | undefined
   readonly random?: Randomness | undefined
   readonly logger?: Logger | undefined
   /** The process is there for this server alone, which therefore measures it. */
@@ -80,8 +78,7 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
     accounts: given ?? readAccounts({ accounts: addsDemo ? [demoAccount] : [] }, 'the demo account'),
     vault,
     logger,
-    now: parts.now ?? Date.now,
-    uptime: parts.uptime,
+    clock: machineClock(parts),
     random,
   })
   closing.add(() => services.close())

@@ -8,7 +8,7 @@ import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
-import type { Now } from './ground/clock.js'
+import type { Clock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
 import type { Randomness } from './ground/randomness.js'
 import { ClaimedKeys } from './idempotency/claimed-keys.js'
@@ -37,14 +37,10 @@ export interface ServiceParts {
   readonly accounts: readonly AccountSeed[]
   readonly vault: TokenVault
   readonly logger: Logger
-  readonly now: Now
+  readonly clock: Clock
   readonly random: Randomness
-  /** Counts milliseconds steadily, whatever `now` is made to say. */
-  readonly uptime?: (() => number) | undefined
   /** Instead of all that there are. */
   readonly families?: Families | undefined
-  /** Whether `now` is this machine's clock, which may be compared with the database's; `Date.now` is. */
-  readonly isMachineClock?: boolean | undefined
   /** Instead of the store's. */
   readonly ledger?: Ledger | undefined
   /** Instead of the store's. */
@@ -59,13 +55,13 @@ export async function buildServices(parts: ServiceParts) {
   return openServices(parts, closing).catch(failure => closing.closeAfter(failure))
 }
 
-async function openServices({ config, store, vault, logger, now, random, ...parts }: ServiceParts, closing: Closing) {
+async function openServices({ config, store, vault, logger, clock, random, ...parts }: ServiceParts, closing: Closing) {
   const askedService = await askedServiceOf({ config, random, logger })
   closing.add(() => askedService?.close())
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
-  const uptime = parts.uptime ?? (() => performance.now())
-  const accounts = new AccountDirectory({ repository: store.accounts, hash, now, uptime })
+  const { now, uptime } = clock
+  const accounts = new AccountDirectory({ repository: store.accounts, hash, clock })
   const administration = new AccountAdministration({
     repository: store.accounts,
     hash,
@@ -76,10 +72,9 @@ async function openServices({ config, store, vault, logger, now, random, ...part
   })
   await applySeeds(parts.accounts, administration)
 
-  const { isMachineClock = now === Date.now } = parts
-  const clock = new PlausibleClock({ memory: store.clock, now, uptime, isMachineClock, logger })
-  await clock.compare()
-  const { sharedNow } = clock
+  const plausible = new PlausibleClock({ memory: store.clock, clock, logger })
+  await plausible.compare()
+  const { sharedNow } = plausible
   const keys = new StoredKeys({ repository: store.keys, now: sharedNow, random })
   const keyStorage = parts.keyStorage ?? keys
   const families = parts.families ?? new Families()
@@ -109,18 +104,18 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     now: sharedNow,
     random,
   })
-  const idempotency = new Idempotency(claimedKeys, uptime)
-  const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, uptime, metrics })
+  const idempotency = new Idempotency(claimedKeys, clock)
+  const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, clock, metrics })
   const { issuer } = issued
   const requestParts = { accounts, limit, keyStorage, issuer, idempotency, ledger, now }
   const requests = families.tokens.map(family => new TokenRequests(family, requestParts))
   closing.add(() => Promise.all(requests.map(one => one.close())))
-  const refusals = new RepeatedRefusals({ metrics, logger, uptime })
+  const refusals = new RepeatedRefusals({ metrics, logger, clock })
   closing.add(() => refusals.close())
-  const abandoned = new AbandonedTokens({ ...store, now: sharedNow, logger })
-  const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, logger })
+  const abandoned = new AbandonedTokens({ pendingTokens: store.pendingTokens, ledger, now: sharedNow, logger })
+  const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, clock, logger })
   for (const warning of store.warnings) logger.warn(warning)
-  const retention = new Retention({ ...store, clock, abandoned, days: config.LOG_RETENTION_DAYS, now, logger })
+  const retention = new Retention({ ...store, clock, plausible, abandoned, days: config.LOG_RETENTION_DAYS, logger })
   closing.add(() => retention.stop())
   closing.add(() => resealing.stop())
 
@@ -137,7 +132,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     ledger,
     issuing: issued,
     limit,
-    addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, uptime, metrics }),
+    addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, clock, metrics }),
     requests,
     redemption: new TokenRedemption({ vault, families, accounts, ledger, refusals, askedService, now }),
     lookUp: new LookUp(store.events),
@@ -145,6 +140,7 @@ async function openServices({ config, store, vault, logger, now, random, ...part
     resealing,
     logger,
     now,
+    clock,
     sharedNow,
     uptime,
     random,

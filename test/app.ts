@@ -5,6 +5,7 @@ import { readAccounts } from '../src/accounts/seeds.js'
 import { buildApp, buildEntitlementApp } from '../src/app.js'
 import { readConfig } from '../src/config/config.js'
 import type { Families } from '../src/drm/families.js'
+import { machineClock } from '../src/ground/clock.js'
 import { pooledRandomness, type Randomness, randomBytes } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import type { KeyStorage } from '../src/keys/key-storage.js'
@@ -73,9 +74,7 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
     accounts: readAccounts({ accounts: given }, 'the test'),
     vault: options.vault ?? new TokenVault([randomBytes(random, 32)], faults.sealing ?? random),
     logger: pino({ level: config.LOG_LEVEL }, { write: line => void log.push(line) }),
-    now,
-    isMachineClock: options.isMachineClock,
-    uptime,
+    clock: { ...machineClock({ now, uptime }), ...(options.isMachineClock && { isMachines: true }) },
     random,
     families: options.families,
     ledger: faults.ledger,

@@ -1,4 +1,4 @@
-import type { Now } from '../ground/clock.js'
+import type { Clock } from '../ground/clock.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Account, KnownAccount } from '../store/account-records.js'
 import type { AccountRepository } from '../store/accounts.js'
@@ -14,26 +14,24 @@ const MOST_REMEMBERED = 10_000
 export class AccountDirectory implements Accounts {
   readonly #repository: AccountRepository
   readonly #hash: (authenticator: string) => Buffer
-  readonly #now: Now
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #remembered = new Map<number, Promise<Remembered | undefined>>()
   #revision: string | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
   #checking: Promise<void> | undefined
 
-  /** `uptime` counts milliseconds steadily, whatever `now` is made to say. */
   constructor(parts: DirectoryParts) {
     this.#repository = parts.repository
     this.#hash = parts.hash
-    this.#now = parts.now
-    this.#uptime = parts.uptime
+    this.#clock = parts.clock
   }
 
   async authenticate(authenticator: string, environment: Environment): Promise<Account | undefined> {
     const found = await this.#fresh(customerIdOf(authenticator))
     const hash = this.#hash(authenticator)
     const valid = found?.authenticators[environment].find(
-      ({ hash: kept, validUntil }) => isSameHash(hash, kept) && (validUntil === undefined || this.#now() < validUntil),
+      ({ hash: kept, validUntil }) =>
+        isSameHash(hash, kept) && (validUntil === undefined || this.#clock.now() < validUntil),
     )
     return valid && found?.account
   }
@@ -48,7 +46,7 @@ export class AccountDirectory implements Accounts {
   }
 
   async #fresh(id: number): Promise<Remembered | undefined> {
-    if (this.#uptime() - this.#checkedAt > FRESH_MS) await this.#check()
+    if (this.#clock.uptime() - this.#checkedAt > FRESH_MS) await this.#check()
     return this.#recall(id)
   }
 
@@ -61,7 +59,7 @@ export class AccountDirectory implements Accounts {
   }
 
   async #compareRevision(): Promise<void> {
-    const askedAt = this.#uptime()
+    const askedAt = this.#clock.uptime()
     const revision = await this.#repository.revision()
     if (revision !== this.#revision) this.forget()
     this.#revision = revision
@@ -85,8 +83,7 @@ export class AccountDirectory implements Accounts {
 export interface DirectoryParts {
   readonly repository: AccountRepository
   readonly hash: (authenticator: string) => Buffer
-  readonly now: Now
-  readonly uptime: () => number
+  readonly clock: Clock
 }
 
 interface Remembered {

@@ -1,2 +1,60 @@
 /** The time, in milliseconds since 1970. It is passed in, so that a test decides what time it is. */
 export type Now = () => number
+
+/** What everything asks that depends on time. */
+export interface Clock {
+  readonly now: Now
+  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  readonly uptime: () => number
+  /** Whether `now` is this machine's own clock, which can be compared with another machine's. */
+  readonly isMachines: boolean
+  /** Ends early when the signal says so. */
+  sleep(milliseconds: number, options?: SleepOptions): Promise<void>
+  /** These two keep no process alive. */
+  after(milliseconds: number, work: () => void): Timer
+  every(milliseconds: number, work: () => void): Timer
+}
+
+export interface SleepOptions {
+  readonly signal?: AbortSignal
+  /** It keeps no process alive. */
+  readonly isInBackground?: boolean
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+export interface ClockParts {
+  readonly now?: Now | undefined
+  readonly uptime?: (() => number) | undefined
+}
+
+/** This machine's clock, but for what is given. Its timers run in real time. */
+export function machineClock({ now = Date.now, uptime = () => performance.now() }: ClockParts = {}): Clock {
+  return {
+    now,
+    uptime,
+    isMachines: now === Date.now,
+    sleep: (milliseconds, { signal, isInBackground } = {}) =>
+      new Promise(resolve => {
+        if (signal?.aborted) return resolve()
+        const end = () => {
+          clearTimeout(timer)
+          signal?.removeEventListener('abort', end)
+          resolve()
+        }
+        const timer = setTimeout(end, milliseconds)
+        if (isInBackground) timer.unref()
+        signal?.addEventListener('abort', end, { once: true })
+      }),
+    after: (milliseconds, work) => {
+      const timer = setTimeout(work, milliseconds).unref()
+      return { cancel: () => clearTimeout(timer) }
+    },
+    every: (milliseconds, work) => {
+      const timer = setInterval(work, milliseconds).unref()
+      return { cancel: () => clearInterval(timer) }
+    },
+  }
+}

@@ -1,3 +1,5 @@
+import { type Clock, machineClock, type Timer } from './clock.js'
+
 /**
  * Lets the first few log lines of a kind through in every second, and says afterwards how many more there would have
  * been: a flood of one kind of line must not fill the disk.
@@ -6,9 +8,11 @@ export class LineLimit {
   readonly #perSecond: number
   readonly #more: (kind: string, count: number) => void
   readonly #counts = new Map<string, number>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #clock: Clock
+  #timer: Timer | undefined
 
-  constructor(perSecond: number, more: (kind: string, count: number) => void) {
+  constructor(perSecond: number, more: (kind: string, count: number) => void, clock: Clock = machineClock()) {
+    this.#clock = clock
     this.#perSecond = perSecond
     this.#more = more
   }
@@ -17,7 +21,7 @@ export class LineLimit {
   admit(kind: string): boolean {
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)
-    this.#timer ??= setTimeout(() => this.#endSecond(), 1000).unref()
+    this.#timer ??= this.#clock.after(1000, () => this.#endSecond())
     return count <= this.#perSecond
   }
 
@@ -26,7 +30,7 @@ export class LineLimit {
   }
 
   #endSecond(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.cancel()
     this.#timer = undefined
     for (const [kind, count] of this.#counts) if (count > this.#perSecond) this.#more(kind, count - this.#perSecond)
     this.#counts.clear()

@@ -1,5 +1,6 @@
 import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
+import { type Clock, machineClock } from './clock.js'
 
 const EVERY_MS = 250
 
@@ -17,6 +18,7 @@ export function watchFiles(
   paths: readonly string[],
   changed: () => Promise<'done' | 'again'>,
   everyMs = EVERY_MS,
+  clock: Clock = machineClock(),
 ): WatchedFiles {
   let known: string | undefined = paths.map(stateNow).join(' ')
   let last = known
@@ -29,7 +31,7 @@ export function watchFiles(
     if (!isSettled || state === known || isClosed) return
     known = (await changed()) === 'again' ? undefined : state
   }
-  const timer = setInterval(() => {
+  const timer = clock.every(everyMs, () => {
     if (isLooking) return
     isLooking = true
     look()
@@ -40,12 +42,11 @@ export function watchFiles(
       .finally(() => {
         isLooking = false
       })
-  }, everyMs)
-  timer.unref()
+  })
   return {
     close: () => {
       isClosed = true
-      clearInterval(timer)
+      timer.cancel()
     },
   }
 }

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { IssuedToken } from '../drm/family.js'
 import { PublicError } from '../errors/public-error.js'
+import type { Clock } from '../ground/clock.js'
 import type { KeyClaim } from '../store/idempotency.js'
 import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'
 import type { Outcome, UnknownOutcome } from './outcome.js'
@@ -22,20 +22,19 @@ export interface KeyedToken extends IssuedToken {
  */
 export class Idempotency {
   readonly #keys: ClaimedKeys
-  /** Counts milliseconds steadily. */
-  readonly #uptime: () => number
+  readonly #clock: Clock
   /** The keys that somebody in this process works for; all others in it wait for that one. */
   readonly #underWay = new Map<string, UnderWay>()
 
-  constructor(keys: ClaimedKeys, uptime: () => number) {
+  constructor(keys: ClaimedKeys, clock: Clock) {
     this.#keys = keys
-    this.#uptime = uptime
+    this.#clock = clock
   }
 
   async once(request: KeyedRequest, work: KeyedWork): Promise<KeyedToken> {
     const attempt = {
       claim: this.#keys.newClaim(request),
-      deadline: this.#uptime() + PATIENCE_MS,
+      deadline: this.#clock.uptime() + PATIENCE_MS,
       requestId: request.requestId,
       work,
     }
@@ -50,7 +49,7 @@ export class Idempotency {
         return work
       }
       if (other.request_hash !== request_hash) throw otherRequest()
-      const outcome = await Promise.race([other.outcome, pause(LONGEST_PAUSE_MS, undefined, { ref: false })])
+      const outcome = await Promise.race([other.outcome, this.#clock.sleep(LONGEST_PAUSE_MS, { isInBackground: true })])
       if (outcome !== undefined) return replayed(outcome)
       this.#requireTime(attempt)
     }
@@ -66,7 +65,7 @@ export class Idempotency {
       if (typeof outcome === 'object') return replayed(outcome)
       this.#requireTime(attempt)
       mayBeFree = outcome === 'nobody has it'
-      if (!mayBeFree) await pause(milliseconds)
+      if (!mayBeFree) await this.#clock.sleep(milliseconds)
       else if (!isPossible) await attempt.work.refuse()
     }
   }
@@ -83,7 +82,7 @@ export class Idempotency {
   }
 
   #requireTime({ deadline }: Attempt): void {
-    if (this.#uptime() >= deadline) throw stillUnderWay()
+    if (this.#clock.uptime() >= deadline) throw stillUnderWay()
   }
 }
 

@@ -1,15 +1,10 @@
 import type { Logger } from 'pino'
-import { UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
-import type { Entry } from '../store/engine.js'
-import type { EventRepository } from '../store/events.js'
 import type { PendingTokenRepository } from '../store/pending-tokens.js'
-import type { PendingTokenRow } from '../store/tables.js'
+import type { Ledger } from './ledger.js'
 
 /** More than twice the longest time that another service may take, and room for clocks that differ. */
 export const ABANDONED_AFTER_MS = 300_000
-/** The kind of LedgerEvent that they become. */
-const UNKNOWN = 'token_unknown'
 
 /**
  * Tokens that another service was asked for by a process that has ended since, or that could not write down what came
@@ -27,28 +22,26 @@ export class AbandonedTokens {
 
   /** Tells the log of at most `most` of them, and answers how many there were. Instances that do it together tell once. */
   async tell(most: number): Promise<number> {
-    const { pendingTokens, events, logger, now } = this.#parts
+    const { pendingTokens, ledger, logger, now } = this.#parts
     const time = now()
     const longAgo = time - ABANDONED_AFTER_MS
     const moment = pendingTokens.isExclusive ? Math.max(longAgo, this.#startedAt) : longAgo
     const tokens = await pendingTokens.askedBefore(moment, most)
     if (tokens.length === 0) return 0
-    const locked = await events.commit(tokens.map(token => unknownEntry(token, time)))
-    const written = tokens.length - locked.length
-    if (written === 0) return 0
-    logger.warn({ tokens: written }, 'it is unknown whether tokens were issued that the upstream was asked for')
+    const settling = await Promise.allSettled(tokens.map(token => ledger.settleAbandoned(token, time)))
+    const written = settling.filter(({ status }) => status === 'fulfilled').length
+    const failed = settling.find(one => one.status === 'rejected')
+    if (written > 0)
+      logger.warn({ tokens: written }, 'it is unknown whether tokens were issued that the upstream was asked for')
+    if (failed !== undefined) throw failed.reason
     return written
   }
 }
 
 export interface AbandonedTokensParts {
   readonly pendingTokens: PendingTokenRepository
-  readonly events: EventRepository
+  readonly ledger: Ledger
   /** As all instances on the database have it. */
   readonly now: Now
   readonly logger: Logger
-}
-
-function unknownEntry({ id, quota_day, ...token }: PendingTokenRow, time: number): Entry {
-  return { ...token, time, event: UNKNOWN, token_id: null, error_code: UNAVAILABLE, step: 'keep', pending_id: id }
 }

@@ -1,7 +1,8 @@
+import { UNAVAILABLE } from '../errors/public-error.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/events.js'
-import { entryOf } from './entry.js'
+import { type PendingTokenRow, serviceId } from '../store/tables.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
 import { answerGroup, failGroup, nextGroup, type Waiting } from './waiting.js'
@@ -57,6 +58,11 @@ export class GroupLedger implements Ledger {
     await this.#join(entryOf(event, event.event === 'token_refused' ? 'refund' : 'keep', id))
   }
 
+  async settleAbandoned({ id, quota_day: _, ...token }: PendingTokenRow, time: number): Promise<void> {
+    const unknown = { event: 'token_unknown', token_id: null, error_code: UNAVAILABLE } as const
+    await this.#join({ ...token, ...unknown, time, step: 'keep', pending_id: id })
+  }
+
   /** The cast: what takes a token is no redemption. */
   #takeToken(entry: Entry, unanswered?: Waiting['unanswered']): Promise<UsedUp | undefined> {
     return this.#join(entry, unanswered) as Promise<UsedUp | undefined>
@@ -107,5 +113,25 @@ export class GroupLedger implements Ledger {
     }
     this.#underWay -= 1
     this.#startGroups()
+  }
+}
+
+/** An event and the step that is taken with it, as the store takes both. Written out: it is made for every token. */
+function entryOf(event: LedgerEvent, step: Entry['step'], pendingId: string | null = null): Entry {
+  return {
+    service_id: serviceId(event.customerId, event.environment),
+    step,
+    pending_id: pendingId,
+    time: event.time,
+    event: event.event,
+    drm: event.drm,
+    token_id: event.tokenId ?? null,
+    kids: event.kids.join(','),
+    cookie: event.cookie ?? null,
+    device_id: event.deviceId ?? null,
+    ip_address: event.ipAddress ?? null,
+    rights_type: event.rightsType ?? null,
+    error_code: event.errorCode,
+    request_id: event.requestId,
   }
 }

@@ -1,6 +1,7 @@
 import type { LicenceDrm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 import type { RedemptionLimit, UsedUp } from '../store/engine.js'
+import type { PendingTokenRow } from '../store/tables.js'
 
 export type EventKind =
   | 'token_issued'
@@ -53,6 +54,8 @@ export interface Ledger {
    * whether it was settled tries again.
    */
   settle(reservation: Reservation, event: LedgerEvent): Promise<void>
+  /** The same for a reservation of a process that has ended: it becomes `token_unknown`, and stays paid for. */
+  settleAbandoned(token: PendingTokenRow, time: number): Promise<void>
 }
 
 /** A token that was paid for, and that is not in the log yet. */

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Now } from '../ground/clock.js'
+import type { Clock, Now } from '../ground/clock.js'
 import type { ClockMemory } from '../store/clock-memory.js'
 
 const HOUR_MS = 3_600_000
@@ -31,27 +31,27 @@ export class PlausibleClock {
    * The time that all instances on one database agree about, however far their machines' clocks are apart: what one
    * writes down with it, another can compare. It holds once `compare` was called.
    */
-  readonly sharedNow: Now = () => this.#parts.now() - this.#ahead
+  readonly sharedNow: Now = () => this.#parts.clock.now() - this.#ahead
 
   /** Finds out how far this machine's clock is from the database's, and answers what that says, where it has one. */
   async compare(): Promise<number | undefined> {
-    const { now, memory, isMachineClock } = this.#parts
-    if (!isMachineClock) return undefined
-    const before = now()
+    const { clock, memory } = this.#parts
+    if (!clock.isMachines) return undefined
+    const before = clock.now()
     const databaseTime = await memory.databaseTime()
-    if (databaseTime !== undefined) this.#ahead = Math.round((before + now()) / 2 - databaseTime)
+    if (databaseTime !== undefined) this.#ahead = Math.round((before + clock.now()) / 2 - databaseTime)
     return databaseTime
   }
 
   /** The database remembers the time of a clock that is believed. */
   async isBelieved(): Promise<boolean> {
-    const { now, uptime, memory } = this.#parts
-    const time = now()
+    const { clock, memory } = this.#parts
+    const time = clock.now()
     const lastSeen = await memory.lastSeen()
     const databaseTime = await this.compare()
     const isFarAhead = lastSeen !== undefined && time > lastSeen + LONGEST_STANDSTILL_MS
-    this.#aheadSince = isFarAhead ? (this.#aheadSince ?? uptime()) : undefined
-    const isConfirmed = this.#aheadSince === undefined || uptime() >= this.#aheadSince + CONFIRMED_AFTER_MS
+    this.#aheadSince = isFarAhead ? (this.#aheadSince ?? clock.uptime()) : undefined
+    const isConfirmed = this.#aheadSince === undefined || clock.uptime() >= this.#aheadSince + CONFIRMED_AFTER_MS
     const agreesWithDatabase = databaseTime === undefined || time <= databaseTime + MOST_AHEAD_OF_DATABASE_MS
     if (isConfirmed && agreesWithDatabase) {
       this.#hasWarned = false
@@ -75,11 +75,7 @@ export class PlausibleClock {
 
 export interface PlausibleClockParts {
   readonly memory: ClockMemory
-  readonly now: Now
-  /** Counts milliseconds steadily. */
-  readonly uptime: () => number
-  /** Only then it can be compared with the clock of another machine. */
-  readonly isMachineClock: boolean
+  readonly clock: Clock
   readonly logger: Logger
 }
 

@@ -1,7 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { framesOf } from '../errors/public-error.js'
-import type { Now } from '../ground/clock.js'
+import type { Clock } from '../ground/clock.js'
 import type { EventRepository } from '../store/events.js'
 import type { IdempotencyRepository } from '../store/idempotency.js'
 import type { KeyRepository } from '../store/keys.js'
@@ -48,9 +47,9 @@ export class Retention {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, abandoned, events, idempotency, keys, redemptions, days, now } = this.#parts
-    const present = now()
-    if (!(await clock.isBelieved())) return
+    const { clock, plausible, abandoned, events, idempotency, keys, redemptions, days } = this.#parts
+    const present = clock.now()
+    if (!(await plausible.isBelieved())) return
     await this.#inSteps(() => abandoned.tell(STEP))
     await this.#inSteps(() => keys.removeExpired(present - KEYS_KEPT_MS, STEP))
     await this.#inSteps(() => redemptions.removeExpired(present, STEP))
@@ -75,7 +74,7 @@ export class Retention {
 
   /** Ends early when the server stops, and never keeps a process alive. */
   async #wait(milliseconds: number): Promise<void> {
-    await pause(milliseconds, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {})
+    await this.#parts.clock.sleep(milliseconds, { signal: this.#stopping.signal, isInBackground: true })
   }
 
   get #isStopping(): boolean {
@@ -91,7 +90,7 @@ export interface RetentionParts {
   readonly redemptions: RedemptionRepository
   /** How far back the log reaches; 0: for ever. */
   readonly days: number
-  readonly clock: PlausibleClock
-  readonly now: Now
+  readonly clock: Clock
+  readonly plausible: PlausibleClock
   readonly logger: Logger
 }

@@ -1,4 +1,5 @@
 import { PublicError } from '../errors/public-error.js'
+import type { Clock } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
@@ -12,7 +13,7 @@ export type Tell = (standing: Standing) => void
 export interface RateLimitParts {
   /** Requests a minute; 0: any number. */
   readonly perMinute: number
-  readonly uptime: () => number
+  readonly clock: Clock
   readonly metrics: Metrics
 }
 
@@ -58,9 +59,9 @@ class Limit<Caller> {
   readonly #requests: RequestsPerMinute<Caller>
   readonly #metrics: Metrics
 
-  constructor(what: keyof typeof WHOSE, { uptime, metrics }: RateLimitParts) {
+  constructor(what: keyof typeof WHOSE, { clock, metrics }: RateLimitParts) {
     this.#what = what
-    this.#requests = new RequestsPerMinute(uptime)
+    this.#requests = new RequestsPerMinute(clock)
     this.#metrics = metrics
   }
 

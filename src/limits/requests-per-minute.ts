@@ -1,3 +1,5 @@
+import type { Clock } from '../ground/clock.js'
+
 /** Where a caller stands after a request. */
 export interface Standing {
   readonly limit: number
@@ -18,17 +20,16 @@ const MOST_CALLERS = 100_000
  * before has ended, so nothing has to be swept: what was counted goes all at once. A minute with too many callers ends early.
  */
 export class RequestsPerMinute<Caller> {
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #counts = new Map<Caller, number>()
   #endsAt = Number.NEGATIVE_INFINITY
 
-  /** `uptime` counts milliseconds steadily. */
-  constructor(uptime: () => number) {
-    this.#uptime = uptime
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   count(caller: Caller, limit: number): Standing {
-    const now = this.#uptime()
+    const now = this.#clock.uptime()
     const before = this.#countedBefore(caller, now)
     const isOver = before >= limit
     // What is refused is not counted.

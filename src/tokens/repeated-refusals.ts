@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Clock } from '../ground/clock.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Metrics } from '../metrics.js'
 
@@ -26,7 +27,7 @@ export class RepeatedRefusals {
   /** Counts one, and answers whether it is to be written. */
   isWritten(event: LedgerEvent): boolean {
     const name = `${event.errorCode} ${event.tokenId}`
-    const now = this.#parts.uptime()
+    const now = this.#parts.clock.uptime()
     if (now >= this.#endsAt || (this.#counts.size >= MOST_REMEMBERED && !this.#counts.has(name))) {
       this.close()
       this.#endsAt = now + HOUR_MS
@@ -57,5 +58,5 @@ export class RepeatedRefusals {
 export interface RepeatedRefusalsParts {
   readonly metrics: Metrics
   readonly logger: Logger
-  readonly uptime: () => number
+  readonly clock: Clock
 }

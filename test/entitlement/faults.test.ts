@@ -12,7 +12,14 @@ const question = { messageID: MESSAGE, version: 1, contentID: CATALOGUE.film }
 
 t.test('a fault of ours is no decision, has the same form, and tells nothing of its cause', async t => {
   const fails = () => Promise.reject(new Error(secret))
-  const failing = { recordIssue: fails, append: fails, reserve: fails, redeem: fails, settle: fails }
+  const failing = {
+    recordIssue: fails,
+    append: fails,
+    reserve: fails,
+    redeem: fails,
+    settle: fails,
+    settleAbandoned: fails,
+  }
   const unforeseenly = () => {
     throw new TypeError(secret)
   }

@@ -135,8 +135,8 @@ t.test('instances whose clocks are far apart neither ask twice nor give each oth
       return patience
     })
     t.match(await right.ask(request, key), { statusCode: 409 }, 'the other one is at it')
-    const { sharedNow } = right.services
-    const abandoned = new AbandonedTokens({ ...right.store, now: sharedNow, logger: pino({ level: 'silent' }) })
+    const { sharedNow, ledger } = right.services
+    const abandoned = new AbandonedTokens({ ...right.store, ledger, now: sharedNow, logger: pino({ level: 'silent' }) })
     t.equal(await abandoned.tell(500), 0)
     says(refusal)(held)
     t.match((await asking).json(), { code: -2019 })

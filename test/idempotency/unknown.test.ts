@@ -84,7 +84,9 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
     const fail = () => Promise.reject(new Error('the connection is lost'))
     const failing = await instance(t, {
       store,
-      faults: { ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail } },
+      faults: {
+        ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail, settleAbandoned: fail },
+      },
     })
     const { ask } = await instance(t, { store })
     t.match(await failing.ask('ledger-a'), { statusCode: 503 })

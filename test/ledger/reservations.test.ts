@@ -250,9 +250,9 @@ function ledgerOf(store: Store): GroupLedger {
 async function sweep(desks: readonly Desk[], now: number): Promise<number> {
   const logger = pino({ level: 'silent' })
   // Begun before all that is pending, so that nothing is told early.
-  const sweepers = desks.map(({ store }) => {
+  const sweepers = desks.map(({ store, ledger }) => {
     let clock = 0
-    const abandoned = new AbandonedTokens({ ...store, logger, now: () => clock })
+    const abandoned = new AbandonedTokens({ ...store, ledger, logger, now: () => clock })
     clock = now
     return abandoned
   })

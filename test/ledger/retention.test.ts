@@ -2,6 +2,7 @@ import Database from 'libsql'
 import pg from 'pg'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { machineClock } from '../../src/ground/clock.js'
 import { PlausibleClock } from '../../src/ledger/plausible-clock.js'
 import { openStore } from '../../src/store/store.js'
 import type { KeyRow } from '../../src/store/tables.js'
@@ -80,9 +81,7 @@ onBothEngines(t, 'retention', async (t, database) => {
     const clock = { now: NOON + 400 * DAY, uptime: 5000 }
     const plausible = new PlausibleClock({
       memory: store.clock,
-      now: () => clock.now,
-      uptime: () => clock.uptime,
-      isMachineClock: false,
+      clock: machineClock({ now: () => clock.now, uptime: () => clock.uptime }),
       logger: pino({}, { write: line => void lines.push(line) }),
     })
     t.notOk(await plausible.isBelieved())
@@ -107,9 +106,10 @@ onBothEngines(t, 'retention', async (t, database) => {
     const isBelieved = (milliseconds: number) =>
       new PlausibleClock({
         memory: store.clock,
-        now: () => Date.now() + milliseconds,
-        uptime: () => 0,
-        isMachineClock: true,
+        clock: {
+          ...machineClock({ now: () => Date.now() + milliseconds, uptime: () => 0 }),
+          isMachines: true,
+        },
         logger: pino({ level: 'silent' }),
       }).isBelieved()
     const isOnAnotherMachine = (await store.clock.databaseTime()) !== undefined

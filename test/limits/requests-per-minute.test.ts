@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { machineClock } from '../../src/ground/clock.js'
 import { networkOf } from '../../src/limits/network.js'
 import { AddressLimit } from '../../src/limits/rate-limits.js'
 import { Metrics } from '../../src/metrics.js'
@@ -9,7 +10,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc') as () => void // what the flag adds
 
 t.test('a flood of addresses takes a bounded memory, whatever they were cut out of', async t => {
-  const limit = new AddressLimit({ perMinute: 5, uptime: () => 0, metrics: new Metrics() })
+  const limit = new AddressLimit({ perMinute: 5, clock: machineClock({ uptime: () => 0 }), metrics: new Metrics() })
   const heap = () => {
     collectGarbage()
     return process.memoryUsage().heapUsed

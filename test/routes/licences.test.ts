@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { machineClock } from '../../src/ground/clock.js'
 import { Metrics } from '../../src/metrics.js'
 import type { TokenContent } from '../../src/tokens/content.js'
 import { RepeatedRefusals } from '../../src/tokens/repeated-refusals.js'
@@ -394,7 +395,11 @@ t.test('the same refusal of one token is written three times an hour, and counte
 
 t.test('refusals of any number of tokens take a bounded memory', async t => {
   const metrics = new Metrics()
-  const refusals = new RepeatedRefusals({ metrics, logger: pino({ level: 'silent' }), uptime: () => 0 })
+  const refusals = new RepeatedRefusals({
+    metrics,
+    logger: pino({ level: 'silent' }),
+    clock: machineClock({ uptime: () => 0 }),
+  })
   const refuse = (tokenId: string) =>
     refusals.isWritten({
       customerId: CUSTOMER,

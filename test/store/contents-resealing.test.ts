@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import t from 'tap'
 import { ContentsResealing } from '../../src/entitlement/catalogue/contents-resealing.js'
 import { placeOf } from '../../src/entitlement/catalogue/stored-contents.js'
+import { machineClock } from '../../src/ground/clock.js'
 import { pooledRandomness } from '../../src/ground/randomness.js'
 import { openStore } from '../../src/store/store.js'
 import { TokenVault } from '../../src/tokens/vault.js'
@@ -29,7 +30,7 @@ t.test('however many there are, all are sealed with the first key, and those of 
   const lines: string[] = []
   const logger = pino({}, { write: line => void lines.push(line) })
   const { texts: seal } = new TokenVault([present, former], random)
-  await new ContentsResealing({ repository, seal, logger }).start()
+  await new ContentsResealing({ repository, seal, clock: machineClock(), logger }).start()
   t.match(
     lines.map(line => JSON.parse(line)),
     [{ contents: 1200 }],

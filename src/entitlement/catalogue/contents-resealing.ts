@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { framesOf } from '../../errors/public-error.js'
+import type { Clock } from '../../ground/clock.js'
 import type { ContentRepository } from '../../store/contents.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import { placeOf } from './stored-contents.js'
@@ -49,7 +49,7 @@ export class ContentsResealing {
       const last = step.at(-1)
       if (last === undefined || step.length < STEP) break
       after = last.content_id
-      await pause(PAUSE_MS, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      await this.#parts.clock.sleep(PAUSE_MS, { signal: this.#stopping.signal })
     }
     if (count > 0) logger.info({ contents: count }, 'contents are sealed with the first of TOKEN_KEYS now')
   }
@@ -70,5 +70,6 @@ export class ContentsResealing {
 export interface ContentsResealingParts {
   readonly repository: ContentRepository
   readonly seal: TextSeal
+  readonly clock: Clock
   readonly logger: Logger
 }
