@@ -1,5 +1,7 @@
+import type { LookupFunction } from 'node:net'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { type Dispatcher, Pool } from 'undici'
+import { sharedLookup } from './shared-lookup.js'
 
 export interface KeptConnectionsParts {
   readonly connections: number
@@ -9,6 +11,8 @@ export interface KeptConnectionsParts {
   readonly largestAnswer?: number
   /** Milliseconds between two pieces of an answer's body, where no other clock runs for it. */
   readonly bodyTimeout?: number
+  /** Without it names are looked up as by the rest of the system. */
+  readonly lookup?: LookupFunction
   readonly tls?: Pick<ConnectionOptions, 'ca' | 'minVersion'> & {
     readonly secureContext?: SecureContext
     readonly maxCachedSessions?: number
@@ -17,12 +21,12 @@ export interface KeptConnectionsParts {
 
 /** Connections to one host, which are kept: HTTP/1.1, and one request at a time on each. */
 export function keptConnections(origin: string, parts: KeptConnectionsParts): Pool {
-  const { connections, connectTimeout, largestAnswer, bodyTimeout = 0, tls } = parts
+  const { connections, connectTimeout, largestAnswer, bodyTimeout = 0, lookup, tls } = parts
   return new Pool(origin, {
     connections,
     connectTimeout,
     // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
-    connect: { ...tls, rejectUnauthorized: true },
+    connect: { ...tls, rejectUnauthorized: true, lookup: sharedLookup(lookup) },
     pipelining: 1,
     allowH2: false,
     ...(largestAnswer !== undefined && { maxResponseSize: largestAnswer }),

@@ -1,5 +1,9 @@
+import { lookup } from 'node:dns'
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo, LookupFunction } from 'node:net'
 import t from 'tap'
+import { keptConnections } from '../../src/connections/kept-connections.js'
 import { sampleParameters } from '../../src/sample.js'
 import { eventually } from '../ledger/load.js'
 import { LOCAL, startGateway } from './gateway.js'
@@ -135,4 +139,40 @@ t.test('what a caller does not wait for is in the log all the same, and a shutdo
   await closing
   const next = await startGateway(t, upstream.url, settings)
   t.match(await next.eventsOf('gone'), [{ event: 'token_issued' }])
+})
+
+t.test('connections to one host share one look-up of its name', async t => {
+  const connections = 64
+  const waiting: ServerResponse[] = []
+  // Each request waits until all have a connection of their own.
+  const host = createServer((_request, response) => {
+    waiting.push(response)
+    if (waiting.length === connections) for (const each of waiting) each.end()
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => host.close())
+  await once(host, 'listening')
+
+  const count = { inFlight: 0, most: 0 }
+  const counted: LookupFunction = (_name, options, callback) => {
+    count.inFlight += 1
+    count.most = Math.max(count.most, count.inFlight)
+    lookup('127.0.0.1', options, (...answer) => {
+      count.inFlight -= 1
+      callback(...answer)
+    })
+  }
+  const { port } = host.address() as AddressInfo // not a pipe
+  const pool = keptConnections(`http://upstream.invalid:${port}`, { connections, connectTimeout: 0, lookup: counted })
+  t.teardown(() => pool.destroy())
+  const asked = Array.from({ length: connections }, () => pool.request({ path: '/', method: 'GET' }))
+  for (const { statusCode } of await Promise.all(asked)) t.equal(statusCode, 200)
+  t.same(count, { inFlight: 0, most: 1 })
+
+  const failed: LookupFunction = (name, _options, callback) =>
+    void setImmediate(callback, Object.assign(new Error(name), { code: 'ENOTFOUND' }), [])
+  const nowhere = keptConnections('http://upstream.invalid', { connections: 2, connectTimeout: 0, lookup: failed })
+  t.teardown(() => nowhere.destroy())
+  const refused = [1, 2].map(() => t.rejects(nowhere.request({ path: '/', method: 'GET' }), { code: 'ENOTFOUND' }))
+  await Promise.all(refused)
+  await t.rejects(nowhere.request({ path: '/', method: 'GET' }), { code: 'ENOTFOUND' }, 'and the next asks again')
 })
