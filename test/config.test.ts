@@ -265,6 +265,25 @@ t.test('every command that reads the settings says what is wrong with them', asy
   }
 })
 
+t.test('a port that Kubernetes sets for a service of that name is no setting', async t => {
+  t.testdir({ '.env': 'PORT=0\nENTITLEMENT_PORT=tcp://10.0.0.1:8091\n' })
+  const links = { PORT: 'udp://10.0.0.1:53', ENTITLEMENT_PORT: 'tcp://10.0.0.1:8091' }
+  const ofFile = await runCommand(t, ['serve'], { ...links, ENTITLEMENT_TLS_CERT: '' })
+  t.equal(
+    ofFile.stderr.split('\n')[1],
+    '  ENTITLEMENT_PORT must be a whole number from 0 to 65535',
+    'in .env it is one',
+  )
+
+  t.testdir({ '.env': 'PORT=0\n' })
+  const server = startCommand(t, ['serve'], { ...links, DATA_DIR: '' })
+  await server.printed(/"listening"/)
+  server.child.kill('SIGTERM')
+  const { code, stdout } = await server.ended
+  t.equal(code, 0)
+  for (const name of Object.keys(links)) t.match(stdout, `"msg":"${name} is ignored: its value is the address`)
+})
+
 t.test('of the environment only what looks like a misspelled setting is warned of', async t => {
   t.testdir({ '.env': 'COMPOSE_PROJECT_NAME=drm\n' })
   const right = { BODY_LIMIT: '2048', BODYLIMIT: '4096' }

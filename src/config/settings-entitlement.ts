@@ -60,7 +60,9 @@ export const webhookGroup = z
     ENTITLEMENT_WEBHOOK_URL: httpsUrl.optional().register(settingMeta, {
       description: "The customer's own endpoint, which [is asked](webhook.md) whether a viewer may have a key.",
       example: 'https://shop.example.com/entitlement',
+      isSecret: true,
     }),
+    ENTITLEMENT_WEBHOOK_URL_FILE: fileOf('ENTITLEMENT_WEBHOOK_URL'),
     ENTITLEMENT_WEBHOOK_SECRET: sharedSecret.optional().register(settingMeta, {
       description: 'Signs the questions; `openssl rand -hex 32` makes one. Required with `ENTITLEMENT_WEBHOOK_URL`.',
       example: 'a-secret-of-your-own',
