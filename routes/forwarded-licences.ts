@@ -1,14 +1,15 @@
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
-import { StatusError, TokenError, UNAVAILABLE } from '../src/errors/public-error.js'
+import { RequestFailure } from '../src/connections/request-failure.js'
+import type { StreamedAnswer } from '../src/connections/sent-request.js'
+import { StatusError } from '../src/errors/public-error.js'
 import type { LicenceDrm } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
-import { LicenceFailure, licenceFailure } from '../src/upstream/licence-failure.js'
+import { readEnvironment } from '../src/upstream/hidden-licence-url.js'
 import type { LicenceForwarding } from '../src/upstream/licence-forwarding.js'
-import type { LicenceServerAnswer } from '../src/upstream/licence-server.js'
-import { readEnvironment } from '../src/upstream/named-environment.js'
+import { licenceUnavailable } from '../src/upstream/unavailable.js'
 import {
   type KeyRequest,
   type KeyRequestHandler,
@@ -41,26 +42,24 @@ function forwarding(
     const { environment: named, query } = readEnvironment(queryOf(request))
     const environment = named ?? environmentOf(request, options.environment)
     if (!licences.environmentsOf(drm).includes(environment)) throw unknownThere()
-    const tell = ({ kind, reason }: LicenceFailure) => {
+    const log = ({ kind, reason }: RequestFailure) => {
       if (kind !== 'caller gone')
         logger.warn({ requestId: request.id, drm, environment, failure: kind, reason }, 'no licence from the upstream')
     }
-    const answer = await licences
-      .forward({
-        drm,
-        environment,
-        query,
-        headers: request.raw.rawHeaders,
-        body: request.body ?? Buffer.alloc(0),
-        address: request.ip,
-        gone: goneSignal(request, reply),
-      })
-      .catch(error => {
-        if (!(error instanceof LicenceFailure)) throw error
-        tell(error)
-        throw unavailable(error)
-      })
-    await pass(answer, reply, licences.patience, tell)
+    const answer = await licences.forward({
+      drm,
+      environment,
+      query,
+      headers: request.raw.rawHeaders,
+      body: request.body ?? Buffer.alloc(0),
+      address: request.ip,
+      gone: goneSignal(request, reply),
+    })
+    if (answer instanceof RequestFailure) {
+      log(answer)
+      throw licenceUnavailable(answer)
+    }
+    await pass(answer, reply, licences.patience, log)
     return reply
   }
 }
@@ -73,7 +72,7 @@ function queryOf({ raw }: KeyRequest): string {
 /** It is the connection that tells: of several requests at once on it, only the first one's answer hears that it closed. */
 function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  const leave = () => gone.abort(new LicenceFailure('caller gone'))
+  const leave = () => gone.abort()
   // As many as the player sends without waiting for their answers.
   socket.setMaxListeners(0).once('close', leave)
   raw.once('close', () => socket.off('close', leave))
@@ -86,10 +85,10 @@ function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): Abo
  * player that reads nothing for so many milliseconds of `patience`: it takes the place of another one.
  */
 async function pass(
-  answer: LicenceServerAnswer,
+  answer: StreamedAnswer,
   reply: FastifyReply,
   patience: number,
-  tell: (failure: LicenceFailure) => void,
+  log: (failure: RequestFailure) => void,
 ): Promise<void> {
   // Fastify would answer an error of its own, with the upstream's headers, where the body breaks off at once.
   reply.hijack()
@@ -97,7 +96,7 @@ async function pass(
   const headers = ours.flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, String(one)]))
   const stalled = setTimeout(() => {
     // An answer that is not the connection's next one waits for its turn.
-    if (reply.raw.writableNeedDrain && reply.raw.socket !== null) answer.body.destroy(new LicenceFailure('not read'))
+    if (reply.raw.writableNeedDrain && reply.raw.socket !== null) answer.body.destroy(new RequestFailure('not read'))
     else stalled.refresh()
   }, patience)
   reply.raw.on('drain', () => void stalled.refresh())
@@ -107,7 +106,8 @@ async function pass(
   } catch (error) {
     answer.body.destroy()
     reply.raw.destroy()
-    tell(licenceFailure(error))
+    // Any other error is that of the player's connection.
+    if (error instanceof RequestFailure) log(error)
   } finally {
     clearTimeout(stalled)
   }
@@ -115,10 +115,6 @@ async function pass(
 
 /** Pages of the upstream are none of ours: a browser may show them, and no script of them runs in our name. */
 const HARMLESS = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; sandbox" }
-
-function unavailable({ status, details, retryAfter }: LicenceFailure): TokenError {
-  return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter })
-}
 
 function unknownThere(): StatusError {
   return new StatusError(404, 'The upstream has no such licence server in this environment')

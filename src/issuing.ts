@@ -8,6 +8,6 @@ export async function issuing(parts: IssuingParts): Promise<Issuing> {
   if (config.MODE === 'emulate')
     return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
   // Only those who ask another service wait for its libraries to load.
-  const { gatewayIssuing, replayIssuing } = await import('./upstream/issuing.js')
+  const { gatewayIssuing, replayIssuing } = await import('./upstream/gateway-issuing.js')
   return config.MODE === 'gateway' ? gatewayIssuing(config, parts) : replayIssuing(config, parts)
 }

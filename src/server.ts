@@ -16,7 +16,7 @@ import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/open.js'
 import { tokenKeysOf } from './tokens/token-keys.js'
 import { TokenVault } from './tokens/vault.js'
-import { missingCredentials } from './upstream/credentials.js'
+import { missingCredentials } from './upstream/upstream-credentials.js'
 
 export interface Server {
   /** Where it listens: `http://127.0.0.1:49152`. */

@@ -1,5 +1,8 @@
 import { Counter } from 'prom-client'
-import type { LicenceServers } from '../config/settings-upstream.js'
+import type { LicenceServers, UpstreamSettings } from '../config/settings-upstream.js'
+import { RemoteService, type RemoteServiceParts } from '../connections/remote-service.js'
+import { RequestFailure } from '../connections/request-failure.js'
+import type { StreamedAnswer } from '../connections/sent-request.js'
 import type { Families } from '../drm/families.js'
 import type { LicenceFamily } from '../drm/family.js'
 import type { LicenceDrm } from '../ground/drms.js'
@@ -7,8 +10,6 @@ import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { networkOf } from '../limits/network.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
-import { LicenceFailure } from './licence-failure.js'
-import { LicenceServer, type LicenceServerAnswer, type LicenceServerSettings } from './licence-server.js'
 
 /** A player's key request, of which nothing but its DRM and environment decides where it goes. */
 export interface ForwardedKeyRequest {
@@ -20,14 +21,17 @@ export interface ForwardedKeyRequest {
   readonly body: Buffer
   /** Whose request it is. */
   readonly address: string
-  /** Aborted, with a LicenceFailure, when nobody waits for the answer any more. */
+  /** Aborted when nobody waits for the answer any more. */
   readonly gone: AbortSignal
 }
 
-export interface LicenceForwardingSettings extends LicenceServerSettings {
-  readonly licences: Readonly<Record<Environment, LicenceServers>>
-  readonly licenceHeaders: ReadonlySet<string>
-}
+export type LicenceForwardingSettings = Pick<
+  UpstreamSettings,
+  'licences' | 'licenceHeaders' | 'connections' | 'queue' | 'connectTimeout' | 'timeout'
+>
+
+/** So much of the connections a network may have: one that keeps them busy shall not have all. */
+const LARGEST_SHARE = 0.25
 
 /** The way of key requests to the real licence servers: only to those of a table that is made once. */
 export class LicenceForwarding {
@@ -38,11 +42,14 @@ export class LicenceForwarding {
   readonly #forwarded: Counter<'drm' | 'environment' | 'status'>
 
   constructor(settings: LicenceForwardingSettings, { licences }: Families, { registry }: Metrics) {
-    this.patience = settings.timeout
+    const { connections, queue, connectTimeout, timeout } = settings
+    const mostOfOneParty = Math.ceil(connections * LARGEST_SHARE)
+    const parts = { connections, queue, mostOfOneParty, connectTimeout, timeout, bodyTimeout: timeout }
+    this.patience = timeout
     this.#moreHeaders = settings.licenceHeaders
     this.#ways = {
-      test: waysTo(settings.licences.test, licences, settings),
-      production: waysTo(settings.licences.production, licences, settings),
+      test: waysTo(settings.licences.test, licences, parts),
+      production: waysTo(settings.licences.production, licences, parts),
     }
     this.#forwarded = new Counter({
       name: 'expressplay_licences_forwarded_total',
@@ -57,29 +64,17 @@ export class LicenceForwarding {
     return ENVIRONMENTS.filter(environment => this.#ways[environment].has(drm))
   }
 
-  /** Throws a LicenceFailure where no answer comes that a player could use. */
-  async forward({
-    drm,
-    environment,
-    query,
-    headers,
-    address,
-    body,
-    gone,
-  }: ForwardedKeyRequest): Promise<LicenceServerAnswer> {
+  /** Each is sent once: players repeat by themselves. */
+  async forward(keyRequest: ForwardedKeyRequest): Promise<StreamedAnswer | RequestFailure> {
+    const { drm, environment, query, address, body, gone } = keyRequest
     const way = this.#ways[environment].get(drm)
     if (way === undefined) throw new Error('there is no such licence server')
-    const path = way.path + query
-    try {
-      const forwarded = forwardedHeaders(headers, address, this.#moreHeaders)
-      const answer = await way.server.send({ path, headers: forwarded, body, gone, network: networkOf(address) })
-      if (!isForPlayers(answer)) throw notForPlayers(answer)
-      this.#forwarded.inc({ drm, environment, status: `${Math.floor(answer.status / 100)}xx` })
-      return { ...answer, headers: returnedHeaders(answer.headers) }
-    } catch (error) {
-      this.#forwarded.inc({ drm, environment, status: 'none' })
-      throw error
-    }
+    const headers = forwardedHeaders(keyRequest.headers, address, this.#moreHeaders)
+    const request = { method: 'POST', path: way.path + query, headers, body } as const
+    const answer = forPlayers(await way.server.stream(request, { party: networkOf(address), gone }))
+    const status = answer instanceof RequestFailure ? 'none' : `${Math.floor(answer.status / 100)}xx`
+    this.#forwarded.inc({ drm, environment, status })
+    return answer
   }
 
   async close(): Promise<void> {
@@ -89,20 +84,24 @@ export class LicenceForwarding {
 }
 
 interface Way {
-  readonly server: LicenceServer
+  readonly server: RemoteService
   readonly path: string
 }
 
 type Ways = ReadonlyMap<LicenceDrm, Way>
 
-/** DRMs on one host share its connections. */
-function waysTo(urls: LicenceServers, families: readonly LicenceFamily[], settings: LicenceServerSettings): Ways {
-  const servers = new Map<string, LicenceServer>()
+/** DRMs on one host share its connections, which neither tokens nor other hosts wait for. */
+function waysTo(
+  urls: LicenceServers,
+  families: readonly LicenceFamily[],
+  parts: Omit<RemoteServiceParts, 'url'>,
+): Ways {
+  const servers = new Map<string, RemoteService>()
   const ways = new Map<LicenceDrm, Way>()
   for (const { drm, path } of families) {
     const url = urls[drm]
     if (url === undefined) continue
-    const server = servers.get(url.origin) ?? new LicenceServer(url.origin, settings)
+    const server = servers.get(url.origin) ?? new RemoteService({ ...parts, url: new URL(url.origin) })
     servers.set(url.origin, server)
     ways.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + path })
   }
@@ -113,11 +112,10 @@ function waysTo(urls: LicenceServers, families: readonly LicenceFamily[], settin
  * Where a redirection points to is on no list of ours, and players that followed would take their token there. What is
  * beyond 599 is no status of HTTP.
  */
-function isForPlayers({ status }: LicenceServerAnswer): boolean {
-  return status < 300 || (status >= 400 && status <= 599)
-}
-
-function notForPlayers({ status, body }: LicenceServerAnswer): LicenceFailure {
+function forPlayers(answer: StreamedAnswer | RequestFailure): StreamedAnswer | RequestFailure {
+  if (answer instanceof RequestFailure) return answer
+  const { status, headers, body } = answer
+  if (status < 300 || (status >= 400 && status <= 599)) return { status, headers: returnedHeaders(headers), body }
   body.destroy()
-  return new LicenceFailure('no answer', `HTTP_${status}`)
+  return new RequestFailure('no answer', { reason: `HTTP_${status}` })
 }

@@ -1,54 +1,60 @@
 import type { Logger } from 'pino'
+import { z } from 'zod'
+import type { UpstreamSettings } from '../config/settings-upstream.js'
+import { RemoteService } from '../connections/remote-service.js'
+import { RequestFailure } from '../connections/request-failure.js'
+import type { ReceivedAnswer } from '../connections/sent-request.js'
 import type { DeviceQuestion, Devices, RegisteredDevices } from '../entitlement/devices.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Owner } from '../ground/owner.js'
-import { UpstreamFailure } from './failure.js'
-import { RecordServer, type RecordServerSettings, type UpstreamRecord } from './record-server.js'
+import { packageVersion } from '../ground/version.js'
 
 export interface UpstreamDevicesParts {
-  readonly settings: RecordServerSettings & { readonly records: Readonly<Record<Environment, URL>> }
+  readonly settings: Pick<UpstreamSettings, 'records' | 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
   readonly authenticatorOf: (customerId: number, environment: Environment) => string
   readonly logger: Logger
 }
 
+const PATH = '/cmiapi/getrecord/'
+/** Many times what 32 events have. */
+const LARGEST_ANSWER = 262_144
+/** When it is worth asking again, where the upstream does not say. */
+const RETRY_SECONDS = 1
+
 /**
- * From the real service's log, where tokens are redeemed there. It tells no more than the newest 32 events of a
- * cookie, so a device that is not among them is not known any more.
+ * From the real service's log, where tokens are redeemed there. It shows no more than the newest 32 events of a cookie,
+ * so a device that is not among them is not known any more.
  */
 export class UpstreamDevices implements Devices {
   readonly #parts: UpstreamDevicesParts
-  readonly #servers: Readonly<Record<Environment, RecordServer>>
+  readonly #logs: Readonly<Record<Environment, RemoteService>>
 
   constructor(parts: UpstreamDevicesParts) {
-    const { settings } = parts
+    const { records, connections, queue, connectTimeout, timeout } = parts.settings
+    const common = { connections, queue, connectTimeout, timeout, largestAnswer: LARGEST_ANSWER }
     this.#parts = parts
-    this.#servers = {
-      test: new RecordServer(settings.records.test, settings),
-      production: new RecordServer(settings.records.production, settings),
+    this.#logs = {
+      test: new RemoteService({ ...common, url: records.test }),
+      production: new RemoteService({ ...common, url: records.production }),
     }
   }
 
   async of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
     const { cookie, first = 0, requestId } = question
     const authenticator = this.#parts.authenticatorOf(customerId, environment)
-    try {
-      const events = await this.#servers[environment].withCookie(cookie, authenticator)
-      return devicesIn(events, first)
-    } catch (failure) {
-      if (!(failure instanceof UpstreamFailure)) throw failure
-      const { kind, reason, retryAfter = RETRY_SECONDS } = failure
-      this.#parts.logger.warn(
-        { requestId, environment, customerId, failure: kind, reason },
-        'the upstream did not tell its log',
-      )
-      throw new EntitlementRefusal('devicesUnknown', { retryAfter })
-    }
+    const devices = devicesIn(await lookUp(this.#logs[environment], cookie, authenticator), cookie)
+    if (!(devices instanceof RequestFailure))
+      return { newest: devices.at(-1), first: [...new Set(devices)].slice(0, first) }
+    const { kind, reason, retryAfter = RETRY_SECONDS } = devices
+    const what = { requestId, environment, customerId, failure: kind, reason }
+    this.#parts.logger.warn(what, 'the upstream did not tell its log')
+    throw new EntitlementRefusal('devicesUnknown', { retryAfter })
   }
 
   /** For when nothing is asked any more. */
   async close(): Promise<void> {
-    await Promise.all(ENVIRONMENTS.map(environment => this.#servers[environment].close()))
+    await Promise.all(ENVIRONMENTS.map(environment => this.#logs[environment].close()))
   }
 }
 
@@ -59,19 +65,47 @@ export const noDevices: Devices = {
   },
 }
 
-/** When it is worth to ask again, where the upstream does not say. */
-const RETRY_SECONDS = 1
-
-/** One that is none might hide the device that came last. */
-function idOf(device: string): string {
-  if (/^[0-9A-Fa-f]{32}$/.test(device)) return device.toLowerCase()
-  throw new UpstreamFailure('no answer', { reason: 'device_id' })
+function lookUp(log: RemoteService, cookie: string, authenticator: string) {
+  const query = new URLSearchParams({ customerAuthenticator: authenticator, cookie, errorFormat: 'json' })
+  const headers = ['accept', 'application/json', 'user-agent', `expressplay-token-backend/${packageVersion()}`]
+  return log.ask({ method: 'GET', path: `${PATH}?${query}`, headers })
 }
 
-function devicesIn(events: readonly UpstreamRecord[], first: number): RegisteredDevices {
-  const devices = events
-    .filter(({ event }) => event === 'token_redeemed')
+/** What of an event of the log is of interest (spec: records.md). */
+const record = z.object({
+  // Kinds that we don't know are no fault.
+  event: z.string(),
+  event_id: z.int(),
+  cookie: z.string().nullish(),
+  device_id: z.string().nullish(),
+})
+const records = z.object({ events: z.array(record) })
+
+/** The devices that have redeemed a token with this cookie, the oldest redemption first. */
+function devicesIn(answer: ReceivedAnswer | RequestFailure, cookie: string): readonly string[] | RequestFailure {
+  if (answer instanceof RequestFailure) return answer
+  const { status, retryAfter, body } = answer
+  if (status !== 200) return new RequestFailure(kindOf(status), { reason: `HTTP_${status}`, retryAfter })
+  const read = records.safeParse(jsonIn(body))
+  if (!read.success) return new RequestFailure('no answer')
+  const devices = read.data.events
+    .filter(one => one.cookie === cookie && one.event === 'token_redeemed')
     .sort((one, other) => one.event_id - other.event_id)
-    .flatMap(({ device_id }) => (typeof device_id === 'string' ? idOf(device_id) : []))
-  return { newest: devices.at(-1), first: [...new Set(devices)].slice(0, first) }
+    .flatMap(({ device_id }) => (typeof device_id === 'string' ? device_id.toLowerCase() : []))
+  // A wrong one might hide the device that came last.
+  const areIds = devices.every(device => /^[0-9a-f]{32}$/.test(device))
+  return areIds ? devices : new RequestFailure('no answer', { reason: 'device_id' })
+}
+
+function kindOf(status: number) {
+  if (status === 429) return 'too many requests'
+  return status >= 300 && status < 500 ? 'not accepted' : 'no answer'
+}
+
+function jsonIn(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
+  }
 }

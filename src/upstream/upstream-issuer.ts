@@ -1,28 +1,27 @@
 import type { Logger } from 'pino'
+import { RequestFailure } from '../connections/request-failure.js'
 import type { IssuedToken } from '../drm/family.js'
-import { orUnavailable, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import { orUnavailable, type PublicError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from '../ledger/ledger.js'
 import { type Asking, issueEvent, type TokenIssuer, type TokenOrder } from '../tokens/issuer.js'
 import { usedUp } from '../tokens/used-up.js'
 import { tokenIdOf } from '../tokens/vault.js'
-import { UpstreamRefusal, type UpstreamToken } from './answer.js'
-import type { UpstreamState } from './circuit.js'
-import type { UpstreamRequest } from './exchange.js'
-import { UpstreamFailure } from './failure.js'
-import { upstreamParameters } from './form.js'
-import { NotRecorded } from './replayed-exchange.js'
+import type { CircuitState } from './circuit-breaker.js'
 import type { Settlements } from './settlements.js'
+import { type Outcome, UpstreamRefusal, type UpstreamToken } from './token-answer.js'
+import type { UpstreamRequest } from './token-exchange.js'
+import { tokenUnavailable } from './unavailable.js'
+import { upstreamParameters } from './upstream-parameters.js'
 
 /** The real service, as far as it can be asked. */
 export interface Upstream {
-  /** Throws an UpstreamFailure where it makes no sense to ask now: it is down, or too many ask already. */
-  requireCapacity(environment: Environment, customerId: number): void
-  /** Throws an UpstreamRefusal or an UpstreamFailure where there is no token. */
-  ask(request: UpstreamRequest): Promise<UpstreamToken>
+  /** Why it makes no sense to ask now: it is down, or too many ask already. */
+  refusal(environment: Environment, customerId: number): RequestFailure | undefined
+  ask(request: UpstreamRequest): Promise<Outcome>
   /** Whether it is asked, where that can change. */
-  readonly states?: Readonly<Record<Environment, UpstreamState>>
+  readonly states?: Readonly<Record<Environment, CircuitState>>
   close(): Promise<void>
 }
 
@@ -40,18 +39,13 @@ export class UpstreamIssuer implements TokenIssuer {
     return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
   }
 
-  hasCapacity(asking: Asking): boolean {
-    return this.#refusal(asking) === undefined
+  hasCapacity({ environment, account }: Asking): boolean {
+    return this.#parts.upstream.refusal(environment, account.id) === undefined
   }
 
   requireCapacity(asking: Asking): void {
-    const failure = this.#refusal(asking)
-    if (failure !== undefined) throw this.#failed(asking, failure, false)
-  }
-
-  /** For when nothing is under way. */
-  async close(): Promise<void> {
-    await this.#parts.upstream.close()
+    const failure = this.#parts.upstream.refusal(asking.environment, asking.account.id)
+    if (failure !== undefined) throw this.#refused(asking, failure, false)
   }
 
   async #ask(order: TokenOrder): Promise<UpstreamToken> {
@@ -59,25 +53,20 @@ export class UpstreamIssuer implements TokenIssuer {
     const request = this.#request(order)
     this.requireCapacity(order)
     const reservation = await this.#reserve(order)
-    let token: UpstreamToken
+    let outcome: Outcome
     try {
-      token = await upstream.ask(request)
-    } catch (failure) {
-      await settlements.settle(reservation, eventOf(order, now(), failure))
-      throw this.#failed(order, failure, true)
+      outcome = await upstream.ask(request)
+    } catch (fault) {
+      // Of ours: nobody knows how far the request came.
+      await settlements.settle(reservation, unknownEvent(order, now(), UNAVAILABLE))
+      throw fault
     }
-    await settlements.settle(reservation, issueEvent(order, now(), tokenIdOf(token.token)))
-    return token
-  }
-
-  #refusal({ environment, account }: Asking): UpstreamFailure | undefined {
-    try {
-      this.#parts.upstream.requireCapacity(environment, account.id)
-      return undefined
-    } catch (failure) {
-      if (failure instanceof UpstreamFailure) return failure
-      throw failure
+    if (outcome instanceof Error) {
+      await settlements.settle(reservation, eventOf(order, now(), outcome))
+      throw this.#refused(order, outcome, true)
     }
+    await settlements.settle(reservation, issueEvent(order, now(), tokenIdOf(outcome.token)))
+    return outcome
   }
 
   #request(order: TokenOrder): UpstreamRequest {
@@ -104,16 +93,19 @@ export class UpstreamIssuer implements TokenIssuer {
     return reserved
   }
 
-  /** What the caller is told of it, and the operator. */
-  #failed({ requestId, environment, account }: Asking, failure: unknown, isRecorded: boolean): unknown {
+  /** What the caller is answered. The operator hears of it, too. */
+  #refused(
+    { requestId, environment, account }: Asking,
+    outcome: Exclude<Outcome, UpstreamToken>,
+    isRecorded: boolean,
+  ): PublicError {
     const { logger } = this.#parts
     const which = { requestId, environment, customerId: account.id }
-    if (failure instanceof UpstreamRefusal && OF_OUR_ACCOUNT.has(failure.code))
-      logger.error({ ...which, errorCode: failure.code }, 'the upstream refuses the account that it is asked for')
-    if (!(failure instanceof UpstreamFailure)) return failure
-    const { kind, reason, status, details, retryAfter, mayHaveArrived: mayHaveIssued } = failure
-    logger.warn({ ...which, failure: kind, reason }, 'the upstream gave no answer')
-    return new TokenError({ code: UNAVAILABLE, details }, { status, retryAfter, isRecorded, mayHaveIssued })
+    if (outcome instanceof UpstreamRefusal && OF_OUR_ACCOUNT.has(outcome.code))
+      logger.error({ ...which, errorCode: outcome.code }, 'the upstream refuses the account that it is asked for')
+    if (!(outcome instanceof RequestFailure)) return outcome
+    logger.warn({ ...which, failure: outcome.kind, reason: outcome.reason }, 'the upstream gave no answer')
+    return tokenUnavailable(outcome, isRecorded)
   }
 }
 
@@ -138,12 +130,13 @@ function refusedEvent(order: TokenOrder, time: number, errorCode: number): Ledge
   return { ...issueEvent(order, time, undefined), event: 'token_refused', errorCode }
 }
 
+function unknownEvent(order: TokenOrder, time: number, errorCode: number): LedgerEvent {
+  return { ...refusedEvent(order, time, errorCode), event: 'token_unknown' }
+}
+
 /** What the ledger says of a request that brought no token: only what is certain is a refusal. */
-function eventOf(order: TokenOrder, time: number, failure: unknown): LedgerEvent {
-  const isCertain =
-    failure instanceof UpstreamRefusal
-      ? !failure.mayHaveIssued
-      : failure instanceof NotRecorded || (failure instanceof UpstreamFailure && !failure.mayHaveArrived)
-  const refused = refusedEvent(order, time, failure instanceof UpstreamRefusal ? failure.code : UNAVAILABLE)
-  return isCertain ? refused : { ...refused, event: 'token_unknown' }
+function eventOf(order: TokenOrder, time: number, outcome: Exclude<Outcome, UpstreamToken>): LedgerEvent {
+  const isFailure = outcome instanceof RequestFailure
+  const event = (isFailure ? outcome.mayHaveArrived : outcome.mayHaveIssued) ? unknownEvent : refusedEvent
+  return event(order, time, isFailure ? UNAVAILABLE : outcome.code)
 }

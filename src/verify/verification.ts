@@ -1,7 +1,6 @@
 import { licenceHostOf } from '../ground/real-hosts.js'
 import { sampleParameters } from '../sample.js'
-import { SecretFinder } from '../upstream/secret-finder.js'
-import { isSecret } from '../upstream/secrets.js'
+import { isSecret, SecretFinder } from '../upstream/secret-finder.js'
 import { ask } from './ask.js'
 import {
   type Authenticators,

@@ -204,7 +204,7 @@ t.test('connecting to the log is a part of UPSTREAM_TIMEOUT, however long it may
   t.match(await ask(bound), { status: 503, error: 1108, retryAfter: '1' })
   t.match(
     server.log.filter(line => line.includes('did not tell its log')),
-    [/"failure":"timed out"/],
+    [/"failure":"not reached in time"/],
   )
 })
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import t from 'tap'
-import { keptConnections } from '../../src/connections/kept-connections.js'
+import { RemoteService, type ServiceRequest } from '../../src/connections/remote-service.js'
 import { sampleParameters } from '../../src/sample.js'
 import { eventually } from '../ledger/load.js'
 import { LOCAL, startGateway } from './gateway.js'
@@ -162,17 +162,23 @@ t.test('connections to one host share one look-up of its name', async t => {
     })
   }
   const { port } = host.address() as AddressInfo // not a pipe
-  const pool = keptConnections(`http://upstream.invalid:${port}`, { connections, connectTimeout: 0, lookup: counted })
-  t.teardown(() => pool.destroy())
-  const asked = Array.from({ length: connections }, () => pool.request({ path: '/', method: 'GET' }))
-  for (const { statusCode } of await Promise.all(asked)) t.equal(statusCode, 200)
+  const terms = { connections, queue: connections, timeout: 60_000, connectTimeout: 0 }
+  const service = new RemoteService({
+    ...terms,
+    url: new URL(`http://upstream.invalid:${port}`),
+    tls: { lookup: counted },
+  })
+  t.teardown(() => service.close())
+  const request: ServiceRequest = { method: 'GET', path: '/', headers: [] }
+  const answers = await Promise.all(Array.from({ length: connections }, () => service.ask(request)))
+  for (const answer of answers) t.match(answer, { status: 200 })
   t.same(count, { inFlight: 0, most: 1 })
 
   const failed: LookupFunction = (name, _options, callback) =>
     void setImmediate(callback, Object.assign(new Error(name), { code: 'ENOTFOUND' }), [])
-  const nowhere = keptConnections('http://upstream.invalid', { connections: 2, connectTimeout: 0, lookup: failed })
-  t.teardown(() => nowhere.destroy())
-  const refused = [1, 2].map(() => t.rejects(nowhere.request({ path: '/', method: 'GET' }), { code: 'ENOTFOUND' }))
-  await Promise.all(refused)
-  await t.rejects(nowhere.request({ path: '/', method: 'GET' }), { code: 'ENOTFOUND' }, 'and the next asks again')
+  const nowhere = new RemoteService({ ...terms, url: new URL('http://upstream.invalid'), tls: { lookup: failed } })
+  t.teardown(() => nowhere.close())
+  for (const failure of await Promise.all([nowhere.ask(request), nowhere.ask(request)]))
+    t.match(failure, { reason: 'ENOTFOUND' })
+  t.match(await nowhere.ask(request), { reason: 'ENOTFOUND' }, 'and the next asks again')
 })

@@ -1,4 +1,5 @@
-import { randomUUID } from 'node:crypto'
+import { randomUUID, X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import {
   customerCookie,
   type EntitlementRequest,
@@ -7,8 +8,14 @@ import {
   type RequestType,
   VERSION,
 } from '../../../schemas/entitlement.js'
-import { Connections } from './connections.js'
+import { RemoteService } from '../../connections/remote-service.js'
+import { type FailureKind, isAboutCertificate, RequestFailure } from '../../connections/request-failure.js'
 import { decisionOf, type Entitlement } from './decision.js'
+import { type DenialReason, type Denied, denied } from './denials.js'
+
+/** An answer has a few hundred bytes; what is larger is none. */
+const LARGEST_ANSWER = 65_536
+const HEADERS = ['accept', 'application/json', 'content-type', 'application/json']
 
 export interface EntitlementClientOptions {
   /** Where the service is: `https://entitlement.example.com`. A URL without a path gets `/entitlement`. */
@@ -50,28 +57,55 @@ export interface EntitlementQuestion {
  * Whatever the service does: what it does not clearly allow is denied.
  */
 export class EntitlementClient {
-  readonly #connections: Connections
+  readonly #service: RemoteService
+  readonly #path: string
   readonly #newId: () => string
 
   /** Throws a TypeError that names the option which is wrong. */
   constructor({ url, timeout = 2000, connections = 64, newId = randomUUID, ...identity }: EntitlementClientOptions) {
     requireWhole(timeout, 'timeout', 2 ** 31 - 1)
     requireWhole(connections, 'connections', 65_535)
-    this.#connections = new Connections({ url: endpointOf(url), timeout, connections, ...identity })
+    const endpoint = endpointOf(url)
+    this.#path = endpoint.pathname
     this.#newId = newId
+    this.#service = new RemoteService({
+      url: new URL(endpoint.origin),
+      connections,
+      queue: Number.POSITIVE_INFINITY,
+      timeout,
+      connectTimeout: timeout,
+      largestAnswer: LARGEST_ANSWER,
+      tls: { secureContext: secureContextOf(identity) },
+    })
   }
 
   /** Rejects with a TypeError for a question that is none, and for nothing else. */
   async ask(question: EntitlementQuestion): Promise<Entitlement> {
     const request = requestOf(question, this.#newId)
-    const received = await this.#connections.post(JSON.stringify(request))
-    return 'isAllowed' in received ? received : decisionOf(received, request)
+    const body = JSON.stringify(request)
+    const answer = await this.#service.ask({ method: 'POST', path: this.#path, headers: HEADERS, body })
+    return answer instanceof RequestFailure ? denialOf(answer) : decisionOf(answer, request)
   }
 
   /** Lets go of the connections. What is under way, or asked later, is denied. */
   async close(): Promise<void> {
-    await this.#connections.close()
+    await this.#service.close()
   }
+}
+
+const DENIALS: Partial<Record<FailureKind, DenialReason>> = {
+  'not reached in time': 'late',
+  'queue full': 'late',
+  'timed out': 'late',
+  'too large': 'tooLarge',
+}
+
+function denialOf(failure: RequestFailure): Denied {
+  const { kind, reason } = failure
+  if (reason === 'UND_ERR_DESTROYED' || reason === 'UND_ERR_CLOSED') return denied('closed')
+  // An alert is what the service says of our certificate.
+  if (isAboutCertificate(failure) && !reason?.includes('ALERT')) return denied('untrusted', reason)
+  return denied(DENIALS[kind] ?? 'unreachable', reason)
 }
 
 function requestOf(question: EntitlementQuestion, newId: () => string): EntitlementRequest {
@@ -105,4 +139,29 @@ function requireWhole(number: number, name: string, most: number): void {
 
 function requireThat(isSo: boolean, message: string): void {
   if (!isSo) throw new TypeError(message)
+}
+
+/** Reads the texts at once, so that a wrong one is the mistake of who has given it. */
+function secureContextOf({ cert, key, ca }: Pick<EntitlementClientOptions, 'cert' | 'key' | 'ca'>): SecureContext {
+  if ((cert === undefined) !== (key === undefined)) throw new TypeError('cert and key must be given together')
+  // Node takes empty ones for none.
+  if (cert === '' || key === '') throw new TypeError(WRONG_IDENTITY)
+  // OpenSSL trusts nobody, without a word, when there is no certificate in it.
+  if (ca !== undefined) requireCertificate(ca)
+  try {
+    return createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2' })
+  } catch {
+    // The reason may quote a key.
+    throw new TypeError(WRONG_IDENTITY)
+  }
+}
+
+const WRONG_IDENTITY = 'cert and key must be a certificate and its private key in PEM'
+
+function requireCertificate(ca: string): void {
+  try {
+    new X509Certificate(ca)
+  } catch {
+    throw new TypeError('ca must be certificates in PEM')
+  }
 }

@@ -1,5 +1,6 @@
 import { type EntitlementAnswer, type EntitlementRequest, entitlementAnswer } from '../../../schemas/entitlement.js'
 import { TOKEN_NAME } from '../../../schemas/licences.js'
+import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { parseJson } from '../../ground/json-text.js'
 import { type Denied, denied, deniedByService } from './denials.js'
 
@@ -12,16 +13,9 @@ export interface Allowed {
   readonly epTokenURL: string
 }
 
-/** What came back, whatever it is worth. */
-export interface ReceivedAnswer {
-  readonly status: number
-  readonly body: string
-}
-
 /** What an answer to this request decides (spec: sees.md). In doubt it is denied. */
-export function decisionOf(received: ReceivedAnswer, request: EntitlementRequest): Entitlement {
-  const answer = documented(received.body)
-  const { status } = received
+export function decisionOf({ status, body }: ReceivedAnswer, request: EntitlementRequest): Entitlement {
+  const answer = documented(body)
   if (answer === undefined) return isDecision(status) ? denied('notDocumented') : denied('status', String(status))
   if (answer.messageID !== request.messageID) return denied('otherMessage')
   if (answer.version > request.version) return denied('higherVersion')
@@ -36,7 +30,7 @@ function isDecision(status: number): boolean {
   return status === 200 || status === 400
 }
 
-function documented(body: string): EntitlementAnswer | undefined {
+function documented(body: Buffer): EntitlementAnswer | undefined {
   const parsed = entitlementAnswer.safeParse(json(body))
   return parsed.success && isShort(parsed.data.error) ? parsed.data : undefined
 }
@@ -52,7 +46,7 @@ function hasToken(text: string): boolean {
   return /^https?:$/.test(protocol) && searchParams.getAll(TOKEN_NAME).some(token => token.trim() !== '')
 }
 
-function json(text: string): unknown {
+function json(text: Buffer): unknown {
   try {
     return parseJson(text)
   } catch {

@@ -1,5 +1,5 @@
 import type { ViewerQuestion } from '../viewer-question.js'
-import type { Verdict } from './answer.js'
+import type { Verdict } from './verdict.js'
 
 const MOST_VERDICTS = 10_000
 /** Of answers that hold; what is made of them takes a few times as much. */

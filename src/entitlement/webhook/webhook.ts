@@ -1,15 +1,15 @@
 import type { Logger } from 'pino'
 import type { Content } from '../../../schemas/catalogue.js'
 import type { WebhookSettings } from '../../config/settings-entitlement.js'
+import { RequestFailure } from '../../connections/request-failure.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import type { Now } from '../../ground/clock.js'
 import { InFlight } from '../../ground/in-flight.js'
 import { type Randomness, randomBytes } from '../../ground/randomness.js'
 import type { Judge, ViewerQuestion } from '../viewer-question.js'
-import { readVerdict, type Verdict } from './answer.js'
-import { WebhookEndpoint } from './endpoint.js'
-import { WebhookFailure } from './failure.js'
+import { NoVerdict, readVerdict, type Verdict } from './verdict.js'
 import { keyOf, VerdictCache } from './verdict-cache.js'
+import { WebhookEndpoint } from './webhook-endpoint.js'
 
 export interface WebhookParts {
   readonly settings: WebhookSettings
@@ -93,15 +93,13 @@ export class Webhook implements Judge {
     // Signed with the rest, so that whoever is asked can tell a question that was recorded from one that is asked anew.
     const requestID = randomBytes(random, 16).toString('hex')
     const { contentID, requestType, customerCookie } = question
-    try {
-      const response = await this.#endpoint.send(JSON.stringify({ requestID, contentID, requestType, customerCookie }))
-      return readVerdict(response, { contentID, cacheSeconds: settings.cacheSeconds })
-    } catch (error) {
-      if (!(error instanceof WebhookFailure)) throw error
-      const { kind, reason } = error
-      logger.warn({ webhookRequestID: requestID, contentID, failure: kind, reason }, 'the webhook did not decide')
-      throw new EntitlementRefusal('webhookFailed')
-    }
+    const answer = await this.#endpoint.ask(JSON.stringify({ requestID, contentID, requestType, customerCookie }))
+    const { cacheSeconds } = settings
+    const outcome = answer instanceof RequestFailure ? answer : readVerdict(answer, { contentID, cacheSeconds })
+    if (!(outcome instanceof RequestFailure || outcome instanceof NoVerdict)) return outcome
+    const { kind, reason } = outcome
+    logger.warn({ webhookRequestID: requestID, contentID, failure: kind, reason }, 'the webhook did not decide')
+    throw new EntitlementRefusal('webhookFailed')
   }
 }
 

@@ -1,11 +1,12 @@
-import type { Randomness } from '../../ground/randomness.js'
-import type { UpstreamRequest } from '../exchange.js'
-import { SecretFinder } from '../secret-finder.js'
-import { secretsOf } from '../secrets.js'
+import { type Randomness, randomBytes } from '../../ground/randomness.js'
+import { SecretFinder, secretsOf } from '../secret-finder.js'
+import type { UpstreamRequest } from '../token-exchange.js'
 import type { RecordedAnswer } from './recording.js'
 import { hiddenValues } from './redaction.js'
-import { OUTER_CHARACTERS, standIn } from './stand-in.js'
 
+/** The outer bytes of a token: version, customer, length. */
+const OUTER_CHARACTERS = 16
+const SHORTEST_TOKEN = 64
 /** A run of these is a token, wherever it is. */
 const TOKEN = /[\w-]{64,}={0,2}/g
 /** Also in an answer that ends in its middle. */
@@ -76,4 +77,14 @@ export class AnswerRedaction {
     this.#standIns.set(token, known)
     return known
   }
+}
+
+/** As long as the token, and spelt as it is. Only so much of its beginning is kept; the sealed part is random. */
+function standIn(token: string, kept: number, random: Randomness): string {
+  const [text = ''] = token.split('=', 1)
+  const outer = text.length < SHORTEST_TOKEN ? '' : text.slice(0, kept)
+  const sealed = text.length - outer.length
+  const alphabet = /[+/]/.test(token) ? 'base64' : 'base64url'
+  const bytes = randomBytes(random, Math.ceil((sealed * 3) / 4)).toString(alphabet)
+  return outer + bytes.slice(0, sealed) + token.slice(text.length)
 }

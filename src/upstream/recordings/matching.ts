@@ -1,5 +1,5 @@
 import type { Environment } from '../../ground/environment.js'
-import type { UpstreamRequest } from '../exchange.js'
+import type { UpstreamRequest } from '../token-exchange.js'
 import { withoutSecretValues } from './redaction.js'
 
 /** A token request as far as it is compared with another. */

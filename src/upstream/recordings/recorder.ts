@@ -1,14 +1,15 @@
 import type { Logger } from 'pino'
+import { type FailureKind, RequestFailure } from '../../connections/request-failure.js'
+import type { Now } from '../../ground/clock.js'
 import { pooledRandomness, type Randomness } from '../../ground/randomness.js'
-import type { UpstreamAnswer, UpstreamRequest } from '../exchange.js'
-import type { FailureKind } from '../failure.js'
+import type { TokenExchange, UpstreamAnswer, UpstreamRequest } from '../token-exchange.js'
 import { AnswerRedaction } from './answer-redaction.js'
 import { RecordingFolder } from './folder.js'
 import { type RecordingText, recordedAnswer } from './recording.js'
 import { withoutSecretValues } from './redaction.js'
 
 /** An exchange that took place. */
-export interface Heard {
+interface Recorded {
   readonly request: UpstreamRequest
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number
@@ -25,7 +26,7 @@ export class Recorder {
   readonly #folder: RecordingFolder
   readonly #logger: Logger
   readonly #random: Randomness
-  readonly #waiting: Heard[] = []
+  readonly #waiting: Recorded[] = []
   #writing: Promise<void> | undefined
   /** Since it was said that exchanges are not recorded. */
   #lostNumber = 0
@@ -38,8 +39,8 @@ export class Recorder {
     this.#random = random
   }
 
-  record(heard: Heard): void {
-    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(heard)
+  record(recorded: Recorded): void {
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(recorded)
     else this.#lost('the disk is too slow')
     this.#writing ??= this.#writeAll()
   }
@@ -50,9 +51,9 @@ export class Recorder {
   }
 
   async #writeAll(): Promise<void> {
-    for (let heard = this.#waiting.shift(); heard !== undefined; heard = this.#waiting.shift())
+    for (let recorded = this.#waiting.shift(); recorded !== undefined; recorded = this.#waiting.shift())
       try {
-        await this.#folder.add(recordingOf(heard, this.#random))
+        await this.#folder.add(recordingOf(recorded, this.#random))
       } catch (error) {
         const { code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
         this.#lost(code ?? 'unforeseen')
@@ -73,7 +74,7 @@ export class Recorder {
   }
 }
 
-function recordingOf({ request, time, tries, outcome }: Heard, random: Randomness): RecordingText {
+function recordingOf({ request, time, tries, outcome }: Recorded, random: Randomness): RecordingText {
   const { environment, customerId } = request
   return {
     format: 1,
@@ -87,5 +88,19 @@ function recordingOf({ request, time, tries, outcome }: Heard, random: Randomnes
     ...(typeof outcome === 'string'
       ? { failure: outcome }
       : { answer: new AnswerRedaction(request, random).answer(recordedAnswer(outcome.status, outcome.body)) }),
+  }
+}
+
+/** An exchange that is also recorded. Its answers do not wait for that. */
+export function recordedExchange(exchange: TokenExchange, recorder: Recorder, now: Now): TokenExchange {
+  const sendings = new WeakMap<UpstreamRequest, number>()
+  return async (request, deadline, latestStart) => {
+    const tries = (sendings.get(request) ?? 0) + 1
+    sendings.set(request, tries)
+    const time = now()
+    const answer = await exchange(request, deadline, latestStart)
+    const outcome = answer instanceof RequestFailure ? answer.kind : answer
+    recorder.record({ request, time, tries, outcome })
+    return answer
   }
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { moment } from '../../../schemas/rules.js'
+import { failureKinds } from '../../connections/request-failure.js'
 import { ENVIRONMENTS } from '../../ground/environment.js'
-import { failureKinds } from '../failure.js'
 
 /** What is nested deeper nothing can be done with that calls itself for each level. */
 const DEEPEST = 100

@@ -2,8 +2,8 @@ import { keysWithKid } from '../../../schemas/keys.js'
 import { playreadySchema } from '../../../schemas/playready.js'
 import type { ParameterText } from '../../../schemas/sorting.js'
 import { tokenRequestParameters } from '../../../schemas/token-request.js'
-import type { UpstreamRequest } from '../exchange.js'
-import { isSecret } from '../secrets.js'
+import { isSecret } from '../secret-finder.js'
+import type { UpstreamRequest } from '../token-exchange.js'
 
 type Parameters = UpstreamRequest['parameters']
 

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { RequestFailure } from '../connections/request-failure.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { type Outcome, UpstreamRefusal } from './answer.js'
-import { CIRCUIT_STATES, type UpstreamState } from './circuit.js'
-import type { UpstreamFailure } from './failure.js'
+import { CIRCUIT_STATES, type CircuitState } from './circuit-breaker.js'
+import type { Outcome, UpstreamToken } from './token-answer.js'
 
 /** What is counted of one host. */
 export interface HostMetrics {
@@ -11,9 +11,9 @@ export interface HostMetrics {
 }
 
 export interface HostGauges {
-  readonly underWay: number
+  readonly inFlight: number
   readonly waiting: number
-  readonly state: UpstreamState
+  readonly state: CircuitState
 }
 
 /** What Prometheus is told of the real service. */
@@ -44,7 +44,7 @@ export class UpstreamMetrics {
       registers,
     })
     perEnvironmentGauge(registry, 'under_way', 'Requests that the upstream is asked now.', environment => [
-      [{ environment }, gaugesOf(environment).underWay],
+      [{ environment }, gaugesOf(environment).inFlight],
     ])
     perEnvironmentGauge(registry, 'waiting', 'Requests that wait for their turn.', environment => [
       [{ environment }, gaugesOf(environment).waiting],
@@ -72,8 +72,8 @@ export class UpstreamMetrics {
   }
 }
 
-function nameOf(outcome: UpstreamRefusal | UpstreamFailure): string {
-  return outcome instanceof UpstreamRefusal ? 'refused' : outcome.kind.replaceAll(' ', '_')
+function nameOf(outcome: Exclude<Outcome, UpstreamToken>): string {
+  return outcome instanceof RequestFailure ? outcome.kind.replaceAll(' ', '_') : 'refused'
 }
 
 type Sample = readonly [labels: Record<string, string>, value: number]

@@ -2,9 +2,8 @@ import { z } from 'zod'
 import type { Content } from '../../../schemas/catalogue.js'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
-import type { ReceivedAnswer } from '../../connections/exchange.js'
+import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { JsonTextError, parseJson } from '../../ground/json-text.js'
-import { WebhookFailure } from './failure.js'
 
 /** What the customer said. */
 export type Verdict = (Permission | Denial) & {
@@ -24,20 +23,29 @@ interface Denial {
   readonly reason: string | undefined
 }
 
+/** An answer that does not decide, in words of ours and names of fields: a text of the other side may hold a key. */
+export class NoVerdict {
+  constructor(
+    readonly kind: 'wrong status' | 'not JSON' | 'wrong schema' | 'other content',
+    readonly reason?: string,
+  ) {}
+}
+
 const LONGEST_REASON = 200
 const compiledAnswer = z.compile(webhookAnswer)
 
-/** Throws a WebhookFailure for everything that is no answer to this question. */
 export function readVerdict(
   { status, body }: Pick<ReceivedAnswer, 'status' | 'body'>,
   { contentID, cacheSeconds }: { readonly contentID: string; readonly cacheSeconds: number },
-): Verdict {
+): Verdict | NoVerdict {
   // A redirection leads to somebody else, whom nobody has told us to ask.
-  if (status !== 200) throw new WebhookFailure('wrong status', `HTTP_${status}`)
-  const read = compiledAnswer.safeParse(jsonIn(body))
-  if (!read.success) throw new WebhookFailure('wrong schema', jsonFaults(read.error)[0]?.field || 'the body')
+  if (status !== 200) return new NoVerdict('wrong status', `HTTP_${status}`)
+  const json = jsonIn(body)
+  if (json instanceof NoVerdict) return json
+  const read = compiledAnswer.safeParse(json)
+  if (!read.success) return new NoVerdict('wrong schema', jsonFaults(read.error)[0]?.field || 'the body')
   const { isAllowed, reason, content, cacheSeconds: holdsSeconds = cacheSeconds } = read.data
-  if (content !== undefined && content.contentID !== contentID) throw new WebhookFailure('other content')
+  if (content !== undefined && content.contentID !== contentID) return new NoVerdict('other content')
   const held = { holdsSeconds, bytes: body.length }
   return isAllowed ? { isAllowed, content, ...held } : { isAllowed, reason: readable(reason), ...held }
 }
@@ -46,7 +54,8 @@ function jsonIn(body: Buffer): unknown {
   try {
     return parseJson(body)
   } catch (error) {
-    throw error instanceof JsonTextError ? new WebhookFailure('not JSON', error.fault) : error
+    if (error instanceof JsonTextError) return new NoVerdict('not JSON', error.fault)
+    throw error
   }
 }
 

@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { textOfMessage } from '../../schemas/answers.js'
+import { RequestFailure } from '../connections/request-failure.js'
 import { codeInText, textOfPage } from '../error-pages.js'
-import { PublicError } from '../errors/public-error.js'
-import type { UpstreamAnswer, UpstreamRequest } from './exchange.js'
-import { UpstreamFailure } from './failure.js'
-import { withoutSecrets } from './secrets.js'
-import { customerOfToken } from './token-layout.js'
+import { PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import { withoutSecrets } from './secret-finder.js'
+import type { UpstreamAnswer, UpstreamRequest } from './token-exchange.js'
 
 const issued = z.object({
   // Of any host: an emulator may be on one that has no name.
@@ -28,30 +27,37 @@ type UpstreamError = z.output<typeof refused>
 
 export type UpstreamToken = z.output<typeof issued>
 /** What asking the service came to. */
-export type Outcome = UpstreamToken | UpstreamRefusal | UpstreamFailure
+export type Outcome = UpstreamToken | UpstreamRefusal | NotRecorded | RequestFailure
 
 /** The real service said no: its code and its status go back to the caller. */
 export class UpstreamRefusal extends PublicError {}
 
+/** In a replay: there is no recording of such a request. Nobody was asked. */
+export class NotRecorded extends TokenError {
+  constructor(details: string) {
+    super({ code: UNAVAILABLE, details }, { status: 502, isRecorded: true })
+  }
+}
+
 /** Reads an answer of the token endpoint: a token, or the error that it is. */
-export function readAnswer(
+export function readTokenAnswer(
   answer: UpstreamAnswer,
   request: UpstreamRequest,
   numbered: Set<string> = new Set(),
-): UpstreamToken {
+): Outcome {
   const { status, body, retryAfter } = answer
   const content = contentOf(body)
   const token = status === 200 ? issued.safeParse(content).data : undefined
   if (token !== undefined) {
-    if (isOfAnother(token, request, numbered)) throw new UpstreamFailure('no answer', { reason: ANOTHER_CUSTOMER })
+    if (isOfAnother(token, request, numbered)) return new RequestFailure('no answer', { reason: ANOTHER_CUSTOMER })
     return token
   }
   const error =
     status >= 400 && status <= LAST_STATUS ? (refused.safeParse(content).data ?? errorOnPage(body)) : undefined
-  if (error !== undefined) throw refusal(error, answer, request)
+  if (error !== undefined) return refusal(error, answer, request)
   const reason = `HTTP_${status}`
-  if (status === 429) throw new UpstreamFailure('too many requests', { reason, retryAfter })
-  throw new UpstreamFailure(saysThatNothingWasDone(status) ? 'not accepted' : 'no answer', { reason })
+  if (status === 429) return new RequestFailure('too many requests', { reason, retryAfter })
+  return new RequestFailure(saysThatNothingWasDone(status) ? 'not accepted' : 'no answer', { reason })
 }
 
 /** Why a token is not the answer to the request that it came for: HTTP/1.1 does not number its answers. */
@@ -67,6 +73,26 @@ function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamReques
   if (customer === undefined || own === undefined) return false
   if (customer === Number(own)) numbered.add(authenticator)
   return customer !== Number(own) && numbered.has(authenticator)
+}
+
+const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i
+
+/** The customer's number that a token shows, where it has a known layout (spec: playready-token.md, the token and its style). */
+function customerOfToken(text: string): number | undefined {
+  const token = Buffer.from(text, 'base64') // of both alphabets
+  return isOfStyle2015(token) || isOfStyle2021(token) ? token.readUInt32BE(1) : undefined
+}
+
+/** Version, customer, key number, length; what is sealed; a tag of 16 bytes. */
+function isOfStyle2015(token: Buffer): boolean {
+  return token.length > 12 + 16 && token[0] === 1 && token.readUInt32BE(8) === token.length - 12 - 16
+}
+
+/** Version, customer, key number, a UUID with its length, length; what is sealed; a tag of 20 bytes. */
+function isOfStyle2021(token: Buffer): boolean {
+  const [version = 0] = token
+  if (token.length <= 50 + 20 || version < 5 || version > 8 || token.readUInt16BE(8) !== 36) return false
+  return UUID.test(token.toString('latin1', 10, 46)) && token.readUInt32BE(46) === token.length - 50 - 20
 }
 
 /** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */

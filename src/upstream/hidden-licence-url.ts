@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import type { LicenceServers } from '../config/settings-upstream.js'
 import { licenceUrl } from '../drm/licence-urls.js'
-import type { Environment } from '../ground/environment.js'
+import { StatusError } from '../errors/public-error.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { environmentOfHost } from '../ground/real-hosts.js'
 import type { TokenOrder } from '../tokens/issuer.js'
-import { ENVIRONMENT_NAME, namesEnvironment } from './named-environment.js'
 
 export type LicenceUrl = (
   upstreamUrl: string,
@@ -74,4 +74,34 @@ const MOST_STRANGERS = 100
 function leadsTo(url: URL, base: URL | undefined, path: string): boolean {
   if (base === undefined) return false
   return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + path
+}
+
+/** What a hidden licence URL says where its host would be taken for the other environment. */
+const ENVIRONMENT_NAME = 'environment'
+
+/** Takes the environment out of a query, and leaves every other byte of it where it was. */
+export function readEnvironment(query: string): {
+  readonly environment: Environment | undefined
+  readonly query: string
+} {
+  const parts = query.replace(/^\?/, '').split('&')
+  const named = parts.filter(isEnvironment)
+  if (named.length === 0) return { environment: undefined, query }
+  const environment = ENVIRONMENTS.find(one => named.length === 1 && named[0] === `${ENVIRONMENT_NAME}=${one}`)
+  if (environment === undefined) throw wrongEnvironment()
+  const others = parts.filter(part => !isEnvironment(part))
+  return { environment, query: others.length === 0 ? '' : `?${others.join('&')}` }
+}
+
+function namesEnvironment(query: string): boolean {
+  return query.replace(/^\?/, '').split('&').some(isEnvironment)
+}
+
+function isEnvironment(part: string): boolean {
+  return part.replace(/=.*$/s, '') === ENVIRONMENT_NAME
+}
+
+function wrongEnvironment(): StatusError {
+  const message = `Invalid environment: it is one of ${ENVIRONMENTS.join(', ')}`
+  return new StatusError(400, message, ENVIRONMENT_NAME)
 }

@@ -1,15 +1,15 @@
-import { UpstreamFailure } from './failure.js'
+import { RequestFailure } from '../connections/request-failure.js'
 import { RecentOutcomes } from './recent-outcomes.js'
 
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const
-export type UpstreamState = (typeof CIRCUIT_STATES)[number]
+export type CircuitState = (typeof CIRCUIT_STATES)[number]
 
 /**
  * Keeps requests from a host that fails. After a pause one of them tries whether it is well again. A host that fails for
  * one account alone is kept from that one: its requests may be why.
  */
-export class Circuit<Outcome> {
-  readonly #parts: CircuitParts<Outcome>
+export class CircuitBreaker<Outcome> {
+  readonly #parts: CircuitBreakerParts<Outcome>
   readonly #recent: RecentOutcomes
   readonly #ofHost: Breaker
   /** Of those accounts alone whose is not closed. */
@@ -19,27 +19,30 @@ export class Circuit<Outcome> {
   /** Which of them was an account's last. */
   readonly #lastChanges = new Map<number, number>()
 
-  constructor(parts: CircuitParts<Outcome>) {
+  constructor(parts: CircuitBreakerParts<Outcome>) {
     this.#parts = parts
     this.#recent = new RecentOutcomes(parts.uptime)
     this.#ofHost = new Breaker(parts)
   }
 
   /** The host's; where nobody but accounts that are kept from it has asked it lately, theirs. */
-  get state(): UpstreamState {
+  get state(): CircuitState {
     const [first] = this.#ofAccounts.values()
     if (this.#ofHost.state !== 'closed' || first === undefined || this.#recent.haveOthersThan(this.#ofAccounts))
       return this.#ofHost.state
     return first.state
   }
 
-  requireClosed(account: number): void {
+  /** Why a request of this account may not be sent now. */
+  refusal(account: number): RequestFailure | undefined {
     const left = Math.max(this.#ofHost.timeLeft(account), this.#ofAccounts.get(account)?.timeLeft(account) ?? 0)
-    if (left > 0) throw isOpen(left)
+    if (left <= 0) return undefined
+    return new RequestFailure('circuit open', { retryAfter: Math.max(1, Math.ceil(left / 1000)) })
   }
 
-  async run(account: number, work: () => Promise<Outcome>): Promise<Outcome> {
-    this.requireClosed(account)
+  async run(account: number, work: () => Promise<Outcome>): Promise<Outcome | RequestFailure> {
+    const refusal = this.refusal(account)
+    if (refusal !== undefined) return refusal
     const breaker = this.#ofHost.state === 'closed' ? this.#ofAccounts.get(account) : this.#ofHost
     if (breaker !== undefined) return this.#probe(breaker, account, work)
     const before = this.#changes
@@ -90,7 +93,7 @@ export class Circuit<Outcome> {
     this.#change(breaker, 'closed', whose)
   }
 
-  #change(breaker: Breaker, state: UpstreamState, whose: number | undefined): void {
+  #change(breaker: Breaker, state: CircuitState, whose: number | undefined): void {
     this.#changes += 1
     if (whose !== undefined) this.#lastChanges.set(whose, this.#changes)
     breaker.change(state, this.#changes)
@@ -98,19 +101,19 @@ export class Circuit<Outcome> {
   }
 }
 
-export interface CircuitParts<Outcome> {
+export interface CircuitBreakerParts<Outcome> {
   /** Milliseconds that a failing host is left alone. */
   readonly pause: number
   readonly isFailure: (outcome: Outcome) => boolean
   /** `account` is whose requests alone are kept from the host. */
-  readonly changed: (state: UpstreamState, account: number | undefined) => void
+  readonly changed: (state: CircuitState, account: number | undefined) => void
   /** Counts milliseconds steadily. */
   readonly uptime: () => number
 }
 
 /** Whether requests pass, and when one may try. */
 class Breaker {
-  state: UpstreamState = 'closed'
+  state: CircuitState = 'closed'
   lastChange = 0
   readonly #pause: number
   readonly #uptime: () => number
@@ -120,7 +123,7 @@ class Breaker {
   /** Two that have asked since it opened: for each account there is another one then. */
   readonly #asking = new Set<number>()
 
-  constructor({ pause, uptime }: Pick<CircuitParts<never>, 'pause' | 'uptime'>) {
+  constructor({ pause, uptime }: Pick<CircuitBreakerParts<never>, 'pause' | 'uptime'>) {
     this.#pause = pause
     this.#uptime = uptime
   }
@@ -140,14 +143,10 @@ class Breaker {
     this.#failedFor = account
   }
 
-  change(state: UpstreamState, change: number): void {
+  change(state: CircuitState, change: number): void {
     this.state = state
     this.lastChange = change
     if (state === 'closed') this.#asking.clear()
     if (state === 'open') this.#openUntil = this.#uptime() + this.#pause
   }
-}
-
-function isOpen(milliseconds: number): UpstreamFailure {
-  return new UpstreamFailure('circuit open', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) })
 }

@@ -1,0 +1,164 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { connectionFailure, RequestFailure, secondsOf } from './request-failure.js'
+
+export interface ReceivedAnswer {
+  readonly status: number
+  /** Seconds after which a service that refuses wants to be asked again. */
+  readonly retryAfter: number | undefined
+  readonly body: Buffer
+}
+
+/** An answer whose body is still arriving. It ends with a RequestFailure where the body does not arrive whole. */
+export interface StreamedAnswer {
+  readonly status: number
+  /** As they stood on the wire: names and values in turn. */
+  readonly headers: readonly string[]
+  readonly body: Readable
+}
+
+export interface SendingTerms {
+  /** Milliseconds that are left for the request. */
+  readonly time: number
+  /** By `uptime`: after this moment the request must not be sent any more. */
+  readonly latestStart?: number | undefined
+  readonly uptime: () => number
+}
+
+/** Sends a request exactly once, and knows whether it may have arrived. */
+abstract class SentRequest<Answer> implements Dispatcher.DispatchHandler {
+  readonly #settle: (outcome: Answer | RequestFailure) => void
+  readonly #terms: SendingTerms
+  readonly #timer: NodeJS.Timeout
+  #isSettled = false
+  /** Given right before the first byte is written. */
+  #controller: Dispatcher.DispatchController | undefined
+
+  constructor(settle: (outcome: Answer | RequestFailure) => void, terms: SendingTerms) {
+    this.#settle = settle
+    this.#terms = terms
+    this.#timer = setTimeout(() => this.#giveUpLate(), terms.time)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    const { latestStart, uptime } = this.#terms
+    if (latestStart !== undefined && uptime() >= latestStart) this.#giveUpLate()
+    // What waited too long for a connection must not be sent: an error here keeps it from being written.
+    if (this.#isSettled) throw new Error('given up')
+    this.#controller = controller
+  }
+
+  /** The last call counts: those before it were provisional (1xx). 100 ends the connection instead. */
+  abstract onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void
+  abstract onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void
+  abstract onResponseEnd(): void
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.settle(connectionFailure(error, this.#controller !== undefined))
+  }
+
+  giveUp(failure: RequestFailure): void {
+    if (this.#isSettled) return
+    this.settle(failure)
+    this.#controller?.abort(failure)
+  }
+
+  protected settle(outcome: Answer | RequestFailure): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    clearTimeout(this.#timer)
+    this.#settle(outcome)
+  }
+
+  #giveUpLate(): void {
+    this.giveUp(new RequestFailure(this.#controller === undefined ? 'not reached in time' : 'timed out'))
+  }
+}
+
+/** Waits for the whole answer. */
+export class WholeAnswer extends SentRequest<ReceivedAnswer> {
+  readonly #chunks: Buffer[] = []
+  #status = 0
+  #retryAfter: number | undefined
+
+  override onResponseStart(_controller: unknown, status: number, headers: IncomingHttpHeaders): void {
+    this.#status = status
+    this.#retryAfter = status < 400 ? undefined : secondsOf(headers['retry-after'])
+  }
+
+  override onResponseData(_controller: unknown, chunk: Buffer): void {
+    this.#chunks.push(chunk)
+  }
+
+  override onResponseEnd(): void {
+    const [only] = this.#chunks
+    const body = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks)
+    this.settle({ status: this.#status, retryAfter: this.#retryAfter, body })
+  }
+}
+
+/** The whole of a streamed body, in milliseconds: longer, and somebody keeps a connection for its own sake. */
+const LONGEST_BODY = 60_000
+
+/** Hands the answer over when its body begins: what breaks off before the first byte is a failure like any other. */
+export class AnswerStream extends SentRequest<StreamedAnswer> {
+  #status = 0
+  #headers: readonly string[] = []
+  #body: Readable | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  override onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    this.#status = status
+    this.#headers = textsOf(controller.rawHeaders)
+    this.#body ??= this.#bodyOf(controller)
+  }
+
+  override onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#body?.push(chunk) === false) controller.pause()
+    this.#begin()
+  }
+
+  override onResponseEnd(): void {
+    this.#body?.push(null)
+    this.#begin()
+  }
+
+  override onResponseError(controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    super.onResponseError(controller, error)
+    this.#body?.destroy(error instanceof RequestFailure ? error : connectionFailure(error, true))
+  }
+
+  override giveUp(failure: RequestFailure): void {
+    super.giveUp(failure)
+    this.#body?.destroy(failure)
+  }
+
+  #begin(): void {
+    if (this.#timer !== undefined || this.#body === undefined) return
+    this.#timer = setTimeout(() => this.giveUp(new RequestFailure('timed out')), LONGEST_BODY)
+    this.settle({ status: this.#status, headers: this.#headers, body: this.#body })
+  }
+
+  #bodyOf(controller: Dispatcher.DispatchController): Readable {
+    const body = new Readable({
+      read: () => controller.resume(),
+      destroy: (error, done) => {
+        clearTimeout(this.#timer)
+        if (!body.readableEnded) controller.abort(error ?? new RequestFailure('not read'))
+        done(error)
+      },
+    })
+    // Whoever reads the body hears of its end; nobody may.
+    return body.on('error', () => {})
+  }
+}
+
+/** HTTP/1.1 hands over the bytes of names and values; the type also has the forms of others. */
+function textsOf(raw: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
+  return Array.isArray(raw) ? raw.map(text => (typeof text === 'string' ? text : text.toString('latin1'))) : []
+}

@@ -1,0 +1,112 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config/config.js'
+import { RemoteService } from '../connections/remote-service.js'
+import { clearKeyUrl } from '../drm/licence-urls.js'
+import { CLEAR_KEY } from '../ground/drms.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Issuing, IssuingParts } from '../issuing-parts.js'
+import type { CircuitState } from './circuit-breaker.js'
+import { asTold, hidden, hiddenInReplay } from './hidden-licence-url.js'
+import { LicenceForwarding } from './licence-forwarding.js'
+import { Recorder, recordedExchange } from './recordings/recorder.js'
+import { Replay } from './recordings/replay.js'
+import { Settlements } from './settlements.js'
+import { httpExchange, LARGEST_TOKEN_ANSWER } from './token-exchange.js'
+import { TokenHost } from './token-host.js'
+import { UpstreamCredentials } from './upstream-credentials.js'
+import { noDevices, UpstreamDevices } from './upstream-devices.js'
+import { type Upstream, UpstreamIssuer, type UpstreamIssuerParts } from './upstream-issuer.js'
+import { UpstreamMetrics } from './upstream-metrics.js'
+
+type ConfigOf<M extends Config['MODE']> = Extract<Config, { readonly MODE: M }>
+
+/** Tokens of the real service. */
+export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts): Issuing {
+  const { metrics, logger } = parts
+  const { upstream: settings, PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
+  const { unknownParameters, licences } = settings
+  const credentials = new UpstreamCredentials(parts.accounts, logger)
+  const authenticatorOf = credentials.of.bind(credentials)
+  return {
+    ...issuingFrom(realUpstream(config, parts), parts, {
+      authenticatorOf,
+      unknownParameters,
+      licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, environment, logger }) : asTold,
+    }),
+    licences: new LicenceForwarding(settings, parts.families, metrics),
+    devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
+    clearKeyUrl: (family, url, environment) =>
+      licences[environment][CLEAR_KEY] === undefined ? undefined : clearKeyUrl(family, url),
+  }
+}
+
+/** Tokens that the real service issued once. They are of no use here or anywhere. */
+export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): Issuing {
+  const { PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
+  return {
+    ...issuingFrom(new Replay(config.RECORD_DIR, parts.now), parts, {
+      authenticatorOf: () => '',
+      unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
+      licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, environment }) : asTold,
+    }),
+    devices: noDevices,
+    clearKeyUrl: () => undefined,
+  }
+}
+
+function issuingFrom(
+  upstream: Upstream,
+  { ledger, logger, now, sharedNow }: IssuingParts,
+  asking: Pick<UpstreamIssuerParts, 'authenticatorOf' | 'unknownParameters' | 'licenceUrl'>,
+) {
+  const settlements = new Settlements({ ledger, logger, now })
+  const issuer = new UpstreamIssuer({ ...asking, upstream, ledger, settlements, logger, now, sharedNow })
+  const close = async () => {
+    await upstream.close()
+    await settlements.close()
+  }
+  return { issuer, upstream, close }
+}
+
+/** A host for each environment, and what befalls one leaves the other alone. */
+function realUpstream({ upstream: settings, RECORD_DIR }: ConfigOf<'gateway'>, parts: IssuingParts): Upstream {
+  const { metrics, logger, now, uptime } = parts
+  const recorder = RECORD_DIR === undefined ? undefined : new Recorder(RECORD_DIR, logger)
+  const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
+  const hostOf = (environment: Environment): TokenHost => {
+    const url = settings.tokens[environment]
+    const service = new RemoteService({ ...settings, url, uptime, largestAnswer: LARGEST_TOKEN_ANSWER })
+    const exchange = httpExchange(service)
+    return new TokenHost({
+      service,
+      exchange: recorder === undefined ? exchange : recordedExchange(exchange, recorder, now),
+      settings,
+      metrics: upstreamMetrics.of(environment),
+      circuitChanged: (state, customerId) => logCircuit(logger, { environment, customerId }, state),
+      uptime,
+    })
+  }
+  const hosts: Readonly<Record<Environment, TokenHost>> = { test: hostOf('test'), production: hostOf('production') }
+  return {
+    get states() {
+      return { test: hosts.test.state, production: hosts.production.state }
+    },
+    refusal: (environment, customerId) => hosts[environment].refusal(customerId),
+    ask: request => hosts[request.environment].ask(request),
+    close: async () => {
+      await Promise.all(ENVIRONMENTS.map(environment => hosts[environment].close()))
+      await recorder?.close()
+    },
+  }
+}
+
+/** With a customer it is about the requests of that one alone. */
+function logCircuit(
+  logger: Logger,
+  whose: { readonly environment: Environment; readonly customerId: number | undefined },
+  state: CircuitState,
+): void {
+  if (state === 'open') logger.error(whose, 'the upstream fails, and is left alone for a while')
+  else if (state === 'half-open') logger.info(whose, 'one request tries whether the upstream works again')
+  else logger.info(whose, 'the upstream works again')
+}

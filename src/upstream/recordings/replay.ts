@@ -1,0 +1,78 @@
+import { RequestFailure } from '../../connections/request-failure.js'
+import { NotRecorded, type Outcome, readTokenAnswer } from '../token-answer.js'
+import type { UpstreamRequest } from '../token-exchange.js'
+import type { Upstream } from '../upstream-issuer.js'
+import { readRecordings } from './folder.js'
+import { type Compared, compared, differingNames, leadOf } from './matching.js'
+import { bodyOf } from './recording.js'
+import { type Series, SeriesIndex } from './series.js'
+
+/** Answers what was recorded in a folder, as if it were recorded now. */
+export class Replay implements Upstream {
+  readonly #series: SeriesIndex
+  readonly #now: () => number
+
+  constructor(folder: string, now: () => number) {
+    this.#series = new SeriesIndex(readRecordings(folder))
+    this.#now = now
+  }
+
+  refusal(): undefined {}
+
+  async ask(request: UpstreamRequest): Promise<Outcome> {
+    const now = this.#now()
+    const asked = compared(request, now)
+    const series = this.#series.find(asked, request.customerId)
+    if (series === undefined) return new NotRecorded(nearestText(this.#series.all, asked))
+    const { recordedAt, answer, failure } = series.next()
+    if (failure !== undefined) return new RequestFailure(failure)
+    if (answer === undefined) throw new Error('a recording has an answer or a failure')
+    return readTokenAnswer({ status: answer.status, body: moved(bodyOf(answer), now - recordedAt) }, request)
+  }
+
+  async close(): Promise<void> {}
+}
+
+const MOMENT = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?=Z|[+-]\d\d:\d\d)/g
+
+/** A text whose RFC 3339 moments are moved by so many milliseconds, each in its own spelling. */
+function moved(text: string, milliseconds: number): string {
+  return text.replace(MOMENT, (moment: string, seconds: string, fraction: string | undefined) => {
+    const thousandths = Number((fraction ?? '').padEnd(3, '0').slice(0, 3))
+    const target = new Date(Date.parse(`${seconds}Z`) + thousandths + milliseconds)
+    if (Number.isNaN(target.getTime()) || target.getUTCFullYear() > 9999) return moment
+    const [whole = '', rest = ''] = target.toISOString().replace('Z', '').split('.')
+    return fraction === undefined ? whole : `${whole}.${rest.padEnd(fraction.length, '0').slice(0, fraction.length)}`
+  })
+}
+
+const MOST_NAMED = 8
+const LONGEST = 60
+/** Of a larger folder the rest is left out: all of it would hold up other requests. */
+const MOST_COMPARED = 5000
+
+/** What helps to mend a request that nothing recorded is like: the recording that differs least, and what is there. */
+function nearestText(series: readonly Series[], asked: Compared): string {
+  const [nearest] = series
+    .slice(0, MOST_COMPARED)
+    .map(({ file, first }) => ({ file, recorded: first, names: differingNames(first, asked) }))
+    .sort((one, other) => one.names.length - other.names.length)
+  if (nearest === undefined) return 'nothing is recorded'
+  const { file, recorded, names } = nearest
+  const named = names.slice(0, MOST_NAMED).map(name => `${shortened(name)} ${isThere(name, recorded)}`)
+  const more = names.length > MOST_NAMED ? [`and ${names.length - MOST_NAMED} more`] : []
+  return `no recorded exchange is like this request; in the nearest, ${file}, ${[...named, ...more].join(', ')}`
+}
+
+function isThere(name: string, recorded: Compared): string {
+  if (name === 'environment') return `is ${recorded.environment}`
+  const lead = leadOf(name, recorded)
+  if (lead !== undefined) return `is ${Math.round(lead / 1000)} seconds after the request`
+  const value = recorded.parameters[name]
+  if (value !== undefined) return `is ${JSON.stringify(shortened(String(value)))}`
+  return recorded.secrets.includes(name) ? 'is given' : 'is not given'
+}
+
+function shortened(text: string): string {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+}
