@@ -1,7 +1,7 @@
-import { keysWithKid } from '../../../schemas/keys.js'
-import { playreadySchema } from '../../../schemas/playready.js'
+import { errorFormat } from '../../../schemas/credentials.js'
 import type { ParameterText } from '../../../schemas/sorting.js'
 import { tokenRequestParameters } from '../../../schemas/token-request.js'
+import { Families } from '../../drm/families.js'
 import { isSecret } from '../secret-finder.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 
@@ -43,13 +43,19 @@ function isShown(name: string, value: ParameterText): boolean {
 const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType'])
 const SAYS_NOTHING = /^(?:true|false|\d?)$/
 
-const { keys, policy, restrictions } = tokenRequestParameters(
-  keysWithKid,
-  playreadySchema(() => 0),
-  () => 0,
+const documented = new Families().tokens.map(({ keySchema, policySchema }) =>
+  tokenRequestParameters(
+    keySchema,
+    policySchema(() => 0),
+    () => 0,
+  ),
 )
-const PER_KEY: ReadonlySet<string> = new Set([...Object.keys(keys), ...Object.keys(policy)])
-const PER_TOKEN: ReadonlySet<string> = new Set(['errorFormat', ...Object.keys(restrictions)])
+const PER_KEY = namesOf(documented.flatMap(({ keys, policy }) => [keys, policy]))
+const PER_TOKEN = namesOf([{ errorFormat }, ...documented.map(({ restrictions }) => restrictions)])
+
+function namesOf(groups: readonly object[]): ReadonlySet<string> {
+  return new Set(groups.flatMap(group => Object.keys(group)))
+}
 
 function isDocumented(name: string): boolean {
   return PER_TOKEN.has(name) || PER_KEY.has(name.replace(/\.\d{1,9}$/, ''))
