@@ -9,6 +9,8 @@ export interface RunningServer {
   readonly url: string
   /** Resident memory in MB, as Linux counts it. */
   residentMegabytes(): number
+  /** Processor time of the main thread so far, user and system, as Linux counts it. */
+  mainThreadMilliseconds(): number
   /** Ends it as a deployment would, and waits until it has. */
   stop(): Promise<void>
 }
@@ -32,6 +34,7 @@ export async function startProcess(script: string, ...args: string[]): Promise<R
   return {
     url,
     residentMegabytes: () => residentMegabytes(child),
+    mainThreadMilliseconds: () => mainThreadMilliseconds(child),
     stop: async () => {
       child.kill('SIGTERM')
       if (child.exitCode === null) await once(child, 'exit')
@@ -43,6 +46,18 @@ export async function startProcess(script: string, ...args: string[]): Promise<R
 export async function runToEnd(script: string, ...args: string[]): Promise<void> {
   const [code] = await once(fork(fileURLToPath(new URL(script, import.meta.url)), args), 'exit')
   if (code !== 0) throw new Error(`${script} ended with ${code}`)
+}
+
+const TICK_MS = 10
+
+function mainThreadMilliseconds({ pid }: ChildProcess): number {
+  const stat = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8')
+  // Behind the name, which may have anything in it, user and system time are the 12th and 13th field.
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+  return (Number(user) + Number(system)) * TICK_MS
 }
 
 function residentMegabytes({ pid }: ChildProcess): number {

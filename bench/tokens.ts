@@ -1,6 +1,6 @@
 import { sampleParameters } from '../src/sample.js'
 import type { Databases } from './databases.js'
-import { alternate, load, type Measured } from './load.js'
+import { alternate, LOAD_GENERATOR, load, type Measured } from './load.js'
 import { type RunningServer, startProcess, startService } from './processes.js'
 import { print } from './report.js'
 
@@ -20,9 +20,14 @@ export async function benchTokens({ isQuick, databases }: { isQuick: boolean; da
     postgres: await startService(await databases.postgres()),
     memory: await startService('memory:'),
   }
-  const targets = Object.entries(servers).map(([name, { url }]) => ({ name, url: url + path }))
+  const targets = Object.entries(servers).map(([name, { url, mainThreadMilliseconds }]) => ({
+    name,
+    url: url + path,
+    mainThreadMilliseconds,
+  }))
   const plan = { connections: 64, seconds: isQuick ? 2 : 5, warmUpSeconds: 2, rounds: isQuick ? 3 : 5 }
   const measured = await alternate(targets, plan)
+  print('Load generator', LOAD_GENERATOR)
   report(measured)
   print('Event loop of the service on SQLite, delay', await loopDelay(sqlite), 'at most 5 ms at the p99')
 
@@ -46,12 +51,13 @@ function report(measured: ReadonlyMap<string, Measured>): void {
     if (figures === undefined) throw new Error(`nothing was measured for ${name}`)
     print(`Token endpoint, ${name}`, describe(figures))
     const ratio = (figures.perSecond / bare.perSecond).toFixed(2)
-    print('  to bare', `${ratio}, p99 ${(figures.p99 / bare.p99).toFixed(1)} times`, target)
+    const time = ((figures.microseconds ?? Number.NaN) / (bare.microseconds ?? Number.NaN)).toFixed(1)
+    print('  to bare', `${ratio}, p99 ${(figures.p99 / bare.p99).toFixed(1)} times, main thread ${time} times`, target)
   }
 }
 
-function describe({ perSecond, p50, p99 }: Measured): string {
-  return `${Math.round(perSecond)} req/s, p50 ${p50} ms, p99 ${p99} ms`
+function describe({ perSecond, p50, p99, microseconds = Number.NaN }: Measured): string {
+  return `${Math.round(perSecond)} req/s, p50 ${p50} ms, p99 ${p99} ms, main thread ${microseconds.toFixed(0)} us`
 }
 
 /** Node's histogram has the interval between two looks in every value. */
