@@ -1,4 +1,6 @@
 import t from 'tap'
+import { pooledRandomness } from '../src/ground/randomness.js'
+import { TokenVault } from '../src/tokens/vault.js'
 import { startTestServer, tokenOf } from './harness.js'
 import { runCommand } from './process.js'
 
@@ -40,6 +42,15 @@ t.test('token says when there is no answer, without the authenticator', async t 
   t.match(await runCommand(t, ['token', '--url', 'nonsense']), { code: 2 })
 })
 
+t.test('a server that does not answer in time is not a wrong URL', async t => {
+  t.testdir()
+  const late = new DOMException('The operation was aborted due to timeout', 'TimeoutError')
+  t.intercept(AbortSignal, 'timeout', { value: () => AbortSignal.abort(late) })
+  const listed = await runCommand(t, ['accounts', 'list', '--url', 'http://127.0.0.1:9'])
+  t.match(listed, { code: 2, stderr: `No answer from http://127.0.0.1:9: ${late.message}` })
+  t.match(await runCommand(t, ['health']), { code: 1, stderr: `not ready: ${late.message}\n` })
+})
+
 t.test('inspect opens a token of ours and masks its keys', async t => {
   t.testdir()
   const server = await startTestServer(t, { settings: { TOKEN_KEYS: key } })
@@ -66,6 +77,11 @@ t.test('inspect opens a token of ours and masks its keys', async t => {
   const foreign = await runCommand(t, ['inspect', token], { TOKEN_KEYS: 'c'.repeat(64) })
   t.match(foreign, { code: 1, stderr: /no token that was sealed with these keys/ })
   t.match(await runCommand(t, ['inspect', token]), { code: 2, stderr: /Found no token keys/ })
+
+  const vault = new TokenVault([Buffer.from(key, 'hex')], pooledRandomness())
+  const later = vault.seal(5, Buffer.alloc(76, 255)).token
+  const unread = await runCommand(t, ['inspect', later], { TOKEN_KEYS: key })
+  t.match(unread, { code: 1, stdout: '', stderr: /^This token was sealed with these keys by another version/ })
 })
 
 t.test('health tells whether the server of these settings is ready', async t => {
@@ -73,7 +89,7 @@ t.test('health tells whether the server of these settings is ready', async t => 
   const { url } = await startTestServer(t)
   t.match(await runCommand(t, ['health'], { PORT: new URL(url).port }), { code: 0 })
   t.match(await runCommand(t, ['health'], { PORT: new URL(url).port, HOST: '0.0.0.0' }), { code: 0 })
-  t.match(await runCommand(t, ['health'], { PORT: '1' }), { code: 1, stderr: /not ready/ })
+  t.match(await runCommand(t, ['health'], { PORT: '1' }), { code: 1, stderr: 'not ready: bad port\n' })
 })
 
 t.test('every command has a help with examples', async t => {

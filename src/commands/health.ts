@@ -1,5 +1,6 @@
 import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
+import { causeOf } from './no-answer.js'
 
 const PATIENCE_MS = 3000
 
@@ -10,7 +11,7 @@ export async function checkHealth({ env, stderr }: CommandContext): Promise<numb
     if (answer.ok) return 0
     stderr.write(`not ready: ${answer.status}\n`)
   } catch (error) {
-    stderr.write(`not ready: ${error instanceof Error ? error.message : String(error)}\n`)
+    stderr.write(`not ready: ${causeOf(error)}\n`)
   }
   return 1
 }

@@ -24,7 +24,16 @@ export async function inspectToken(
     stderr.write(`Found no token keys: ${error instanceof Error ? error.message : String(error)}\n`)
     return 2
   }
-  const opened = openToken(vault, new Families(), token)
+  let opened: ReadToken | undefined
+  try {
+    opened = openToken(vault, new Families(), token)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    stderr.write(
+      `This token was sealed with these keys by another version, which this one cannot read: ${error.message}\n`,
+    )
+    return 1
+  }
   if (opened === undefined) {
     stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
     return 1

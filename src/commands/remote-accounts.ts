@@ -14,7 +14,7 @@ import {
 import { errorAnswer, textOfMessage } from '../../schemas/answers.js'
 import type { Administration } from '../accounts/administration.js'
 import { StatusError } from '../errors/public-error.js'
-import { NoAnswer } from './no-answer.js'
+import { causeOfFetch, NoAnswer } from './no-answer.js'
 
 const PATIENCE_MS = 10_000
 
@@ -78,8 +78,7 @@ export class RemoteAdministration implements Administration {
       })
       return { status: answer.status, content: await answer.json().catch(() => undefined) }
     } catch (error) {
-      // Without a cause it is about the URL, which it quotes.
-      throw new NoAnswer(this.#origin(), error instanceof Error && error.cause ? error.cause : 'the URL is wrong')
+      throw new NoAnswer(this.#origin(), causeOfFetch(error))
     }
   }
 

@@ -1,6 +1,7 @@
 import { sampleParameters } from '../sample.js'
 import type { CommandContext } from './context.js'
 import { localUrl } from './local-url.js'
+import { causeOfFetch } from './no-answer.js'
 
 /** Asks for a token and prints the answer. The exit code: 0 issued, 1 refused, 2 no answer. */
 export async function printToken(
@@ -20,9 +21,7 @@ export async function printToken(
     if (ignored !== null) stderr.write(`Ignored by the server: ${ignored}\n`)
     return answer.ok ? 0 : 1
   } catch (error) {
-    // The message alone: the cause names the address, and a URL would show the authenticator.
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : 'the URL is wrong'
-    stderr.write(`No answer from ${withoutPassword(server)}: ${cause}\n`)
+    stderr.write(`No answer from ${withoutPassword(server)}: ${causeOfFetch(error)}\n`)
     return 2
   }
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.js'
 import { hasCode, removeDrafts, writeDurably } from '../ground/durable-file.js'
 import { makeFolder } from '../ground/make-folder.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
+import { readRegularFile } from '../ground/regular-files.js'
 import type { TokenKeys } from './vault.js'
 
 export interface KeysOfServer {
@@ -55,7 +56,19 @@ function makeKeyFile(path: string, key: Buffer): boolean {
 /** The keys that a server keeps in its data directory. */
 export function readTokenKeys(dataDirectory: string): TokenKeys {
   const path = keyFile(dataDirectory)
-  return parse(readFileSync(path, 'utf8'), path)
+  return parse(contentOf(path), path)
+}
+
+/** Hundreds of keys. */
+const LARGEST_KEY_FILE = 64 * 1024
+
+function contentOf(path: string): string {
+  try {
+    return readRegularFile(path, LARGEST_KEY_FILE)
+  } catch (error) {
+    const { code = 'unknown error' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
+    throw new Error(`${path} cannot be read: ${code}`)
+  }
 }
 
 function keyFile(dataDirectory: string): string {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import fs, { chmodSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
@@ -26,6 +27,12 @@ t.test('a file that may be a copy of former keys stays, and the log says so', as
   const { log } = await start(t, folder)
   t.same(readdirSync(folder), ['token.keys', 'token.keys.1', 'token.keys.bak'])
   t.equal(warnings(log, /unless it is your copy/).length, 1)
+})
+
+t.test('what is no file cannot hold the keys', { skip: process.platform === 'win32' && 'it has no pipes' }, async t => {
+  const folder = t.testdir()
+  execFileSync('mkfifo', ['-m', '600', join(folder, 'token.keys')])
+  await t.rejects(start(t, folder), { message: /token\.keys cannot be read: NOT_A_FILE/ })
 })
 
 t.test('a new key and its name are on the disk before it is used', async t => {
