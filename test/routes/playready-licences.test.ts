@@ -123,6 +123,7 @@ t.test('every refusal is a fault that carries the documented error', async t => 
     ['no VALUE', playreadyBody('<PROTECTINFO><KIDS><KID/></KIDS></PROTECTINFO>'), -4022],
     ['another KID', playreadyBody('<KID>AAAAAAAAAAAAAAAAAAAAAA==</KID>'), -4022],
     ['a document type', `<!DOCTYPE s:Envelope>${playreadyBody()}`, -4018],
+    ['an attribute that hides a method of the parser', `<a hasOwnProperty="x" b="y"/>`, -4018],
     ['entities of its own', bombs + playreadyBody('&b;'), -4018],
     ['an unknown entity', playreadyBody('<KID>&kid;</KID>'), -4018],
     ['too deep', `${'<a>'.repeat(3000)}${playreadyBody()}${'</a>'.repeat(3000)}`.slice(0, 20_000), -4018],
