@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
+import { tokenParameters } from '../routes/token-operation.js'
 import { catalogueJsonSchema } from '../schemas/catalogue.js'
-import { allParameters, isRequired, parameterSchema } from '../schemas/openapi.js'
+import { jsonSchema } from '../schemas/json-schema.js'
 import { metaOf } from '../schemas/rules.js'
+import { playready } from '../src/drm/playready.js'
 import { documentedErrors } from '../src/errors/catalogue.js'
 import { documentedRefusals } from '../src/errors/entitlement-refusal.js'
 import { envExample, withSettingTables } from './setting-pages.js'
@@ -48,10 +50,10 @@ ${refusals.join('\n')}
 }
 
 function parametersPage(): string {
-  const rows = Object.entries(allParameters).map(([name, schema]) => {
+  const rows = Object.entries(tokenParameters(playready)).map(([name, schema]) => {
     const { description, example, 'x-error-code': code } = metaOf(schema)
-    const { default: preset } = parameterSchema(schema)
-    const need = isRequired(schema) ? 'yes' : preset === undefined ? 'no' : `no, \`${preset}\``
+    const { default: preset } = jsonSchema(schema)
+    const need = !schema.safeParse(undefined).success ? 'yes' : preset === undefined ? 'no' : `no, \`${preset}\``
     return `| \`${name}\` | ${description} | ${need} | \`${example}\` | \`${code}\` |`
   })
   return `${generated}

@@ -1,5 +1,18 @@
 import type { FastifyInstance } from 'fastify'
-import { accountChange, accountPath, balanceChange, newAccount, pageQuery, read, rotation } from '../schemas/admin.js'
+import {
+  accountChange,
+  accountPage,
+  accountPath,
+  balanceChange,
+  createdAccount,
+  newAccount,
+  pageQuery,
+  read,
+  rotatedAuthenticator,
+  rotation,
+  shownAccount,
+  shownBalance,
+} from '../schemas/admin.js'
 import type { Administration } from '../src/accounts/administration.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
 import { StatusError } from '../src/errors/public-error.js'
@@ -7,7 +20,10 @@ import type { AdminAccess } from '../src/http/admin-access.js'
 import { sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
+import { created, json } from '../src/http/operation.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
+import { validateRequests, type ZodTypes } from '../src/http/validation.js'
+import { administrative } from './administrative.js'
 import { contentRoutes } from './contents.js'
 
 export interface AdminRoutesOptions {
@@ -17,6 +33,8 @@ export interface AdminRoutesOptions {
   readonly access: AdminAccess | undefined
 }
 
+const sample = { parameters: { id: 201722 } }
+
 /** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
   const { administration, contents, access } = options
@@ -24,36 +42,94 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
   if (access === undefined) return
   guard(app, access)
   readJsonBodies(app)
+  validateRequests(app, read)
   contentRoutes(app, contents)
+  const api = app.withTypeProvider<ZodTypes>()
 
-  app.get('/accounts', async (request, reply) =>
-    sendJson(reply, await administration.list(read(pageQuery, request.query))),
+  api.get(
+    '/accounts',
+    {
+      schema: {
+        ...administrative('listAccounts', 'Accounts, in the order of their ids.'),
+        querystring: pageQuery,
+        answers: { 200: json('The accounts.', accountPage) },
+      },
+    },
+    async ({ query }, reply) => sendJson(reply, await administration.list(query)),
   )
 
-  app.post('/accounts', async (request, reply) => {
-    const created = await administration.create(read(newAccount, request.body))
-    return sendJson(reply.code(201).header('location', `${app.prefix}/accounts/${created.id}`), created)
-  })
+  api.post(
+    '/accounts',
+    {
+      schema: {
+        ...administrative('createAccount', 'A new account.', { 409: 'There is an account with this id.' }),
+        body: newAccount,
+        sample: { body: { name: 'A storefront', balance: 1000 } },
+        answers: { 201: created('The account, with its authenticators.', createdAccount) },
+      },
+    },
+    async ({ body }, reply) => {
+      const account = await administration.create(body)
+      return sendJson(reply.code(201).header('location', `${app.prefix}/accounts/${account.id}`), account)
+    },
+  )
 
-  app.get('/accounts/:id', async (request, reply) => {
-    const { id } = read(accountPath, request.params)
-    return sendJson(reply, await administration.show(id))
-  })
+  api.get(
+    '/accounts/:id',
+    {
+      schema: {
+        ...administrative('showAccount', 'One account.'),
+        params: accountPath,
+        sample,
+        answers: { 200: json('The account.', shownAccount) },
+      },
+    },
+    async ({ params }, reply) => sendJson(reply, await administration.show(params.id)),
+  )
 
-  app.patch('/accounts/:id', async (request, reply) => {
-    const { id } = read(accountPath, request.params)
-    return sendJson(reply, await administration.change(id, read(accountChange, request.body)))
-  })
+  api.patch(
+    '/accounts/:id',
+    {
+      schema: {
+        ...administrative('changeAccount', 'Change its name, its DRM options, its limits, or whether it is enabled.'),
+        params: accountPath,
+        body: accountChange,
+        sample: { ...sample, body: { name: 'Another storefront', maxRedemptions: null } },
+        answers: { 200: json('The account as it is now.', shownAccount) },
+      },
+    },
+    async ({ params, body }, reply) => sendJson(reply, await administration.change(params.id, body)),
+  )
 
-  app.post('/accounts/:id/balance', async (request, reply) => {
-    const { id } = read(accountPath, request.params)
-    return sendJson(reply, await administration.changeBalance(id, read(balanceChange, request.body)))
-  })
+  api.post(
+    '/accounts/:id/balance',
+    {
+      schema: {
+        ...administrative('changeBalance', 'Change how many tokens it may still get.'),
+        params: accountPath,
+        body: balanceChange,
+        sample: { ...sample, body: { environment: 'test', add: 100 } },
+        answers: { 200: json('The new balance.', shownBalance) },
+      },
+    },
+    async ({ params, body }, reply) => sendJson(reply, await administration.changeBalance(params.id, body)),
+  )
 
-  app.post('/accounts/:id/authenticators', async (request, reply) => {
-    const { id } = read(accountPath, request.params)
-    return sendJson(reply.code(201), await administration.rotate(id, read(rotation, request.body)))
-  })
+  api.post(
+    '/accounts/:id/authenticators',
+    {
+      schema: {
+        ...administrative('rotateAuthenticator', 'A new authenticator; those before it stay valid for a while.', {
+          409: 'The account has this authenticator already.',
+        }),
+        params: accountPath,
+        body: rotation,
+        sample: { ...sample, body: { environment: 'test' } },
+        answers: { 201: json('The new authenticator.', rotatedAuthenticator) },
+      },
+    },
+    async ({ params, body }, reply) => sendJson(reply.code(201), await administration.rotate(params.id, body)),
+  )
 }
 
 /** Before anything of a request is read; also where there is no such path, so that a stranger learns no paths. */

@@ -1,8 +1,9 @@
-import swagger, { type StaticDocumentSpec } from '@fastify/swagger'
+import { readFileSync } from 'node:fs'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { openApiDocument } from '../schemas/openapi.js'
-import { sendAs } from '../src/http/answers.js'
+import fp from 'fastify-plugin'
+import { builtFile } from '../src/ground/version.js'
+import { JSON_TYPE, sendAs } from '../src/http/answers.js'
 
 /** The page loads only what comes with it, and asks only the server that it comes from. */
 const HEADERS = {
@@ -22,29 +23,30 @@ const HEADERS = {
   ].join('; '),
 }
 
-const NO_DOCUMENT: StaticDocumentSpec['document'] = { openapi: '3.1.0', info: { title: '', version: '' }, paths: {} }
+/** The documents that the build has made of the routes: of this application, and of the entitlement service. */
+const DOCUMENTS = ['openapi.json', 'openapi-entitlement.json'] as const
 
-/** `/openapi.json`, and at `/docs` a page from which a request can be tried. */
-export async function docsRoutes(app: FastifyInstance, { version }: { version: string }): Promise<void> {
-  // Made when somebody first asks: no start waits for it.
-  let document: ReturnType<typeof openApiDocument> | undefined
-  let text: string | undefined
-  const madeDocument = () => {
-    document ??= openApiDocument(version)
-    return document
+/** `/openapi.json`, `/openapi-entitlement.json`, and at `/docs` a page from which a request can be tried. */
+export async function docsRoutes(app: FastifyInstance): Promise<void> {
+  const texts = new Map<string, string>()
+  // Read when somebody first asks: no start waits for it.
+  const textOf = (name: string) => {
+    const text = texts.get(name) ?? readFileSync(builtFile(name), 'utf8')
+    texts.set(name, text)
+    return text
   }
   // The plugin that serves the page's files sets headers of its own.
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS))
-  app.get('/openapi.json', (_request, reply) => {
-    text ??= JSON.stringify(madeDocument())
-    return sendAs(reply, 'application/json', text)
-  })
-  // The page needs this plugin, whose own document would have to be there at the start.
-  await app.register(swagger, { mode: 'static', specification: { document: NO_DOCUMENT } })
+  for (const name of DOCUMENTS)
+    app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => sendAs(reply, JSON_TYPE, textOf(name)))
+  // The page needs a plugin of this name, which would make a document at each start.
+  await app.register(fp(async app => void app.decorate('swagger', EMPTY), { name: '@fastify/swagger' }))
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { tryItOutEnabled: true, deepLinking: true },
-    transformSpecification: madeDocument,
+    transformSpecification: () => JSON.parse(textOf('openapi.json')),
     transformSpecificationClone: false,
   })
 }
+
+const EMPTY = () => ({})

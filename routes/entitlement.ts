@@ -4,14 +4,17 @@ import {
   type EntitlementAnswer,
   type EntitlementRequest,
   echoOf,
+  entitlementAnswer,
+  entitlementRequest,
   readEntitlementRequest,
   type UnknownVersion,
 } from '../schemas/entitlement.js'
 import type { Entitlements } from '../src/entitlement/entitlements.js'
-import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
-import { sendJson } from '../src/http/answers.js'
+import { documentedRefusals, EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
+import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { tellingOf } from '../src/http/limiting.js'
+import { json, type Operation } from '../src/http/operation.js'
 
 export interface EntitlementRoutesOptions {
   readonly entitlements: Entitlements
@@ -23,7 +26,7 @@ export interface EntitlementRoutesOptions {
 export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
   const { entitlements, licenceHost } = options
   readJsonBodies(app, { isLenient: true, refusal: () => new EntitlementRefusal('notJson') })
-  app.post('/entitlement', async (request, reply) => {
+  app.post('/entitlement', { schema: OPERATION }, async (request, reply) => {
     if (request.body === undefined) throw new EntitlementRefusal('notJson')
     const asked = readEntitlementRequest(request.body)
     reply.asked = askedOf(asked)
@@ -43,4 +46,45 @@ function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['aske
   if ('unknownVersion' in asked) return { version: asked.unknownVersion }
   const { messageID, requestType, contentID } = asked
   return { messageID, requestType, contentID }
+}
+
+const OPERATION: Operation = {
+  operationId: 'askEntitlement',
+  tags: ['entitlement'],
+  summary: 'Whether a viewer may have a key.',
+  security: [{ clientCertificate: [] }],
+  reads: { body: { required: true, content: { [JSON_TYPE]: { schema: entitlementRequest } } } },
+  sample: {
+    body: {
+      messageID: 'b9ed7ba1-1d94-4f6b-a0a4-6a7c1d3e2f10',
+      version: 1,
+      requestType: 1,
+      contentID: '3f2504e0-4f89-11d3-9a0c-0305e82c3301',
+      customerCookie: 'viewer-4711',
+    },
+  },
+  answers: {
+    200: json(
+      withNumbers('The decision: the token URL, or why not. Below 0 it is the token that cannot be issued.', 200),
+      entitlementAnswer,
+    ),
+  },
+  refuses: {
+    400: withNumbers('The request cannot be read.', 400),
+    403: withNumbers('Who asks is not let in.', 403),
+    404: 'There is nothing here but `POST /entitlement`.',
+    405: 'The method is not POST.',
+    413: 'The body is too large.',
+    429: 'Too many requests a minute.',
+    500: 'An unforeseen fault of the service; nothing was issued.',
+    502: 'A gateway got no answer from the real service (-2030).',
+    503: withNumbers('A fault of the service; -2030 where it has no number of its own.', 503),
+    504: 'A gateway got no answer in time (-2030).',
+  },
+}
+
+/** With the refusals that are answered with this status. */
+function withNumbers(description: string, status: number): string {
+  const refusals = documentedRefusals.filter(refusal => refusal.status === status)
+  return [description, ...refusals.map(({ number, text }) => `- \`${number}\` ${text}`)].join('\n')
 }

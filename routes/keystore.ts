@@ -16,6 +16,7 @@ import { tellingOf } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
+import { CHANGE, COUNT, CREATE, LIST, READ, READ_VALUES, REMOVE } from './keystore-operations.js'
 
 export interface KeystoreRoutesOptions {
   readonly keys: StoredKeys
@@ -49,36 +50,36 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   })
   const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
 
-  app.post('/keys', async (request, reply) => {
+  app.post('/keys', { schema: CREATE }, async (request, reply) => {
     const { body } = request
     const { isNew, key } = await keys.create(callerOf(request), readNewKid(body), () => readNewKey(body))
     if (isNew) reply.code(201).header('location', `${app.prefix}/keys/${key.kid}`)
     return sendJson(reply, key)
   })
 
-  app.put<OneKey>('/keys/:kid', async (request, reply) => {
+  app.put<OneKey>('/keys/:kid', { schema: CHANGE }, async (request, reply) => {
     await keys.change(callerOf(request), readKid(request.params.kid), readKeyChange(request.body))
     return reply.send()
   })
 
-  app.get<SeveralKeys>('/keys/:kids', async (request, reply) => {
+  app.get<SeveralKeys>('/keys/:kids', { schema: READ }, async (request, reply) => {
     const found = await keys.read(callerOf(request), readKids(request.params.kids))
     const [first] = found
     return sendJson(reply, first !== undefined && found.length === 1 ? first : found)
   })
 
-  app.get<SeveralKeys>('/keys/:kids/value', async (request, reply) => {
+  app.get<SeveralKeys>('/keys/:kids/value', { schema: READ_VALUES }, async (request, reply) => {
     const found = await keys.read(callerOf(request), readKids(request.params.kids))
     return sendAs(reply, 'text/plain', found.map(({ k, ek }) => k ?? `#${ek}`).join())
   })
 
-  app.delete<OneKey>('/keys/:kid', async (request, reply) => {
+  app.delete<OneKey>('/keys/:kid', { schema: REMOVE }, async (request, reply) => {
     await keys.remove(callerOf(request).owner, readKid(request.params.kid))
     return reply.send()
   })
 
   // Without HEAD, for which the whole list would be read and thrown away.
-  app.get('/keys', { exposeHeadRoute: false }, async (request, reply) => {
+  app.get('/keys', { exposeHeadRoute: false, schema: LIST }, async (request, reply) => {
     const part = async (after?: string) => partOf(await keys.list(callerOf(request), after))
     // A store that is down is found out here, as long as the answer can still become an error.
     const list = Readable.from(jsonArray(await part(), part))
@@ -86,7 +87,7 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
     return reply.header('content-type', 'application/json').send(list)
   })
 
-  app.get('/keycount', async (request, reply) => {
+  app.get('/keycount', { schema: COUNT }, async (request, reply) => {
     return sendJson(reply, { keyCount: await keys.count(callerOf(request).owner) })
   })
 }

@@ -9,6 +9,7 @@ import { jsonErrors, soapErrors } from '../src/http/error-forms.js'
 import { LIMIT_HEADERS } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import type { Metrics } from '../src/metrics.js'
+import { licenceOperation } from './licence-operation.js'
 
 export interface LicenceEndpointsOptions {
   readonly families: Families
@@ -62,6 +63,7 @@ async function licenceEndpoint(
       method: 'POST',
       url,
       prefixTrailingSlash: 'slash',
+      schema: licenceOperation(family),
       config: {
         isOpenToOtherSites: true,
         takesAnyCoding: forwardsBodies === true,

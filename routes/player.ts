@@ -1,11 +1,10 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import type { Accounts } from '../src/accounts/accounts.js'
 import { demoAccount } from '../src/accounts/seeds.js'
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
+import { builtFile } from '../src/ground/version.js'
 import { environmentOf } from '../src/http/addressed-host.js'
 import { sendAs } from '../src/http/answers.js'
 import { sampleParameters } from '../src/sample.js'
@@ -15,9 +14,6 @@ export interface PlayerOptions {
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
 }
-
-/** The page as it is built from `web/`, wherever the compiled code lies. */
-const page = join(dirname(createRequire(import.meta.url).resolve('expressplay-token-backend/package.json')), 'dist/web')
 
 /** Its own scripts and nothing else's; manifests, media and licences from wherever they are. */
 const CONTENT_SECURITY_POLICY = [
@@ -39,12 +35,12 @@ export async function playerRoutes(app: FastifyInstance, { accounts, environment
     reply.header('referrer-policy', 'no-referrer').header('x-content-type-options', 'nosniff')
   })
   // Asked for again each time, and answered with 304: a new version of this service must not meet old scripts.
-  await app.register(fastifyStatic, { root: page, prefix: '/player/', index: false, maxAge: 0 })
-  app.get('/player', (_request, reply) => reply.sendFile('index.html'))
-  app.get('/player/', (_request, reply) => reply.redirect('../player'))
+  await app.register(fastifyStatic, { root: builtFile('web'), prefix: '/player/', index: false, maxAge: 0 })
+  app.get('/player', { schema: { hide: true } }, (_request, reply) => reply.sendFile('index.html'))
+  app.get('/player/', { schema: { hide: true } }, (_request, reply) => reply.redirect('../player'))
 
   /** The published sample request, with an authenticator only where its public one is known. */
-  app.get('/player/sample', async (request, reply) => {
+  app.get('/player/sample', { schema: { hide: true } }, async (request, reply) => {
     const asked = environmentOf(request, environment)
     const customerAuthenticator = demoAccount.authenticators[asked]
     const isDemo = (await orUnavailable(accounts.authenticate(customerAuthenticator, asked))) !== undefined

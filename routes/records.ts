@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { credentialsOf } from '../schemas/credentials.js'
-import { type RecordsAnswer, readRecordRequest } from '../schemas/records.js'
+import { credentialParameters, credentialsOf, errorFormat } from '../schemas/credentials.js'
+import { type RecordsAnswer, readRecordRequest, recordParameters, recordsAnswer } from '../schemas/records.js'
+import { metaOf } from '../schemas/rules.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat } from '../schemas/token-request.js'
 import type { Accounts } from '../src/accounts/accounts.js'
@@ -10,6 +11,7 @@ import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
 import { sendJson } from '../src/http/answers.js'
 import { tellingOf } from '../src/http/limiting.js'
+import { documented, json, type Operation } from '../src/http/operation.js'
 import type { LookUp } from '../src/ledger/look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
 
@@ -22,6 +24,24 @@ export interface RecordRoutesOptions {
 }
 
 type Handled = FastifyRequest<{ Querystring: RawParameters }>
+
+const EXAMPLE: RecordsAnswer = {
+  valid: true,
+  events: [
+    {
+      event_id: 4711,
+      time: '2026-06-01T12:00:00.000Z',
+      event: 'token_issued',
+      drm: 'playready',
+      token_id: 'AAAAZMZk_Y-BjYBb',
+      kid: ['b366360da82e9c6e0b0984002a362cf2'],
+      cookie: 'viewer-4711',
+      rights_type: 'BuyToOwn',
+      error_code: 0,
+      request_id: '5d2ab1c09e77-1',
+    },
+  ],
+}
 
 /** `/cmiapi/getrecord/`: the customer's transaction log (spec: records.md). */
 export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOptions): Promise<void> {
@@ -38,5 +58,30 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     return sendJson(reply, { valid: true, events } satisfies RecordsAnswer)
   }
 
-  for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/']) app.get<{ Querystring: RawParameters }>(url, answer)
+  for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/'])
+    app.get<{ Querystring: RawParameters }>(url, { schema: OPERATION }, answer)
+}
+
+const OPERATION: Operation = {
+  operationId: 'getRecords',
+  tags: ['transaction log'],
+  summary: 'Events of the transaction log.',
+  description:
+    'One way to ask at once: nothing more, `cookie`, `id`, `start` with `length`, or a time. Other parameters are ignored.',
+  reads: {
+    query: { ...credentialParameters, errorFormat, ...recordParameters },
+    required: ['customerAuthenticator'],
+  },
+  sample: {
+    parameters: {
+      customerAuthenticator: metaOf(credentialParameters.customerAuthenticator).example,
+      errorFormat: 'json',
+    },
+  },
+  answers: { 200: json('The events.', recordsAnswer, EXAMPLE) },
+  refuses: {
+    400: 'The ways to ask are mixed, or a value is out of its range.',
+    401: documented('Authentication failed.'),
+    503: documented('The log cannot be reached.'),
+  },
 }

@@ -13,6 +13,7 @@ import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
 import type { TokenRequests } from '../src/tokens/request.js'
+import { tokenOperation } from './token-operation.js'
 
 export interface TokenRoutesOptions {
   readonly requests: TokenRequests
@@ -66,6 +67,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     url: family.tokenPath,
     exposeHeadRoute: false, // it would cost a token
     config: { changesOnGet: true },
+    schema: tokenOperation(family),
     handler: answer,
     onError: async (_request, _reply, error: Error) => {
       if (error instanceof PublicError) metrics.tokenRefused(family.drm, error.code)

@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { readPsshRequest } from '../schemas/pssh.js'
+import { psshAnswer, psshRequest, readPsshRequest } from '../schemas/pssh.js'
 import { clearKeyUrl, licenceUrl } from '../src/drm/licence-urls.js'
 import { playready } from '../src/drm/playready.js'
 import { plainHost } from '../src/http/addressed-host.js'
-import { sendJson } from '../src/http/answers.js'
+import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
+import { json, type Operation } from '../src/http/operation.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import { protectionOf } from '../src/pssh/protection.js'
 
@@ -20,9 +21,23 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
   readJsonBodies(app)
 
   // Nothing changes.
-  app.post('/pssh', { config: { isOpenToOtherSites: true } }, async (request, reply) => {
+  app.post('/pssh', { config: { isOpenToOtherSites: true }, schema: PSSH }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
     const url = licenceUrl(playready, publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
     return sendJson(reply, protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) }))
   })
+}
+
+const PSSH: Operation = {
+  operationId: 'makePssh',
+  tags: ['tools'],
+  summary: 'PlayReady header, pssh boxes and DASH elements for keys.',
+  reads: { body: { required: true, content: { [JSON_TYPE]: { schema: psshRequest } } } },
+  sample: { body: { scheme: 'cenc', keys: [{ kid: 'b366360da82e9c6e0b0984002a362cf2' }] } },
+  answers: { 200: json('For each key, and for several in one.', psshAnswer) },
+  refuses: {
+    400: 'The body is not JSON, or a field of it is wrong.',
+    413: 'The body is too large.',
+    415: 'The body is not JSON.',
+  },
 }

@@ -20,7 +20,10 @@ const environment = z.enum(ENVIRONMENTS)
 
 /** A number in a URL. */
 function numeral(least: number, most: number) {
-  const digits = z.string().regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
+  const digits = z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
+    .meta({ type: 'integer', minimum: least, maximum: most })
   return digits.transform(Number).pipe(z.int().min(least).max(most))
 }
 

@@ -13,6 +13,9 @@ export const contentPath = z.strictObject({
   contentID: contentID.meta({ description: 'The GUID of the content, in either case.' }),
 })
 
+/** What is put at a path, which says the id already. */
+export const newContent = contentEntry.partial({ contentID: true })
+
 export const contentPageQuery = z.strictObject({
   after: contentID
     .optional()
@@ -20,6 +23,7 @@ export const contentPageQuery = z.strictObject({
   limit: z
     .string(LIMIT)
     .regex(/^\d{1,3}$/, LIMIT)
+    .meta({ type: 'integer', minimum: 1, maximum: MOST_OF_A_PAGE })
     .transform(Number)
     .pipe(z.int().min(1, LIMIT).max(MOST_OF_A_PAGE, LIMIT))
     .default(MOST_OF_A_PAGE)

@@ -14,7 +14,6 @@ import type { EntitlementServices } from './entitlement-services.js'
 import { AddressList } from './ground/address-list.js'
 import { Closing } from './ground/closing.js'
 import { isLoopbackAddress } from './ground/local-hosts.js'
-import { packageVersion } from './ground/version.js'
 import { plainHost } from './http/addressed-host.js'
 import { adminAccess } from './http/admin-access.js'
 import { answering } from './http/answering.js'
@@ -66,7 +65,7 @@ export async function application(app: FastifyInstance, { services }: { services
   await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
-  await app.register(docsRoutes, { version: packageVersion() })
+  await app.register(docsRoutes)
   app.addHook('onReady', async () => {
     services.retention.start()
     void services.resealing.start()

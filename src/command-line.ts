@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { defineAccounts } from './commands/accounts.js'
 import type { CertsOptions } from './commands/certs.js'
@@ -6,7 +7,7 @@ import type { PsshOptions } from './commands/pssh.js'
 import type { VerifyOptions } from './commands/verify.js'
 import { ConfigError } from './errors/config-error.js'
 import { StatusError } from './errors/public-error.js'
-import { packageVersion } from './ground/version.js'
+import { builtFile, packageVersion } from './ground/version.js'
 
 /**
  * Runs the command line and returns its exit code. `serve` returns once the service listens; it then lives until a
@@ -264,9 +265,12 @@ Examples:
   $ expressplay-token-backend openapi > openapi.json
   $ npx openapi-typescript openapi.json -o client.d.ts`,
     )
-    .action(async () => {
-      const { openApiDocument } = await import('../schemas/openapi.js')
-      context.stdout.write(`${JSON.stringify(openApiDocument(packageVersion()), null, 2)}\n`)
+    .option('--entitlement', 'that of the entitlement service')
+    .action(({ entitlement }: { entitlement?: true }) => {
+      const document: unknown = JSON.parse(
+        readFileSync(builtFile(entitlement ? 'openapi-entitlement.json' : 'openapi.json'), 'utf8'),
+      )
+      context.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
     })
   try {
     await program.parseAsync(args, { from: 'user' })

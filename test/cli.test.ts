@@ -99,6 +99,8 @@ t.test('every command has a help with examples', async t => {
     t.equal(code, 0)
     t.match(stdout, /Examples:\n {2}\$ expressplay-token-backend/)
   }
+  t.match(await runCommand(t, ['openapi']), { code: 0, stdout: /"\/hms\/pr\/token"/ })
+  t.match(await runCommand(t, ['openapi', '--entitlement']), { code: 0, stdout: /"\/entitlement"/ })
   t.match(await runCommand(t, ['serve', '-h']), { code: 0, stdout: /--host <address>/ })
   t.match(await runCommand(t, ['--help']), { code: 0, stdout: /serve.*token.*inspect.*health/s })
   t.match(await runCommand(t, ['sreve']), { code: 1, stderr: /unknown command/ })

@@ -1,6 +1,7 @@
-import { type ErrorAnswer, messageWithCode } from '../../schemas/answers.js'
-import { type EntitlementAnswer, echoOf } from '../../schemas/entitlement.js'
-import type { KeystoreError } from '../../schemas/keystore.js'
+import type { z } from 'zod'
+import { type ErrorAnswer, errorAnswer, messageWithCode } from '../../schemas/answers.js'
+import { type EntitlementAnswer, echoOf, entitlementAnswer } from '../../schemas/entitlement.js'
+import { type KeystoreError, keystoreError } from '../../schemas/keystore.js'
 import { FAULT_STATUS, faultOf, SOAP_TYPE } from '../drm/soap.js'
 import type { Refusal } from '../errors/public-error.js'
 import { JSON_TYPE } from './answers.js'
@@ -8,6 +9,8 @@ import { JSON_TYPE } from './answers.js'
 /** How errors look to the clients of a route. */
 export interface ErrorForm {
   readonly contentType: string
+  /** What a body in this form looks like, for the OpenAPI document. */
+  readonly schema: z.ZodType | 'text'
   /** Where every error has the same status. */
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
@@ -21,12 +24,14 @@ export interface RefusedRequest {
 
 export const jsonErrors: ErrorForm = {
   contentType: JSON_TYPE,
+  schema: errorAnswer,
   present: (refusal, { id }) => JSON.stringify(answerOf(refusal, id)),
 }
 
 /** A fault of SOAP 1.1, with the JSON inside. */
 export const soapErrors: ErrorForm = {
   contentType: SOAP_TYPE,
+  schema: 'text',
   status: FAULT_STATUS,
   present: (refusal, { id }) => faultOf(answerOf(refusal, id)),
 }
@@ -34,12 +39,14 @@ export const soapErrors: ErrorForm = {
 /** SKM's (spec: keystore.md). */
 export const keystoreErrors: ErrorForm = {
   contentType: JSON_TYPE,
+  schema: keystoreError,
   present: refusal => JSON.stringify({ code: keystoreCode(refusal), message: refusal.message } satisfies KeystoreError),
 }
 
 /** The entitlement service answers an error as a decision (spec: sees.md). */
 export const entitlementErrors: ErrorForm = {
   contentType: JSON_TYPE,
+  schema: entitlementAnswer,
   present({ code, message }, { body }) {
     const { messageID, version } = echoOf(body)
     const answer: EntitlementAnswer = {
@@ -57,6 +64,7 @@ export const entitlementErrors: ErrorForm = {
 /** Everything that may have come from the request is escaped. */
 export const htmlErrors: ErrorForm = {
   contentType: 'text/html; charset=utf-8',
+  schema: 'text',
   headers: { 'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'" },
   present({ code, message, parameter }, { id }) {
     const rows = [

@@ -82,6 +82,8 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
     bodyLimit: config.BODY_LIMIT,
     trustProxy: proxies === undefined ? false : [...proxies],
     routerOptions: ROUTER_OPTIONS,
+    // No schema of ours is compiled, and each start would load Ajv.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     // Each server has our own.
@@ -92,6 +94,10 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
   app.decorate('connections', connections)
   app.decorate('newServer', newServer)
   return app
+}
+
+function noCompiler(): never {
+  throw new Error('a route has a JSON schema that nothing compiles here')
 }
 
 export interface Listening {
