@@ -1,9 +1,12 @@
 import type { EntitlementSettings } from './config/settings-entitlement.js'
 import { CatalogueFile } from './entitlement/catalogue/file.js'
+import {
+  type ClientAuthentication,
+  clientAuthentication,
+} from './entitlement/client-authentication/client-authentication.js'
 import { type Contents, firstOf } from './entitlement/content.js'
-import { type OpenDoor, openDoor } from './entitlement/door/door.js'
+import { LedgerDevices } from './entitlement/devices.js'
 import { Entitlements } from './entitlement/entitlements.js'
-import { LedgerDevices } from './entitlement/ledger-devices.js'
 import { Webhook } from './entitlement/webhook/webhook.js'
 import { ConfigError } from './errors/config-error.js'
 import { Closing } from './ground/closing.js'
@@ -18,7 +21,7 @@ export interface EntitlementServicesParts {
 
 export interface EntitlementServices {
   readonly entitlements: Entitlements
-  readonly door: OpenDoor
+  readonly door: ClientAuthentication
   close(): Promise<void>
 }
 
@@ -54,7 +57,7 @@ async function openEntitlementServices(
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
   closing.add(() => entitlements.close())
-  const door = openDoor({ settings, now, logger, metrics })
+  const door = clientAuthentication({ settings, now, logger, metrics })
   closing.add(() => door.close())
   return { entitlements, door, close: () => closing.close() }
 }

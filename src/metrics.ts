@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { documentedDenials } from './entitlement/client/denials.js'
-import type { ClientRefusal } from './entitlement/door/client-authorities.js'
+import type { ClientRefusal } from './entitlement/client-authentication/client-authorities.js'
 import { documentedErrors } from './errors/catalogue.js'
 import { documentedRefusals } from './errors/entitlement-refusal.js'
 import type { Drm, LicenceDrm } from './ground/drms.js'

@@ -27,7 +27,7 @@ export interface RemoteServiceParts {
   readonly uptime?: () => number
 }
 
-export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion' | 'lookup'> & {
+export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion'> & {
   readonly secureContext?: SecureContext
   readonly maxCachedSessions?: number
 }

@@ -1,4 +1,7 @@
+import { orUnavailable } from '../errors/public-error.js'
 import type { Owner } from '../ground/owner.js'
+import type { EventRepository } from '../store/events.js'
+import { serviceId } from '../store/tables.js'
 
 /** The devices that have redeemed a token under a cookie. */
 export interface Devices {
@@ -19,4 +22,23 @@ export interface RegisteredDevices {
   readonly newest: string | undefined
   /** Those that came first, in the order in which they came. */
   readonly first: readonly string[]
+}
+
+/** From our own log, where tokens are redeemed here. */
+export class LedgerDevices implements Devices {
+  readonly #events: EventRepository
+
+  constructor(events: EventRepository) {
+    this.#events = events
+  }
+
+  of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
+    return orUnavailable(this.#find(serviceId(customerId, environment), question))
+  }
+
+  async #find(service: number, { cookie, first }: DeviceQuestion): Promise<RegisteredDevices> {
+    const newest = await this.#events.newestDevice(service, cookie)
+    if (newest === undefined || first === undefined) return { newest, first: [] }
+    return { newest, first: await this.#events.firstDevices(service, cookie, first) }
+  }
 }

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { readClientName } from '../../src/config/client-name-syntax.js'
-import { hasName } from '../../src/entitlement/door/client-names.js'
+import { hasName } from '../../src/entitlement/client-authentication/client-names.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
 
 const names: [client: string, parts: TestCertificateParts, isAllowed: boolean][] = [

@@ -4,8 +4,8 @@ import type { Now } from '../../ground/clock.js'
 import { pooledRandomness, type Randomness } from '../../ground/randomness.js'
 import type { TokenExchange, UpstreamAnswer, UpstreamRequest } from '../token-exchange.js'
 import { AnswerRedaction } from './answer-redaction.js'
-import { RecordingFolder } from './folder.js'
 import { type RecordingText, recordedAnswer } from './recording.js'
+import { RecordingFolder } from './recording-folder.js'
 import { withoutSecretValues } from './redaction.js'
 
 /** An exchange that took place. */

@@ -2,9 +2,9 @@ import { RequestFailure } from '../../connections/request-failure.js'
 import { NotRecorded, type Outcome, readTokenAnswer } from '../token-answer.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import type { Upstream } from '../upstream-issuer.js'
-import { readRecordings } from './folder.js'
 import { type Compared, compared, differingNames, leadOf } from './matching.js'
 import { bodyOf } from './recording.js'
+import { readRecordings } from './recording-folder.js'
 import { type Series, SeriesIndex } from './series.js'
 
 /** Answers what was recorded in a folder, as if it were recorded now. */

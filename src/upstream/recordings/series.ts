@@ -1,5 +1,5 @@
-import type { NamedRecording } from './folder.js'
 import { type Compared, distance, fingerprint, leadOf, TOLERANCE, withStoredKeys } from './matching.js'
+import type { NamedRecording } from './recording-folder.js'
 import { isTellable, withoutSecretValues } from './redaction.js'
 
 /** Recordings of one request that was sent several times, in their order. */

@@ -6,11 +6,11 @@ import type { EntitlementSettings } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Now } from '../../ground/clock.js'
 import type { HandshakesParts } from './handshakes.js'
-import { OpenProxyDoor } from './proxy-door.js'
-import { OpenTlsDoor } from './tls-door.js'
+import { MutualTls } from './mutual-tls.js'
+import { TrustedProxy } from './trusted-proxy.js'
 
-/** Who gets in to the entitlement service. */
-export interface OpenDoor {
+/** How clients of the entitlement service show who they are. */
+export interface ClientAuthentication {
   /** A server that speaks TLS; where there is none, it is plain HTTP. */
   createServer?(options: ServerOptions, handler: RequestListener): Server
   /** Comes before every route. */
@@ -18,18 +18,18 @@ export interface OpenDoor {
   close(): void
 }
 
-export interface OpenDoorParts extends HandshakesParts {
+export interface ClientAuthenticationParts extends HandshakesParts {
   readonly settings: Pick<EntitlementSettings, 'door' | 'clients'>
   readonly now: Now
 }
 
-/** Throws a ConfigError when the files of the door are of no use. */
-export function openDoor({ settings, ...parts }: OpenDoorParts): OpenDoor {
+/** Throws a ConfigError when the certificate files are of no use. */
+export function clientAuthentication({ settings, ...parts }: ClientAuthenticationParts): ClientAuthentication {
   const clients = settings.clients.map(clientName)
   const { door } = settings
   return door.kind === 'tls'
-    ? new OpenTlsDoor({ ...parts, door, clients })
-    : new OpenProxyDoor({ ...parts, door, clients })
+    ? new MutualTls({ ...parts, settings: door, clients })
+    : new TrustedProxy({ ...parts, settings: door, clients })
 }
 
 /** None may be left out: without any, every client would get in. */

@@ -7,14 +7,14 @@ import type { Logger } from 'pino'
 import type { ClientName } from '../../config/client-name-syntax.js'
 import type { TlsDoor } from '../../config/settings-entitlement.js'
 import type { Now } from '../../ground/clock.js'
-import { CurrentCertificates } from './certificates.js'
+import { secureContextOptions } from './certificate-files.js'
 import type { ClientAuthorities } from './client-authorities.js'
 import { hasName } from './client-names.js'
+import { CurrentCertificates } from './current-certificates.js'
 import { Handshakes, type HandshakesParts, type Origin } from './handshakes.js'
-import { secureContextOptions } from './secure-context.js'
 
-export interface OpenTlsDoorParts extends HandshakesParts {
-  readonly door: TlsDoor
+export interface MutualTlsParts extends HandshakesParts {
+  readonly settings: TlsDoor
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
   readonly now: Now
@@ -24,8 +24,8 @@ export interface OpenTlsDoorParts extends HandshakesParts {
 const HANDSHAKE_MS = 10_000
 
 /** Mutual TLS: HTTP sees a connection only when its client may come in. */
-export class OpenTlsDoor {
-  readonly #parts: OpenTlsDoorParts
+export class MutualTls {
+  readonly #parts: MutualTlsParts
   readonly #handshakes: Handshakes
   readonly #certificates: CurrentCertificates
   readonly #servers: Server[] = []
@@ -34,7 +34,7 @@ export class OpenTlsDoor {
   #isClosing = false
 
   /** Throws a ConfigError when the files are of no use. */
-  constructor(parts: OpenTlsDoorParts) {
+  constructor(parts: MutualTlsParts) {
     this.#parts = parts
     this.#handshakes = new Handshakes(parts)
     this.#certificates = new CurrentCertificates({

@@ -1,4 +1,4 @@
-import type { X509Certificate } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientName } from '../../config/client-name-syntax.js'
@@ -6,14 +6,13 @@ import type { ProxyDoor } from '../../config/settings-entitlement.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import { AddressList } from '../../ground/address-list.js'
 import type { Now } from '../../ground/clock.js'
-import { CurrentCertificates } from './certificates.js'
 import type { ClientRefusal } from './client-authorities.js'
-import { passedCertificate } from './client-certificate.js'
 import { hasName } from './client-names.js'
+import { CurrentCertificates } from './current-certificates.js'
 import { Handshakes, type HandshakesParts } from './handshakes.js'
 
-export interface OpenProxyDoorParts extends HandshakesParts {
-  readonly door: ProxyDoor
+export interface TrustedProxyParts extends HandshakesParts {
+  readonly settings: ProxyDoor
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
   readonly now: Now
@@ -21,17 +20,17 @@ export interface OpenProxyDoorParts extends HandshakesParts {
 }
 
 /** Plain HTTP from a proxy that has ended TLS, and says whose certificate it has seen. */
-export class OpenProxyDoor {
-  readonly #parts: OpenProxyDoorParts
+export class TrustedProxy {
+  readonly #parts: TrustedProxyParts
   readonly #handshakes: Handshakes
   readonly #certificates: CurrentCertificates
   readonly #proxies: AddressList
 
   /** Throws a ConfigError when the file of authorities is of no use. */
-  constructor(parts: OpenProxyDoorParts) {
+  constructor(parts: TrustedProxyParts) {
     this.#parts = parts
     this.#handshakes = new Handshakes(parts)
-    this.#proxies = new AddressList(parts.door.proxies)
+    this.#proxies = new AddressList(parts.settings.proxies)
     this.#certificates = new CurrentCertificates(parts)
   }
 
@@ -53,10 +52,10 @@ export class OpenProxyDoor {
   }
 
   #refusalOf(request: FastifyRequest): Refused | undefined {
-    const { door, clients, now } = this.#parts
+    const { settings, clients, now } = this.#parts
     // The socket's own: what a header says of an address, anybody can say.
     if (!this.#proxies.has(request.raw.socket.remoteAddress)) return { reason: 'foreign address' }
-    const [text, another] = request.raw.headersDistinct[door.header] ?? []
+    const [text, another] = request.raw.headersDistinct[settings.header] ?? []
     // A proxy that passes on what the client says in this header shows it by a second one.
     if (another !== undefined) return { reason: 'unreadable certificate' }
     // nginx and AWS write an empty one, or a dash, for a client without.
@@ -77,4 +76,32 @@ export class OpenProxyDoor {
 interface Refused {
   readonly reason: ClientRefusal
   readonly certificate?: X509Certificate | undefined
+}
+
+/**
+ * The certificate that a proxy passes on: the Client-Cert field of RFC 9440 (`:base64 of the DER:`), or PEM with
+ * percent signs, as nginx and AWS write it; `undefined` when it is neither. Of a chain it is the first.
+ */
+function passedCertificate(text: string): X509Certificate | undefined {
+  const base64 = RFC_9440.exec(text)?.[1] ?? FIRST_PEM.exec(percentDecoded(text))?.[1]
+  if (base64 === undefined) return undefined
+  const der = Buffer.from(base64, 'base64')
+  try {
+    const certificate = new X509Certificate(der)
+    // OpenSSL takes other things than one DER certificate, and overlooks what follows it.
+    return certificate.raw.equals(der) ? certificate : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const RFC_9440 = /^:([A-Za-z\d+/]+={0,2}):$/
+const FIRST_PEM = /^-----BEGIN CERTIFICATE-----\r?\n([A-Za-z\d+/=\r\n]+)\r?\n-----END CERTIFICATE-----(?:\s|$)/
+
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
 }

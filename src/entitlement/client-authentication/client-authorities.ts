@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
-import { isIssuedBy } from './files.js'
+import { isIssuedBy } from './certificate-files.js'
 
 /** Why a client of the entitlement service does not get in: these words are in the log and in the metrics. */
 export type ClientRefusal =

@@ -1,7 +1,22 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Door, TlsDoor } from '../../config/settings-entitlement.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
-import { codeOf, type DoorCertificates, type OwnCertificate, refusalOfOpenSsl } from './secure-context.js'
+
+/** What the certificate files say, when they fit together. */
+export interface ServiceCertificates {
+  /** What the server presents; behind a proxy it presents nothing. */
+  readonly own: OwnCertificate | undefined
+  /** Those of ENTITLEMENT_CLIENT_CA, and no others. */
+  readonly authorities: readonly X509Certificate[]
+}
+
+export interface OwnCertificate {
+  readonly certificate: X509Certificate
+  /** With those of the authorities between it and the root, as the file has them. */
+  readonly chain: string
+  readonly key: string
+}
 
 type FileSetting = 'ENTITLEMENT_TLS_CERT' | 'ENTITLEMENT_TLS_KEY' | 'ENTITLEMENT_CLIENT_CA'
 
@@ -25,15 +40,16 @@ export class UnusableFile extends Error {
   }
 }
 
-export function doorFiles(door: Door): readonly string[] {
-  return door.kind === 'tls' ? [door.certFile, door.keyFile, door.clientCaFile] : [door.clientCaFile]
+export function filesOf(settings: Door): readonly string[] {
+  const { clientCaFile } = settings
+  return settings.kind === 'tls' ? [settings.certFile, settings.keyFile, clientCaFile] : [clientCaFile]
 }
 
 /** Throws an UnusableFile. They are small and seldom read. */
-export function readDoorFiles(door: Door): DoorCertificates {
-  const authorities = authoritiesIn(textOf('ENTITLEMENT_CLIENT_CA', door.clientCaFile))
-  if (door.kind === 'proxy') return { own: undefined, authorities }
-  const certificates = { own: readOwn(door), authorities }
+export function readCertificates(settings: Door): ServiceCertificates {
+  const authorities = authoritiesIn(textOf('ENTITLEMENT_CLIENT_CA', settings.clientCaFile))
+  if (settings.kind === 'proxy') return { own: undefined, authorities }
+  const certificates = { own: readOwn(settings), authorities }
   const refusal = refusalOfOpenSsl(certificates)
   if (refusal !== undefined) throw new UnusableFile('ENTITLEMENT_TLS_CERT', refusal)
   return certificates
@@ -95,4 +111,36 @@ function textOf(setting: FileSetting, path: string): string {
 
 function isFault(code: string): code is keyof typeof faults {
   return Object.hasOwn(faults, code)
+}
+
+/**
+ * How we speak TLS. A session that is resumed brings no certificate, so it would let in whose certificate has
+ * expired, or whose authority was taken away, meanwhile: there is none. Nothing is negotiated twice on one connection.
+ */
+export function secureContextOptions({ own, authorities }: ServiceCertificates): SecureContextOptions {
+  return {
+    cert: own?.chain,
+    key: own?.key,
+    ca: authorities.map(String),
+    // Said here, whatever the command line of Node says.
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
+  }
+}
+
+/** What keeps OpenSSL from using the certificates, such as a key that is too short; `undefined` when nothing does. */
+export function refusalOfOpenSsl(certificates: ServiceCertificates): string | undefined {
+  try {
+    createSecureContext(secureContextOptions(certificates))
+    return undefined
+  } catch (error) {
+    return codeOf(error)
+  }
+}
+
+/** The word of the system or of OpenSSL, without the text, which may quote what it is about. */
+export function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : 'UNUSABLE'
 }

@@ -4,29 +4,28 @@ import type { Door } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Now } from '../../ground/clock.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
+import { codeOf, filesOf, readCertificates, type ServiceCertificates, UnusableFile } from './certificate-files.js'
 import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
-import { doorFiles, readDoorFiles, UnusableFile } from './files.js'
-import { codeOf, type DoorCertificates } from './secure-context.js'
 
 export interface CurrentCertificatesParts {
-  readonly door: Door
+  readonly settings: Door
   readonly now: Now
   readonly logger: Logger
   /** Told of every change. */
-  readonly renewed?: (certificates: DoorCertificates) => void
+  readonly renewed?: (certificates: ServiceCertificates) => void
 }
 
 const DAY_MS = 86_400_000
 const SOON_MS = 14 * DAY_MS
 const MOST_SHOWN = 10
 
-/** The certificates of a door as its files last said them. Files that don't fit together leave those before in force. */
+/** The certificates as their files last said them. Files that don't fit together leave those before in force. */
 export class CurrentCertificates {
   readonly #parts: CurrentCertificatesParts
   readonly #watched: WatchedFiles
   readonly #daily: NodeJS.Timeout
-  #current: DoorCertificates
+  #current: ServiceCertificates
   #clientAuthorities: ClientAuthorities
   #toldFault: string | undefined
 
@@ -34,10 +33,10 @@ export class CurrentCertificates {
   constructor(parts: CurrentCertificatesParts) {
     this.#parts = parts
     // Watched before they are read: they may change meanwhile.
-    this.#watched = watchFiles(doorFiles(parts.door), async () => this.#readAgain())
+    this.#watched = watchFiles(filesOf(parts.settings), async () => this.#readAgain())
     this.#daily = setInterval(() => this.#warnOfEnds(), DAY_MS).unref()
     try {
-      this.#current = readDoorFiles(parts.door)
+      this.#current = readCertificates(parts.settings)
       this.#clientAuthorities = new ClientAuthorities(this.#current.authorities)
     } catch (error) {
       this.close()
@@ -51,7 +50,7 @@ export class CurrentCertificates {
     return this.#clientAuthorities
   }
 
-  get current(): DoorCertificates {
+  get current(): ServiceCertificates {
     return this.#current
   }
 
@@ -62,7 +61,7 @@ export class CurrentCertificates {
 
   #readAgain(): 'done' | 'again' {
     try {
-      this.#change(readDoorFiles(this.#parts.door))
+      this.#change(readCertificates(this.#parts.settings))
       this.#toldFault = undefined
       return 'done'
     } catch (error) {
@@ -71,7 +70,7 @@ export class CurrentCertificates {
     }
   }
 
-  #change(read: DoorCertificates): void {
+  #change(read: ServiceCertificates): void {
     const { logger, renewed } = this.#parts
     const before = this.#current
     const isOwnNew = read.own?.chain !== before.own?.chain || read.own?.key !== before.own?.key
