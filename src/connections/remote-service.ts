@@ -27,7 +27,7 @@ export interface RemoteServiceParts {
   readonly uptime?: () => number
 }
 
-export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion'> & {
+export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion' | 'lookup'> & {
   readonly secureContext?: SecureContext
   readonly maxCachedSessions?: number
 }
