@@ -59,7 +59,7 @@ function forwarding(
       log(answer)
       throw licenceUnavailable(answer)
     }
-    await pass(answer, reply, licences.patience, log)
+    await pass(answer, reply, licences, log)
     return reply
   }
 }
@@ -82,24 +82,24 @@ function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): Abo
 
 /**
  * Byte for byte, and as fast as the player reads. What ends too early ends the player's connection as well, and so does a
- * player that reads nothing for so many milliseconds of `patience`: it takes the place of another one.
+ * player that stops reading: it takes the place of another one.
  */
 async function pass(
   answer: StreamedAnswer,
   reply: FastifyReply,
-  patience: number,
+  licences: LicenceForwarding,
   log: (failure: RequestFailure) => void,
 ): Promise<void> {
   // Fastify would answer an error of its own, with the upstream's headers, where the body breaks off at once.
   reply.hijack()
   const ours = Object.entries({ ...reply.getHeaders(), ...HARMLESS })
   const headers = ours.flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, String(one)]))
-  const stalled = setTimeout(() => {
+  const stalled = licences.watchReading(() => {
     // An answer that is not the connection's next one waits for its turn.
     if (reply.raw.writableNeedDrain && reply.raw.socket !== null) answer.body.destroy(new RequestFailure('not read'))
-    else stalled.refresh()
-  }, patience)
-  reply.raw.on('drain', () => void stalled.refresh())
+    else stalled.restart()
+  })
+  reply.raw.on('drain', () => stalled.restart())
   try {
     reply.raw.writeHead(answer.status, [...headers, ...answer.headers])
     await pipeline(answer.body, reply.raw)
@@ -109,7 +109,7 @@ async function pass(
     // Any other error is that of the player's connection.
     if (error instanceof RequestFailure) log(error)
   } finally {
-    clearTimeout(stalled)
+    stalled.cancel()
   }
 }
 

@@ -35,17 +35,17 @@ async function openEntitlementServices(
   { services, settings, customerId }: EntitlementServicesParts,
   closing: Closing,
 ): Promise<EntitlementServices> {
-  const { config, store, logger, metrics, now, uptime, random } = services
+  const { config, store, logger, metrics, clock, random } = services
   if ((await services.accounts.find(customerId)) === undefined)
     throw new ConfigError([`ENTITLEMENT_ACCOUNT must be an account that there is, and ${customerId} is none`])
   const file =
     settings.catalogueFile === undefined
       ? undefined
-      : await CatalogueFile.open({ path: settings.catalogueFile, logger })
+      : await CatalogueFile.open({ path: settings.catalogueFile, clock, logger })
   closing.add(() => file?.close())
   const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
   const { webhook } = settings
-  const judge = webhook && new Webhook({ settings: webhook, now, uptime, random, logger })
+  const judge = webhook && new Webhook({ settings: webhook, clock, random, logger })
   closing.add(() => judge?.close())
   const entitlements = new Entitlements({
     ...services,
@@ -57,7 +57,7 @@ async function openEntitlementServices(
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
   closing.add(() => entitlements.close())
-  const door = clientAuthentication({ settings, now, logger, metrics })
+  const door = clientAuthentication({ settings, clock, logger, metrics })
   closing.add(() => door.close())
   return { entitlements, door, close: () => closing.close() }
 }

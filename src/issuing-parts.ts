@@ -4,8 +4,9 @@ import type { Config } from './config/config.js'
 import type { Families } from './drm/families.js'
 import type { TokenFamily } from './drm/family.js'
 import type { Devices } from './entitlement/devices.js'
-import type { Now } from './ground/clock.js'
+import type { Clock, Now } from './ground/clock.js'
 import type { Environment } from './ground/environment.js'
+import type { Randomness } from './ground/randomness.js'
 import type { Ledger } from './ledger/ledger.js'
 import type { Metrics } from './metrics.js'
 import type { TokenIssuer } from './tokens/issuer.js'
@@ -21,11 +22,10 @@ export interface IssuingParts {
   readonly ledger: Ledger
   readonly metrics: Metrics
   readonly logger: Logger
-  readonly now: Now
+  readonly clock: Clock
   /** As all instances on the database have it. */
   readonly sharedNow: Now
-  /** Counts milliseconds steadily, whatever `now` is made to say. */
-  readonly uptime: () => number
+  readonly random: Randomness
 }
 
 export interface Issuing {

@@ -4,9 +4,9 @@ import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 
 /** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
 export async function issuing(parts: IssuingParts): Promise<Issuing> {
-  const { config, vault, ledger, now } = parts
+  const { config, vault, ledger, clock } = parts
   if (config.MODE === 'emulate')
-    return { issuer: new EmulatedIssuer({ vault, ledger, now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
+    return { issuer: new EmulatedIssuer({ vault, ledger, now: clock.now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
   // Only those who ask another service wait for its libraries to load.
   const { gatewayIssuing, replayIssuing } = await import('./upstream/gateway-issuing.js')
   return config.MODE === 'gateway' ? gatewayIssuing(config, parts) : replayIssuing(config, parts)

@@ -60,7 +60,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   closing.add(() => askedService?.close())
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
-  const { now, uptime } = clock
+  const { now } = clock
   const accounts = new AccountDirectory({ repository: store.accounts, hash, clock })
   const administration = new AccountAdministration({
     repository: store.accounts,
@@ -88,9 +88,9 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     ledger,
     metrics,
     logger,
-    now,
+    clock,
     sharedNow,
-    uptime,
+    random,
   })
   closing.add(() => issued.devices?.close?.())
   closing.add(() => issued.licences?.close())
@@ -142,7 +142,6 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     now,
     clock,
     sharedNow,
-    uptime,
     random,
     /** Waits for what is under way, so that all of it is in the log. */
     close: () => closing.close(),

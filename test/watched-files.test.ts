@@ -1,6 +1,7 @@
 import { appendFileSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { machineClock } from '../src/ground/clock.js'
 import { watchFiles } from '../src/ground/watched-files.js'
 
 t.test('a file that is being written is told of when it is written', async t => {
@@ -66,6 +67,7 @@ function watching(t: Test, answer: (call: number) => 'done' | 'again' = () => 'd
   const told: (number | undefined)[] = []
   const watched = watchFiles(
     [path],
+    machineClock(),
     async () => {
       told.push(statSync(path, { throwIfNoEntry: false })?.size)
       return answer(told.length - 1)

@@ -6,6 +6,7 @@ import { type Config, readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
 import { ConfigError } from '../errors/config-error.js'
 import { StatusError } from '../errors/public-error.js'
+import { machineClock } from '../ground/clock.js'
 import { pooledRandomness } from '../ground/randomness.js'
 import { DatabaseInUse } from '../store/sqlite/engine.js'
 import { openStore, type Store } from '../store/store.js'
@@ -92,7 +93,7 @@ async function administrationOf(store: Store, config: Config): Promise<Administr
   return new AccountAdministration({
     repository: store.accounts,
     hash: await hasherOf(store.accounts, random),
-    now: Date.now,
+    now: machineClock().now,
     random,
     overlapSeconds: config.AUTHENTICATOR_OVERLAP,
     changed: () => {},

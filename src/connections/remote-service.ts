@@ -1,19 +1,14 @@
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { type Dispatcher, Pool } from 'undici'
+import type { Clock } from '../ground/clock.js'
 import { RequestFailure } from './request-failure.js'
-import { type Party, RequestQueue } from './request-queue.js'
+import { type Party, RequestQueue, type RequestQueueParts } from './request-queue.js'
 import { AnswerStream, type ReceivedAnswer, type StreamedAnswer, WholeAnswer } from './sent-request.js'
 import { sharedLookup } from './shared-lookup.js'
 
-export interface RemoteServiceParts {
+export interface RemoteServiceParts extends RequestQueueParts {
   /** Host, and what stands before every path there. */
   readonly url: URL
-  /** Requests in flight at once, each on a connection of its own. */
-  readonly connections: number
-  /** Requests that wait for a connection. */
-  readonly queue: number
-  /** The most connections that one party may have; all of them where it is not given. */
-  readonly mostOfOneParty?: number
   /** Milliseconds for all of a request: queue, connection, TLS, and the answer to its last byte. */
   readonly timeout: number
   /** Milliseconds, TLS included. */
@@ -23,8 +18,6 @@ export interface RemoteServiceParts {
   /** Milliseconds between two pieces of a streamed body. */
   readonly bodyTimeout?: number
   readonly tls?: TlsOptions
-  /** Steady milliseconds. */
-  readonly uptime?: () => number
 }
 
 export type TlsOptions = Pick<ConnectionOptions, 'ca' | 'minVersion' | 'lookup'> & {
@@ -55,21 +48,21 @@ export class RemoteService {
   readonly queue: RequestQueue
   readonly #parts: RemoteServiceParts
   readonly #basePath: string
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #pool: Pool
 
   constructor(parts: RemoteServiceParts) {
     this.#parts = parts
     this.#basePath = parts.url.pathname.replace(/\/+$/, '')
-    this.#uptime = parts.uptime ?? (() => performance.now())
-    this.queue = new RequestQueue(parts.connections, parts.queue, parts.mostOfOneParty)
+    this.#clock = parts.clock
+    this.queue = new RequestQueue(parts)
     this.#pool = connect(parts)
   }
 
   /** Queues, sends, and waits for the whole answer. */
   async ask(request: ServiceRequest, { party, gone }: Caller = {}): Promise<ReceivedAnswer | RequestFailure> {
     const { timeout } = this.#parts
-    const deadline = this.#uptime() + timeout
+    const deadline = this.#clock.uptime() + timeout
     const failure = await this.queue.enter(timeout, party, gone)
     if (failure !== undefined) return failure
     try {
@@ -82,25 +75,25 @@ export class RemoteService {
     }
   }
 
-  /** For who has a place already. `deadline` and `latestStart` are moments of `uptime`. */
+  /** For who has a place already. `deadline` and `latestStart` are moments of the clock's uptime. */
   send(request: ServiceRequest, deadline: number, latestStart?: number): Promise<ReceivedAnswer | RequestFailure> {
-    const uptime = this.#uptime
-    const time = Math.ceil(deadline - uptime())
+    const clock = this.#clock
+    const time = Math.ceil(deadline - clock.uptime())
     if (time <= 0) return Promise.resolve(new RequestFailure('not reached in time'))
     return new Promise(resolve => {
-      this.#dispatch(request, new WholeAnswer(resolve, { time, latestStart, uptime }))
+      this.#dispatch(request, new WholeAnswer(resolve, { time, latestStart, clock }))
     })
   }
 
   /** Queues, sends, and hands the answer over when its body begins. The place is free again when the body ends. */
   async stream(request: ServiceRequest, { party, gone }: Caller = {}): Promise<StreamedAnswer | RequestFailure> {
     const { timeout } = this.#parts
-    const uptime = this.#uptime
-    const deadline = uptime() + timeout
+    const clock = this.#clock
+    const deadline = clock.uptime() + timeout
     const failure = await this.queue.enter(timeout, party, gone)
     if (failure !== undefined) return failure
     const outcome = await new Promise<StreamedAnswer | RequestFailure>(resolve => {
-      const stream = new AnswerStream(resolve, { time: Math.max(1, deadline - uptime()), uptime })
+      const stream = new AnswerStream(resolve, { time: Math.max(1, deadline - clock.uptime()), clock })
       const leave = () => stream.giveUp(new RequestFailure('caller gone'))
       if (gone?.aborted === true) return leave()
       gone?.addEventListener('abort', leave, { once: true })

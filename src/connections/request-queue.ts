@@ -1,7 +1,18 @@
+import type { Clock } from '../ground/clock.js'
 import { RequestFailure } from './request-failure.js'
 
 /** Whose requests share places with each other: an account, a network. */
 export type Party = number | string
+
+export interface RequestQueueParts {
+  /** Requests in flight at once. */
+  readonly connections: number
+  /** Requests that wait for a connection. */
+  readonly queue: number
+  /** The most connections that one party may have, even where others are free; all of them where it is not given. */
+  readonly mostOfOneParty?: number
+  readonly clock: Clock
+}
 
 /** Where all requests are one party's. */
 const ANYBODY = ''
@@ -14,17 +25,18 @@ export class RequestQueue {
   readonly #places: number
   readonly #longest: number
   readonly #mostOfOne: number
+  readonly #clock: Clock
   readonly #members = new Map<Party, Member>()
   /** Those with requests that wait; the one that was served last is the last. */
   readonly #inQueue = new Set<Member>()
   #inFlight = 0
   #waiting = 0
 
-  /** No party has more than `mostOfOne` places, even where others are free. */
-  constructor(places: number, longest: number, mostOfOne = places) {
-    this.#places = places
-    this.#longest = longest
-    this.#mostOfOne = mostOfOne
+  constructor({ connections, queue, mostOfOneParty = connections, clock }: RequestQueueParts) {
+    this.#places = connections
+    this.#longest = queue
+    this.#mostOfOne = mostOfOneParty
+    this.#clock = clock
   }
 
   get inFlight(): number {
@@ -126,13 +138,13 @@ export class RequestQueue {
         member.waiting.delete(end)
         this.#waiting -= 1
         if (member.waiting.size === 0) this.#inQueue.delete(member)
-        clearTimeout(timer)
+        timer.cancel()
         gone?.removeEventListener('abort', leave)
         if (failure !== undefined) this.#forgetIfIdle(member)
         resolve(failure)
       }
       const leave = () => end(new RequestFailure('caller gone'))
-      const timer = setTimeout(() => end(new RequestFailure('not reached in time')), timeout)
+      const timer = this.#clock.after(timeout, () => end(new RequestFailure('not reached in time')))
       member.waiting.add(end)
       this.#inQueue.add(member)
       this.#waiting += 1

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import type { Clock, Timer } from '../ground/clock.js'
 import { connectionFailure, RequestFailure, secondsOf } from './request-failure.js'
 
 export interface ReceivedAnswer {
@@ -21,29 +22,29 @@ export interface StreamedAnswer {
 export interface SendingTerms {
   /** Milliseconds that are left for the request. */
   readonly time: number
-  /** By `uptime`: after this moment the request must not be sent any more. */
+  /** By the clock's uptime: after this moment the request must not be sent any more. */
   readonly latestStart?: number | undefined
-  readonly uptime: () => number
+  readonly clock: Clock
 }
 
 /** Sends a request exactly once, and knows whether it may have arrived. */
 abstract class SentRequest<Answer> implements Dispatcher.DispatchHandler {
   readonly #settle: (outcome: Answer | RequestFailure) => void
-  readonly #terms: SendingTerms
-  readonly #timer: NodeJS.Timeout
+  protected readonly terms: SendingTerms
+  readonly #timer: Timer
   #isSettled = false
   /** Given right before the first byte is written. */
   #controller: Dispatcher.DispatchController | undefined
 
   constructor(settle: (outcome: Answer | RequestFailure) => void, terms: SendingTerms) {
     this.#settle = settle
-    this.#terms = terms
-    this.#timer = setTimeout(() => this.#giveUpLate(), terms.time)
+    this.terms = terms
+    this.#timer = terms.clock.after(terms.time, () => this.#giveUpLate())
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    const { latestStart, uptime } = this.#terms
-    if (latestStart !== undefined && uptime() >= latestStart) this.#giveUpLate()
+    const { latestStart, clock } = this.terms
+    if (latestStart !== undefined && clock.uptime() >= latestStart) this.#giveUpLate()
     // What waited too long for a connection must not be sent: an error here keeps it from being written.
     if (this.#isSettled) throw new Error('given up')
     this.#controller = controller
@@ -71,7 +72,7 @@ abstract class SentRequest<Answer> implements Dispatcher.DispatchHandler {
   protected settle(outcome: Answer | RequestFailure): void {
     if (this.#isSettled) return
     this.#isSettled = true
-    clearTimeout(this.#timer)
+    this.#timer.cancel()
     this.#settle(outcome)
   }
 
@@ -110,7 +111,7 @@ export class AnswerStream extends SentRequest<StreamedAnswer> {
   #status = 0
   #headers: readonly string[] = []
   #body: Readable | undefined
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
 
   override onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     this.#status = status
@@ -140,7 +141,7 @@ export class AnswerStream extends SentRequest<StreamedAnswer> {
 
   #begin(): void {
     if (this.#timer !== undefined || this.#body === undefined) return
-    this.#timer = setTimeout(() => this.giveUp(new RequestFailure('timed out')), LONGEST_BODY)
+    this.#timer = this.terms.clock.after(LONGEST_BODY, () => this.giveUp(new RequestFailure('timed out')))
     this.settle({ status: this.#status, headers: this.#headers, body: this.#body })
   }
 
@@ -148,7 +149,7 @@ export class AnswerStream extends SentRequest<StreamedAnswer> {
     const body = new Readable({
       read: () => controller.resume(),
       destroy: (error, done) => {
-        clearTimeout(this.#timer)
+        this.#timer?.cancel()
         if (!body.readableEnded) controller.abort(error ?? new RequestFailure('not read'))
         done(error)
       },

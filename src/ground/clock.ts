@@ -23,6 +23,8 @@ export interface SleepOptions {
 
 export interface Timer {
   cancel(): void
+  /** Counts from now on again. */
+  restart(): void
 }
 
 export interface ClockParts {
@@ -50,11 +52,11 @@ export function machineClock({ now = Date.now, uptime = () => performance.now() 
       }),
     after: (milliseconds, work) => {
       const timer = setTimeout(work, milliseconds).unref()
-      return { cancel: () => clearTimeout(timer) }
+      return { cancel: () => clearTimeout(timer), restart: () => void timer.refresh() }
     },
     every: (milliseconds, work) => {
       const timer = setInterval(work, milliseconds).unref()
-      return { cancel: () => clearInterval(timer) }
+      return { cancel: () => clearInterval(timer), restart: () => void timer.refresh() }
     },
   }
 }

@@ -1,4 +1,4 @@
-import { type Clock, machineClock, type Timer } from './clock.js'
+import type { Clock, Timer } from './clock.js'
 
 /**
  * Lets the first few log lines of a kind through in every second, and says afterwards how many more there would have
@@ -11,7 +11,7 @@ export class LineLimit {
   readonly #clock: Clock
   #timer: Timer | undefined
 
-  constructor(perSecond: number, more: (kind: string, count: number) => void, clock: Clock = machineClock()) {
+  constructor(clock: Clock, perSecond: number, more: (kind: string, count: number) => void) {
     this.#clock = clock
     this.#perSecond = perSecond
     this.#more = more

@@ -32,3 +32,8 @@ export function randomBytes(random: Randomness, length: number): Buffer {
   random(bytes)
   return bytes
 }
+
+/** From 0 to 1, without 1. */
+export function randomFraction(random: Randomness): number {
+  return randomBytes(random, 4).readUInt32LE() / 2 ** 32
+}

@@ -1,6 +1,6 @@
 import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { type Clock, machineClock } from './clock.js'
+import type { Clock } from './clock.js'
 
 const EVERY_MS = 250
 
@@ -16,9 +16,9 @@ export interface WatchedFiles {
  */
 export function watchFiles(
   paths: readonly string[],
+  clock: Clock,
   changed: () => Promise<'done' | 'again'>,
   everyMs = EVERY_MS,
-  clock: Clock = machineClock(),
 ): WatchedFiles {
   let known: string | undefined = paths.map(stateNow).join(' ')
   let last = known

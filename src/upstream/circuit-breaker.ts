@@ -1,4 +1,5 @@
 import { RequestFailure } from '../connections/request-failure.js'
+import type { Clock } from '../ground/clock.js'
 import { RecentOutcomes } from './recent-outcomes.js'
 
 export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const
@@ -21,7 +22,7 @@ export class CircuitBreaker<Outcome> {
 
   constructor(parts: CircuitBreakerParts<Outcome>) {
     this.#parts = parts
-    this.#recent = new RecentOutcomes(parts.uptime)
+    this.#recent = new RecentOutcomes(parts.clock)
     this.#ofHost = new Breaker(parts)
   }
 
@@ -108,7 +109,7 @@ export interface CircuitBreakerParts<Outcome> {
   /** `account` is whose requests alone are kept from the host. */
   readonly changed: (state: CircuitState, account: number | undefined) => void
   /** Counts milliseconds steadily. */
-  readonly uptime: () => number
+  readonly clock: Clock
 }
 
 /** Whether requests pass, and when one may try. */
@@ -116,16 +117,16 @@ class Breaker {
   state: CircuitState = 'closed'
   lastChange = 0
   readonly #pause: number
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #openUntil = 0
   /** For whom it failed last: another account tries next, if there is one. */
   #failedFor: number | undefined
   /** Two that have asked since it opened: for each account there is another one then. */
   readonly #asking = new Set<number>()
 
-  constructor({ pause, uptime }: Pick<CircuitBreakerParts<never>, 'pause' | 'uptime'>) {
+  constructor({ pause, clock }: Pick<CircuitBreakerParts<never>, 'pause' | 'clock'>) {
     this.#pause = pause
-    this.#uptime = uptime
+    this.#clock = clock
   }
 
   /** Milliseconds until a request of this account may be sent, as far as is known. */
@@ -134,7 +135,7 @@ class Breaker {
     if (this.#asking.size < 2) this.#asking.add(account)
     // While one request tries, the others need not wait for what comes of it.
     if (this.state === 'half-open') return this.#pause
-    const left = this.#openUntil - this.#uptime()
+    const left = this.#openUntil - this.#clock.uptime()
     const isAnotherOnesTurn = account === this.#failedFor && this.#asking.size > 1
     return isAnotherOnesTurn ? left + this.#pause : left
   }
@@ -147,6 +148,6 @@ class Breaker {
     this.state = state
     this.lastChange = change
     if (state === 'closed') this.#asking.clear()
-    if (state === 'open') this.#openUntil = this.#uptime() + this.#pause
+    if (state === 'open') this.#openUntil = this.#clock.uptime() + this.#pause
   }
 }

@@ -22,7 +22,7 @@ type ConfigOf<M extends Config['MODE']> = Extract<Config, { readonly MODE: M }>
 
 /** Tokens of the real service. */
 export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts): Issuing {
-  const { metrics, logger } = parts
+  const { logger, clock } = parts
   const { upstream: settings, PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
   const { unknownParameters, licences } = settings
   const credentials = new UpstreamCredentials(parts.accounts, logger)
@@ -33,8 +33,8 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
       unknownParameters,
       licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, environment, logger }) : asTold,
     }),
-    licences: new LicenceForwarding(settings, parts.families, metrics),
-    devices: new UpstreamDevices({ settings, authenticatorOf, logger }),
+    licences: new LicenceForwarding(settings, parts),
+    devices: new UpstreamDevices({ settings, authenticatorOf, clock, logger }),
     clearKeyUrl: (family, url, environment) =>
       licences[environment][CLEAR_KEY] === undefined ? undefined : clearKeyUrl(family, url),
   }
@@ -44,7 +44,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
 export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): Issuing {
   const { PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
   return {
-    ...issuingFrom(new Replay(config.RECORD_DIR, parts.now), parts, {
+    ...issuingFrom(new Replay(config.RECORD_DIR, parts.clock.now), parts, {
       authenticatorOf: () => '',
       unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
       licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, environment }) : asTold,
@@ -56,11 +56,11 @@ export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): 
 
 function issuingFrom(
   upstream: Upstream,
-  { ledger, logger, now, sharedNow }: IssuingParts,
+  { ledger, logger, clock, sharedNow }: IssuingParts,
   asking: Pick<UpstreamIssuerParts, 'authenticatorOf' | 'unknownParameters' | 'licenceUrl'>,
 ) {
-  const settlements = new Settlements({ ledger, logger, now })
-  const issuer = new UpstreamIssuer({ ...asking, upstream, ledger, settlements, logger, now, sharedNow })
+  const settlements = new Settlements({ ledger, logger, clock })
+  const issuer = new UpstreamIssuer({ ...asking, upstream, ledger, settlements, logger, now: clock.now, sharedNow })
   const close = async () => {
     await upstream.close()
     await settlements.close()
@@ -70,20 +70,21 @@ function issuingFrom(
 
 /** A host for each environment, and what befalls one leaves the other alone. */
 function realUpstream({ upstream: settings, RECORD_DIR }: ConfigOf<'gateway'>, parts: IssuingParts): Upstream {
-  const { metrics, logger, now, uptime } = parts
+  const { metrics, logger, clock, random } = parts
   const recorder = RECORD_DIR === undefined ? undefined : new Recorder(RECORD_DIR, logger)
   const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
   const hostOf = (environment: Environment): TokenHost => {
     const url = settings.tokens[environment]
-    const service = new RemoteService({ ...settings, url, uptime, largestAnswer: LARGEST_TOKEN_ANSWER })
+    const service = new RemoteService({ ...settings, url, clock, largestAnswer: LARGEST_TOKEN_ANSWER })
     const exchange = httpExchange(service)
     return new TokenHost({
       service,
-      exchange: recorder === undefined ? exchange : recordedExchange(exchange, recorder, now),
+      exchange: recorder === undefined ? exchange : recordedExchange(exchange, recorder, clock.now),
       settings,
       metrics: upstreamMetrics.of(environment),
       circuitChanged: (state, customerId) => logCircuit(logger, { environment, customerId }, state),
-      uptime,
+      clock,
+      random,
     })
   }
   const hosts: Readonly<Record<Environment, TokenHost>> = { test: hostOf('test'), production: hostOf('production') }

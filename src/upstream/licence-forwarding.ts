@@ -5,6 +5,7 @@ import { RequestFailure } from '../connections/request-failure.js'
 import type { StreamedAnswer } from '../connections/sent-request.js'
 import type { Families } from '../drm/families.js'
 import type { LicenceFamily } from '../drm/family.js'
+import type { Clock, Timer } from '../ground/clock.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { networkOf } from '../limits/network.js'
@@ -30,22 +31,29 @@ export type LicenceForwardingSettings = Pick<
   'licences' | 'licenceHeaders' | 'connections' | 'queue' | 'connectTimeout' | 'timeout'
 >
 
+export interface LicenceForwardingParts {
+  readonly families: Families
+  readonly metrics: Metrics
+  readonly clock: Clock
+}
+
 /** So much of the connections a network may have: one that keeps them busy shall not have all. */
 const LARGEST_SHARE = 0.25
 
 /** The way of key requests to the real licence servers: only to those of a table that is made once. */
 export class LicenceForwarding {
-  /** A player that reads nothing of an answer for so many milliseconds does not want it. */
-  readonly patience: number
+  readonly #patience: number
+  readonly #clock: Clock
   readonly #moreHeaders: ReadonlySet<string>
   readonly #ways: Readonly<Record<Environment, Ways>>
   readonly #forwarded: Counter<'drm' | 'environment' | 'status'>
 
-  constructor(settings: LicenceForwardingSettings, { licences }: Families, { registry }: Metrics) {
+  constructor(settings: LicenceForwardingSettings, { families: { licences }, metrics, clock }: LicenceForwardingParts) {
     const { connections, queue, connectTimeout, timeout } = settings
     const mostOfOneParty = Math.ceil(connections * LARGEST_SHARE)
-    const parts = { connections, queue, mostOfOneParty, connectTimeout, timeout, bodyTimeout: timeout }
-    this.patience = timeout
+    const parts = { connections, queue, mostOfOneParty, connectTimeout, timeout, bodyTimeout: timeout, clock }
+    this.#patience = timeout
+    this.#clock = clock
     this.#moreHeaders = settings.licenceHeaders
     this.#ways = {
       test: waysTo(settings.licences.test, licences, parts),
@@ -55,8 +63,13 @@ export class LicenceForwarding {
       name: 'expressplay_licences_forwarded_total',
       help: 'Key requests for the upstream, by what it answered: 2xx, 4xx, 5xx, or none.',
       labelNames: ['drm', 'environment', 'status'] as const,
-      registers: [registry],
+      registers: [metrics.registry],
     })
+  }
+
+  /** Calls `stalled` when a player has read nothing of an answer for so long that it does not want it. */
+  watchReading(stalled: () => void): Timer {
+    return this.#clock.after(this.#patience, stalled)
   }
 
   /** The environments that have a licence server for it. */

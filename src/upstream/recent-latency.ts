@@ -1,3 +1,5 @@
+import type { Clock } from '../ground/clock.js'
+
 const SLICE_MS = 5000
 const STEPS = 64
 const MOST_OF_THEM = 0.95
@@ -13,14 +15,14 @@ interface Slice {
 /** How long a host has taken for its answers in the last five to ten seconds. All times are in milliseconds. */
 export class RecentLatency {
   readonly #step: number
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #current = emptySlice(0)
   #last = emptySlice(0)
 
-  /** Nothing takes longer than `most`. `uptime` counts milliseconds steadily. */
-  constructor(most: number, uptime: () => number) {
+  /** Nothing takes longer than `most`. */
+  constructor(most: number, clock: Clock) {
     this.#step = most / STEPS
-    this.#uptime = uptime
+    this.#clock = clock
   }
 
   add(milliseconds: number): void {
@@ -51,7 +53,7 @@ export class RecentLatency {
   }
 
   #forget(): void {
-    const now = this.#uptime()
+    const now = this.#clock.uptime()
     const age = now - this.#current.begin
     if (age < SLICE_MS) return
     this.#last = age < 2 * SLICE_MS ? this.#current : emptySlice(now)

@@ -1,3 +1,5 @@
+import type { Clock } from '../ground/clock.js'
+
 const LAST_MS = 10_000
 /** So many milliseconds are counted together. */
 const SLICE_MS = 100
@@ -15,26 +17,25 @@ interface Slice {
 
 /** The outcomes of the last ten seconds, by account. A host fails when more than half of at least twenty are failures. */
 export class RecentOutcomes {
-  readonly #uptime: () => number
+  readonly #clock: Clock
   /** Those in which anything happened, the oldest first. */
   #slices: Slice[] = []
   readonly #ofAccounts = new Map<number, Count>()
   readonly #all: Count = { outcomes: 0, failures: 0 }
 
-  /** `uptime` counts milliseconds steadily. */
-  constructor(uptime: () => number) {
-    this.#uptime = uptime
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   /** Whether a request of any other account has come to an end lately. */
   haveOthersThan(accounts: ReadonlyMap<number, unknown>): boolean {
-    this.#forget(this.#uptime() - LAST_MS)
+    this.#forget(this.#clock.uptime() - LAST_MS)
     for (const account of this.#ofAccounts.keys()) if (!accounts.has(account)) return true
     return false
   }
 
   count(account: number, isFailure: boolean): void {
-    const now = this.#uptime()
+    const now = this.#clock.uptime()
     this.#forget(now - LAST_MS)
     const failures = isFailure ? 1 : 0
     for (const count of [

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { framesOf } from '../errors/public-error.js'
-import type { Now } from '../ground/clock.js'
+import type { Clock, Timer } from '../ground/clock.js'
 import { ABANDONED_AFTER_MS } from '../ledger/abandoned-tokens.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 
@@ -21,8 +21,8 @@ export class Settlements {
   readonly #waiting: Settlement[] = []
   readonly #givingBack = new Set<Promise<void>>()
   /** What is given back once more, and when. */
-  readonly #onceMore = new Map<Settlement, NodeJS.Timeout>()
-  #timer: NodeJS.Timeout | undefined
+  readonly #onceMore = new Map<Settlement, Timer>()
+  #timer: Timer | undefined
   #catchingUp: Promise<void> = Promise.resolve()
   #isBehind = false
   #isClosing = false
@@ -55,15 +55,15 @@ export class Settlements {
       this.#onceMore.delete(settlement)
       this.#giveBack(settlement)
     }
-    this.#onceMore.set(settlement, setTimeout(again, CERTAINLY_OVER_MS).unref())
+    this.#onceMore.set(settlement, this.#parts.clock.after(CERTAINLY_OVER_MS, again))
   }
 
   /** Tries once more. For when nothing is under way, and the ledger still works. */
   async close(): Promise<void> {
     this.#isClosing = true
-    clearTimeout(this.#timer)
+    this.#timer?.cancel()
     for (const [settlement, timer] of this.#onceMore) {
-      clearTimeout(timer)
+      timer.cancel()
       this.#giveBack(settlement)
     }
     await Promise.all(this.#givingBack)
@@ -89,9 +89,9 @@ export class Settlements {
 
   #catchUpLater(): void {
     if (this.#isClosing) return
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#parts.clock.after(PAUSE_MS, () => {
       this.#catchingUp = this.#catchUp()
-    }, PAUSE_MS).unref()
+    })
   }
 
   async #catchUp(): Promise<void> {
@@ -106,7 +106,7 @@ export class Settlements {
   async #tryAgain(settlements: readonly Settlement[]): Promise<boolean> {
     const errors = await Promise.all(settlements.map(settlement => this.#try(settlement)))
     const failed = settlements.filter((_, index) => errors[index] !== undefined)
-    const sweptBefore = this.#parts.now() - ABANDONED_AFTER_MS
+    const sweptBefore = this.#parts.clock.now() - ABANDONED_AFTER_MS
     const worthIt = failed.filter(({ event }) => event.time >= sweptBefore)
     this.#waiting.push(...worthIt)
     this.#recorded += settlements.length - failed.length
@@ -141,5 +141,5 @@ interface Settlement {
 export interface SettlementsParts {
   readonly ledger: Ledger
   readonly logger: Logger
-  readonly now: Now
+  readonly clock: Clock
 }

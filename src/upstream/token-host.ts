@@ -1,8 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { UpstreamSettings } from '../config/settings-upstream.js'
 import type { RemoteService } from '../connections/remote-service.js'
 import { isAboutCertificate, RequestFailure } from '../connections/request-failure.js'
+import type { Clock } from '../ground/clock.js'
 import { InFlight } from '../ground/in-flight.js'
+import { type Randomness, randomFraction } from '../ground/randomness.js'
 import { CircuitBreaker, type CircuitState } from './circuit-breaker.js'
 import { RecentLatency } from './recent-latency.js'
 import { ANOTHER_CUSTOMER, type Outcome, readTokenAnswer, UpstreamRefusal } from './token-answer.js'
@@ -27,8 +28,8 @@ export interface TokenHostParts {
   readonly metrics: HostMetrics
   /** Told when the circuit breaker opens, tries, or closes: for all, or for one account. */
   readonly circuitChanged: (state: CircuitState, account: number | undefined) => void
-  /** Counts milliseconds steadily. */
-  readonly uptime: () => number
+  readonly clock: Clock
+  readonly random: Randomness
 }
 
 /** One host of the real service, asked with all the care that its bad days need. */
@@ -42,10 +43,10 @@ export class TokenHost {
   readonly #inFlight = new InFlight()
 
   constructor(parts: TokenHostParts) {
-    const { settings, circuitChanged: changed, uptime } = parts
+    const { settings, circuitChanged: changed, clock } = parts
     this.#parts = parts
-    this.#latency = new RecentLatency(settings.timeout, uptime)
-    this.#circuit = new CircuitBreaker({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, uptime })
+    this.#latency = new RecentLatency(settings.timeout, clock)
+    this.#circuit = new CircuitBreaker({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, clock })
   }
 
   get state(): CircuitState {
@@ -68,12 +69,12 @@ export class TokenHost {
   }
 
   async ask(request: UpstreamRequest): Promise<Outcome> {
-    const { uptime, metrics } = this.#parts
-    const began = uptime()
+    const { clock, metrics } = this.#parts
+    const began = clock.uptime()
     this.#inFlight.begin()
     try {
       const outcome = await this.#inTurn(request, began)
-      metrics.answered(outcome, uptime() - began)
+      metrics.answered(outcome, clock.uptime() - began)
       return outcome
     } finally {
       this.#inFlight.end()
@@ -115,10 +116,10 @@ export class TokenHost {
   }
 
   async #tries(request: UpstreamRequest, began: number): Promise<Outcome> {
-    const { settings, metrics, uptime } = this.#parts
+    const { settings, metrics, clock, random } = this.#parts
     const { timeout } = settings
     const deadline = began + timeout
-    const waited = uptime() - began
+    const waited = clock.uptime() - began
     // Those whose answers came meanwhile may have taken longer than the ones before.
     if (waited > timeout * LAST_PART && waited > this.#mostWaiting) return tooBusy(waited)
     // A little less than a request in the queue has to have left, for the way to the connection.
@@ -127,9 +128,10 @@ export class TokenHost {
     this.#budget.earn()
     let outcome = await this.#try(request, deadline, latestStart)
     for (let tries = 1; tries < MOST_TRIES && mayBeTriedAgain(outcome); tries++) {
-      const wait = Math.random() * FIRST_PAUSE * 2 ** (tries - 1) // no secret: it only spreads those who failed together
-      if (uptime() + wait >= latestStart || !this.#budget.spend()) break
-      await pause(wait)
+      // Spreads those who failed together.
+      const wait = randomFraction(random) * FIRST_PAUSE * 2 ** (tries - 1)
+      if (clock.uptime() + wait >= latestStart || !this.#budget.spend()) break
+      await clock.sleep(wait)
       metrics.retried()
       const again = await this.#try(request, deadline, latestStart)
       // Why it was not reached says more than that it was not asked again.
@@ -143,11 +145,11 @@ export class TokenHost {
   }
 
   async #exchangeOnce(request: UpstreamRequest, deadline: number, latestStart: number): Promise<Outcome> {
-    const { service, exchange, uptime } = this.#parts
-    const began = uptime()
+    const { service, exchange, clock } = this.#parts
+    const began = clock.uptime()
     const answer = await exchange(request, deadline, latestStart)
     if (answer instanceof RequestFailure) return answer
-    this.#latency.add(uptime() - began)
+    this.#latency.add(clock.uptime() - began)
     const outcome = readTokenAnswer(answer, request, this.#numbered)
     // One of the connections brings the answers to other requests.
     if (outcome instanceof RequestFailure && outcome.reason === ANOTHER_CUSTOMER) service.reconnect()

@@ -6,6 +6,7 @@ import { RequestFailure } from '../connections/request-failure.js'
 import type { ReceivedAnswer } from '../connections/sent-request.js'
 import type { DeviceQuestion, Devices, RegisteredDevices } from '../entitlement/devices.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
+import type { Clock } from '../ground/clock.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Owner } from '../ground/owner.js'
 import { packageVersion } from '../ground/version.js'
@@ -13,6 +14,7 @@ import { packageVersion } from '../ground/version.js'
 export interface UpstreamDevicesParts {
   readonly settings: Pick<UpstreamSettings, 'records' | 'connections' | 'queue' | 'connectTimeout' | 'timeout'>
   readonly authenticatorOf: (customerId: number, environment: Environment) => string
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -31,8 +33,9 @@ export class UpstreamDevices implements Devices {
   readonly #logs: Readonly<Record<Environment, RemoteService>>
 
   constructor(parts: UpstreamDevicesParts) {
+    const { clock } = parts
     const { records, connections, queue, connectTimeout, timeout } = parts.settings
-    const common = { connections, queue, connectTimeout, timeout, largestAnswer: LARGEST_ANSWER }
+    const common = { connections, queue, connectTimeout, timeout, largestAnswer: LARGEST_ANSWER, clock }
     this.#parts = parts
     this.#logs = {
       test: new RemoteService({ ...common, url: records.test }),

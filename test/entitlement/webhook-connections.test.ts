@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { RemoteService } from '../../src/connections/remote-service.js'
+import { machineClock } from '../../src/ground/clock.js'
 import { startServer } from '../../src/index.js'
 import { accounts } from '../harness.js'
 import { eventually } from '../ledger/load.js'
@@ -80,6 +81,7 @@ t.test('a question that nobody waits for any more is not sent when its connectio
     timeout: 20_000,
     connectTimeout: 20_000,
     tls: { ca: authority.cert },
+    clock: machineClock(),
   })
   t.teardown(() => service.close())
   const question = (requestID: string) => ({

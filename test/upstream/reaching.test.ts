@@ -4,6 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import t from 'tap'
 import { RemoteService, type ServiceRequest } from '../../src/connections/remote-service.js'
+import { machineClock } from '../../src/ground/clock.js'
 import { sampleParameters } from '../../src/sample.js'
 import { eventually } from '../ledger/load.js'
 import { LOCAL, startGateway } from './gateway.js'
@@ -162,7 +163,7 @@ t.test('connections to one host share one look-up of its name', async t => {
     })
   }
   const { port } = host.address() as AddressInfo // not a pipe
-  const terms = { connections, queue: connections, timeout: 60_000, connectTimeout: 0 }
+  const terms = { connections, queue: connections, timeout: 60_000, connectTimeout: 0, clock: machineClock() }
   const service = new RemoteService({
     ...terms,
     url: new URL(`http://upstream.invalid:${port}`),

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { Content } from '../../../schemas/catalogue.js'
 import { ConfigError } from '../../errors/config-error.js'
 import { framesOf } from '../../errors/public-error.js'
+import type { Clock } from '../../ground/clock.js'
 import { readLargeFile } from '../../ground/regular-files.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 import type { Contents } from '../content.js'
@@ -11,6 +12,7 @@ import { type Catalogue, readCatalogue } from './reading.js'
 
 export interface CatalogueFileParts {
   readonly path: string
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -24,7 +26,7 @@ export class CatalogueFile implements Contents {
   private constructor(parts: CatalogueFileParts) {
     this.#parts = parts
     // What changes while it is read for the first time is read again.
-    this.#watched = watchFiles([parts.path], () => this.#readAgain())
+    this.#watched = watchFiles([parts.path], parts.clock, () => this.#readAgain())
     this.#reading = this.#read()
   }
 

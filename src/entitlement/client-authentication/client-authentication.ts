@@ -4,7 +4,6 @@ import type { FastifyInstance } from 'fastify'
 import { type ClientName, readClientName } from '../../config/client-name-syntax.js'
 import type { EntitlementSettings } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
-import type { Now } from '../../ground/clock.js'
 import type { HandshakesParts } from './handshakes.js'
 import { MutualTls } from './mutual-tls.js'
 import { TrustedProxy } from './trusted-proxy.js'
@@ -20,7 +19,6 @@ export interface ClientAuthentication {
 
 export interface ClientAuthenticationParts extends HandshakesParts {
   readonly settings: Pick<EntitlementSettings, 'door' | 'clients'>
-  readonly now: Now
 }
 
 /** Throws a ConfigError when the certificate files are of no use. */

@@ -2,7 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { Door } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
-import type { Now } from '../../ground/clock.js'
+import type { Clock, Timer } from '../../ground/clock.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 import { codeOf, filesOf, readCertificates, type ServiceCertificates, UnusableFile } from './certificate-files.js'
 import { ClientAuthorities } from './client-authorities.js'
@@ -10,7 +10,7 @@ import { subjectText } from './client-names.js'
 
 export interface CurrentCertificatesParts {
   readonly settings: Door
-  readonly now: Now
+  readonly clock: Clock
   readonly logger: Logger
   /** Told of every change. */
   readonly renewed?: (certificates: ServiceCertificates) => void
@@ -24,7 +24,7 @@ const MOST_SHOWN = 10
 export class CurrentCertificates {
   readonly #parts: CurrentCertificatesParts
   readonly #watched: WatchedFiles
-  readonly #daily: NodeJS.Timeout
+  readonly #daily: Timer
   #current: ServiceCertificates
   #clientAuthorities: ClientAuthorities
   #toldFault: string | undefined
@@ -33,8 +33,8 @@ export class CurrentCertificates {
   constructor(parts: CurrentCertificatesParts) {
     this.#parts = parts
     // Watched before they are read: they may change meanwhile.
-    this.#watched = watchFiles(filesOf(parts.settings), async () => this.#readAgain())
-    this.#daily = setInterval(() => this.#warnOfEnds(), DAY_MS).unref()
+    this.#watched = watchFiles(filesOf(parts.settings), parts.clock, async () => this.#readAgain())
+    this.#daily = parts.clock.every(DAY_MS, () => this.#warnOfEnds())
     try {
       this.#current = readCertificates(parts.settings)
       this.#clientAuthorities = new ClientAuthorities(this.#current.authorities)
@@ -56,7 +56,7 @@ export class CurrentCertificates {
 
   close(): void {
     this.#watched.close()
-    clearInterval(this.#daily)
+    this.#daily.cancel()
   }
 
   #readAgain(): 'done' | 'again' {
@@ -104,7 +104,7 @@ export class CurrentCertificates {
   }
 
   #warnOfEnd(certificate: X509Certificate, what: string): void {
-    const left = Date.parse(certificate.validTo) - this.#parts.now()
+    const left = Date.parse(certificate.validTo) - this.#parts.clock.now()
     if (left >= SOON_MS) return
     this.#parts.logger.warn(shown(certificate), `${what} ${left < 0 ? 'has expired' : 'ends soon'}`)
   }

@@ -1,6 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
+import type { Clock } from '../../ground/clock.js'
 import { LineLimit } from '../../ground/line-limit.js'
 import type { Metrics } from '../../metrics.js'
 import type { ClientRefusal } from './client-authorities.js'
@@ -10,6 +11,7 @@ import { subjectText } from './client-names.js'
 const LINES_A_SECOND = 5
 
 export interface HandshakesParts {
+  readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
 }
@@ -27,10 +29,10 @@ export class Handshakes {
   readonly #metrics: Metrics
   readonly #lines: LineLimit
 
-  constructor({ logger, metrics }: HandshakesParts) {
+  constructor({ clock, logger, metrics }: HandshakesParts) {
     this.#logger = logger
     this.#metrics = metrics
-    this.#lines = new LineLimit(LINES_A_SECOND, (reason, count) =>
+    this.#lines = new LineLimit(clock, LINES_A_SECOND, (reason, count) =>
       logger.warn({ reason, count }, 'more clients refused'),
     )
   }

@@ -6,7 +6,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientName } from '../../config/client-name-syntax.js'
 import type { TlsDoor } from '../../config/settings-entitlement.js'
-import type { Now } from '../../ground/clock.js'
+import { machineClock } from '../../ground/clock.js'
 import { secureContextOptions } from './certificate-files.js'
 import type { ClientAuthorities } from './client-authorities.js'
 import { hasName } from './client-names.js'
@@ -17,11 +17,13 @@ export interface MutualTlsParts extends HandshakesParts {
   readonly settings: TlsDoor
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
-  readonly now: Now
   readonly logger: Logger
 }
 
 const HANDSHAKE_MS = 10_000
+
+/** TLS goes by the machine's clock, and so does what it leaves out. */
+const MACHINE = machineClock()
 
 /** Mutual TLS: HTTP sees a connection only when its client may come in. */
 export class MutualTls {
@@ -93,9 +95,8 @@ export class MutualTls {
       this.#handshakes.refused({ address, reason: 'no certificate' })
       return false
     }
-    // TLS goes by the system's clock, and so does what it leaves out.
     const authorities = this.#origins.get(acceptedBy(socket))?.authorities ?? this.#certificates.clientAuthorities
-    const verification = authorities.verify(certificate, Date.now())
+    const verification = authorities.verify(certificate, MACHINE.now())
     if ('refusal' in verification) {
       const reason = verification.refusal
       this.#handshakes.refused({ address, reason, ...(reason !== 'unknown authority' && { certificate }) })
@@ -115,7 +116,7 @@ export class MutualTls {
     const admission = this.#admissions.get(socket)
     return (
       admission === undefined ||
-      admission.until < this.#parts.now() ||
+      admission.until < this.#parts.clock.now() ||
       admission.authorities !== this.#certificates.clientAuthorities
     )
   }

@@ -5,7 +5,6 @@ import type { ClientName } from '../../config/client-name-syntax.js'
 import type { ProxyDoor } from '../../config/settings-entitlement.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import { AddressList } from '../../ground/address-list.js'
-import type { Now } from '../../ground/clock.js'
 import type { ClientRefusal } from './client-authorities.js'
 import { hasName } from './client-names.js'
 import { CurrentCertificates } from './current-certificates.js'
@@ -15,7 +14,6 @@ export interface TrustedProxyParts extends HandshakesParts {
   readonly settings: ProxyDoor
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
-  readonly now: Now
   readonly logger: Logger
 }
 
@@ -52,7 +50,7 @@ export class TrustedProxy {
   }
 
   #refusalOf(request: FastifyRequest): Refused | undefined {
-    const { settings, clients, now } = this.#parts
+    const { settings, clients, clock } = this.#parts
     // The socket's own: what a header says of an address, anybody can say.
     if (!this.#proxies.has(request.raw.socket.remoteAddress)) return { reason: 'foreign address' }
     const [text, another] = request.raw.headersDistinct[settings.header] ?? []
@@ -62,7 +60,7 @@ export class TrustedProxy {
     if (text === undefined || text === '' || text === '-') return { reason: 'no certificate' }
     const certificate = passedCertificate(text)
     if (certificate === undefined) return { reason: 'unreadable certificate' }
-    const verification = this.#certificates.clientAuthorities.verify(certificate, now())
+    const verification = this.#certificates.clientAuthorities.verify(certificate, clock.now())
     if ('refusal' in verification) {
       const reason = verification.refusal
       // A stranger's is not shown.

@@ -10,6 +10,7 @@ import {
 } from '../../../schemas/entitlement.js'
 import { RemoteService } from '../../connections/remote-service.js'
 import { type FailureKind, isAboutCertificate, RequestFailure } from '../../connections/request-failure.js'
+import { machineClock } from '../../ground/clock.js'
 import { decisionOf, type Entitlement } from './decision.js'
 import { type DenialReason, type Denied, denied } from './denials.js'
 
@@ -76,6 +77,7 @@ export class EntitlementClient {
       connectTimeout: timeout,
       largestAnswer: LARGEST_ANSWER,
       tls: { secureContext: secureContextOf(identity) },
+      clock: machineClock(),
     })
   }
 

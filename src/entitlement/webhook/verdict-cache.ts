@@ -1,3 +1,4 @@
+import type { Clock } from '../../ground/clock.js'
 import type { ViewerQuestion } from '../viewer-question.js'
 import type { Verdict } from './verdict.js'
 
@@ -11,11 +12,11 @@ const BYTES_OF_NONE = 256
 export class VerdictCache {
   /** In the order in which they came. */
   readonly #kept = new Map<string, Kept>()
-  readonly #uptime: () => number
+  readonly #clock: Clock
   #bytes = 0
 
-  constructor(uptime: () => number) {
-    this.#uptime = uptime
+  constructor(clock: Clock) {
+    this.#clock = clock
   }
 
   get size(): number {
@@ -25,7 +26,7 @@ export class VerdictCache {
   find(key: string): Verdict | undefined {
     const kept = this.#kept.get(key)
     if (kept === undefined) return undefined
-    if (this.#uptime() < kept.until) return kept.verdict
+    if (this.#clock.uptime() < kept.until) return kept.verdict
     this.#forget(key, kept)
     return undefined
   }
@@ -35,7 +36,7 @@ export class VerdictCache {
     if (former !== undefined) this.#forget(key, former)
     if (verdict.holdsSeconds === 0) return
     const bytes = verdict.bytes + key.length + BYTES_OF_NONE
-    this.#kept.set(key, { verdict, bytes, until: this.#uptime() + verdict.holdsSeconds * 1000 })
+    this.#kept.set(key, { verdict, bytes, until: this.#clock.uptime() + verdict.holdsSeconds * 1000 })
     this.#bytes += bytes
     for (const [oldest, one] of this.#kept) {
       if (this.#kept.size <= MOST_VERDICTS && this.#bytes <= MOST_BYTES) break

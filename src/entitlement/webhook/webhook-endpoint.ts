@@ -5,7 +5,7 @@ import { RemoteService, type TlsOptions } from '../../connections/remote-service
 import type { RequestFailure } from '../../connections/request-failure.js'
 import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { ConfigError } from '../../errors/config-error.js'
-import type { Now } from '../../ground/clock.js'
+import type { Clock } from '../../ground/clock.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
 import { packageVersion } from '../../ground/version.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
@@ -24,7 +24,7 @@ const HEADERS = [
 
 export interface WebhookEndpointParts {
   readonly settings: WebhookSettings
-  readonly now: Now
+  readonly clock: Clock
   readonly logger: Logger
 }
 
@@ -37,6 +37,7 @@ export class WebhookEndpoint {
 
   /** Throws a ConfigError where the file of its authorities has none. */
   constructor(parts: WebhookEndpointParts) {
+    const { clock } = parts
     const { url, timeout, caFile } = parts.settings
     this.#parts = parts
     this.#service = new RemoteService({
@@ -47,13 +48,14 @@ export class WebhookEndpoint {
       connectTimeout: timeout,
       largestAnswer: LARGEST_ANSWER,
       tls: tlsOf(caFile),
+      clock,
     })
-    if (caFile !== undefined) this.#watched = watchFiles([caFile], async () => this.#renewAuthorities(caFile))
+    if (caFile !== undefined) this.#watched = watchFiles([caFile], clock, async () => this.#renewAuthorities(caFile))
   }
 
   ask(question: string): Promise<ReceivedAnswer | RequestFailure> {
-    const { settings, now } = this.#parts
-    const headers = [...HEADERS, SIGNATURE_HEADER, signatureOf(question, settings.secret, now())]
+    const { settings, clock } = this.#parts
+    const headers = [...HEADERS, SIGNATURE_HEADER, signatureOf(question, settings.secret, clock.now())]
     return this.#service.ask({ method: 'POST', path: settings.url.pathname, headers, body: question })
   }
 

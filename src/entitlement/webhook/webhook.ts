@@ -3,7 +3,7 @@ import type { Content } from '../../../schemas/catalogue.js'
 import type { WebhookSettings } from '../../config/settings-entitlement.js'
 import { RequestFailure } from '../../connections/request-failure.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
-import type { Now } from '../../ground/clock.js'
+import type { Clock } from '../../ground/clock.js'
 import { InFlight } from '../../ground/in-flight.js'
 import { type Randomness, randomBytes } from '../../ground/randomness.js'
 import type { Judge, ViewerQuestion } from '../viewer-question.js'
@@ -13,8 +13,7 @@ import { WebhookEndpoint } from './webhook-endpoint.js'
 
 export interface WebhookParts {
   readonly settings: WebhookSettings
-  readonly now: Now
-  readonly uptime: () => number
+  readonly clock: Clock
   readonly random: Randomness
   readonly logger: Logger
 }
@@ -34,7 +33,7 @@ export class Webhook implements Judge {
   constructor(parts: WebhookParts) {
     this.#parts = parts
     this.#endpoint = new WebhookEndpoint(parts)
-    this.#cache = new VerdictCache(parts.uptime)
+    this.#cache = new VerdictCache(parts.clock)
   }
 
   async allow(question: ViewerQuestion): Promise<Content | undefined> {
