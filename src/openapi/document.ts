@@ -148,7 +148,8 @@ class OperationWriter {
     const properties = Object.fromEntries(
       Object.entries(query).map(([name, schema]) => [name, this.#schemas.of(schema)]),
     )
-    const schema = { type: 'object', properties, additionalProperties: { type: 'string' } }
+    // Typed as texts, they would contradict the optional ones for a generator of TypeScript.
+    const schema = { type: 'object', properties, additionalProperties: hasNumbered }
     return {
       required: false,
       description: 'What does not stand in the query.',

@@ -46,10 +46,32 @@ export class JsonSchemas {
 /** What a generator for another language may not understand is left out or said in other words. */
 function makePortable(schema: Json): void {
   for (const ours of ['x-error-code', 'x-repeatable']) delete schema[ours]
-  const { pattern, type } = schema
+  const { pattern, type, allOf, anyOf } = schema
+  if (Array.isArray(anyOf)) schema.anyOf = withoutTexts(anyOf)
+  // Of several patterns generators make no type at all. The description has the rule.
+  if (Array.isArray(allOf) && allOf.every(isPattern)) delete schema.allOf
   if (typeof pattern !== 'string') return
   // Unicode's classes of characters. How long a text may be can be said without them.
   const [, minLength, maxLength] = /\\p\{.*\{(\d+),(\d+)\}\$$/.exec(pattern) ?? []
   if (maxLength !== undefined) Object.assign(schema, { minLength: Number(minLength), maxLength: Number(maxLength) })
   if (pattern.includes('\\p{') || type === 'integer') delete schema.pattern
+}
+
+function isPattern(schema: Json): boolean {
+  return Object.keys(schema).join() === 'pattern'
+}
+
+/** Of values that may be written as they are or as texts only the first: generators give both the same name. */
+function withoutTexts(choices: readonly Json[]): Json[] {
+  const plain = new Set(
+    choices.flatMap(({ enum: values, type }) =>
+      type === undefined && Array.isArray(values) ? values.map(String) : [],
+    ),
+  )
+  return choices.flatMap(choice => {
+    const { enum: values, type } = choice
+    if (type !== 'string' || !Array.isArray(values)) return [choice]
+    const others = values.filter(value => !plain.has(value))
+    return others.length === 0 ? [] : [{ ...choice, enum: others }]
+  })
 }
