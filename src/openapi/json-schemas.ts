@@ -47,7 +47,14 @@ export class JsonSchemas {
 function makePortable(schema: Json): void {
   for (const ours of ['x-error-code', 'x-repeatable']) delete schema[ours]
   const { pattern, type, allOf, anyOf } = schema
-  if (Array.isArray(anyOf)) schema.anyOf = withoutTexts(anyOf)
+  if (Array.isArray(anyOf)) {
+    const choices = withoutTexts(anyOf)
+    const [only, ...others] = choices
+    if (only !== undefined && others.length === 0) {
+      delete schema.anyOf
+      Object.assign(schema, only)
+    } else schema.anyOf = choices
+  }
   // Of several patterns generators make no type at all. The description has the rule.
   if (Array.isArray(allOf) && allOf.every(isPattern)) delete schema.allOf
   if (typeof pattern !== 'string') return
