@@ -22,7 +22,7 @@ export async function licenceRoutes(app: FastifyInstance, options: LicenceRoutes
 }
 
 function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyRequestHandler {
-  const { redemption, metrics, believesDeviceHeader } = options
+  const { redemption, believesDeviceHeader } = options
   return async (request, reply) => {
     const challenge = family.read(request.body ?? Buffer.alloc(0))
     const stated = believesDeviceHeader ? readDeviceId(request.headers[DEVICE_HEADER]) : undefined
@@ -35,7 +35,6 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
       deviceId: stated ?? challenge.deviceId,
       requestId: request.id,
     })
-    metrics.tokenRedeemed(family.drm, redeemed.token.environment)
     const { contentType, text } = challenge.licence(redeemed)
     return sendAs(reply, contentType, text)
   }

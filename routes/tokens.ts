@@ -51,7 +51,6 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       tell: tellingOf(reply),
     })
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
-    else metrics.tokenIssued(family.drm, environment)
     if (!accepts(request.headers.accept, 'application/json'))
       return sendAs(reply, family.answer.contentType, family.answer.text(issued))
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }

@@ -5,7 +5,8 @@ import type { ClientRefusal } from './entitlement/client-authentication/client-a
 import { documentedErrors } from './errors/catalogue.js'
 import { documentedRefusals } from './errors/entitlement-refusal.js'
 import type { Drm, LicenceDrm } from './ground/drms.js'
-import type { Environment } from './ground/environment.js'
+import type { WrittenEvent } from './store/engine.js'
+import { environmentOfService } from './store/tables.js'
 
 /** What Prometheus is told. Labels are names, codes and patterns of ours only, never anything from a request. */
 export class Metrics {
@@ -85,16 +86,20 @@ export class Metrics {
   readonly #entitlementsBy = new Map<string, Counter.Internal>()
   readonly #durations = new Map<string, Histogram.Internal<'route' | 'status'>>()
 
-  tokenIssued(drm: Drm, environment: Environment): void {
-    remembered(this.#issuedBy, `${drm} ${environment}`, () => this.#issued.labels(drm, environment)).inc()
+  /** Counts what the log has: so no token is counted that it does not know, and none twice. */
+  eventWritten({ event, drm, service_id }: WrittenEvent): void {
+    if (event === 'token_issued')
+      remembered(this.#issuedBy, `${drm} ${environmentOfService(service_id)}`, () =>
+        this.#issued.labels(drm, environmentOfService(service_id)),
+      ).inc()
+    else if (event === 'token_redeemed')
+      remembered(this.#redeemedBy, `${drm} ${environmentOfService(service_id)}`, () =>
+        this.#redeemed.labels(drm, environmentOfService(service_id)),
+      ).inc()
   }
 
   tokenRefused(drm: Drm, code: number): void {
     this.#refused.inc({ drm, code: labelOf(code) })
-  }
-
-  tokenRedeemed(drm: LicenceDrm, environment: Environment): void {
-    remembered(this.#redeemedBy, `${drm} ${environment}`, () => this.#redeemed.labels(drm, environment)).inc()
   }
 
   redemptionRefused(drm: LicenceDrm, code: number): void {

@@ -79,7 +79,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const keyStorage = parts.keyStorage ?? keys
   const families = parts.families ?? new Families()
   const metrics = new Metrics()
-  const ledger = parts.ledger ?? new GroupLedger(store.events, random)
+  const ledger = parts.ledger ?? new GroupLedger(store.events, random, event => metrics.eventWritten(event))
   const issued = await issuing({
     config,
     accounts: parts.accounts,

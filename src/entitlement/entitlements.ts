@@ -57,7 +57,6 @@ export class Entitlements {
       if ('unknownVersion' in request)
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })
       const token = await this.#granting.grant(request, decision)
-      metrics.tokenIssued(drmOf(decision, this.#parts.families), environment)
       metrics.entitlementDecided(typeOf(request), 0)
       return urlWithToken(token)
     } catch (error) {

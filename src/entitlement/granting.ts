@@ -10,7 +10,7 @@ import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { Tell } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
-import { type TokenStepName, type TokenStepParts, take, tokenOf } from '../tokens/steps.js'
+import { TokenCourse, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/steps.js'
 import type { Contents } from './content.js'
 import type { Devices } from './devices.js'
 import { registrationContent } from './registration.js'
@@ -48,8 +48,9 @@ export class Granting {
     const content = await this.#content(request)
     decision.content = content
     const source = new ContentSource(this.#parts.families.named(content.drm), content, decision, this.#parts.now)
-    const course = { ...decision, source, environment: this.#parts.environment }
-    await take(ALLOWED, course, this.#parts)
+    const context = { ...decision, environment: this.#parts.environment }
+    const course = new TokenCourse(source, context, decision.account)
+    await ALLOWED.take(course, this.#parts)
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
@@ -60,7 +61,8 @@ export class Granting {
       decision.content = registrationContent(content, source.family, this.#parts.random)
       source.content = decision.content
     }
-    return tokenOf(await take(ISSUED, course, this.#parts))
+    await ISSUING.take(course, this.#parts)
+    return tokenOf(course)
   }
 
   /** The customer's own endpoint knows better than any catalogue. */
@@ -84,8 +86,8 @@ export class Granting {
 }
 
 /** The steps that every token takes, from where its DRM is known. */
-const ALLOWED: readonly TokenStepName[] = ['drm']
-const ISSUED: readonly TokenStepName[] = ['keys', 'terms', 'device', 'issue']
+const ALLOWED = new TokenSteps('drm')
+const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
 
 export interface GrantingParts extends TokenStepParts {
   readonly families: Families

@@ -5,7 +5,7 @@ import type { EventRepository } from '../store/events.js'
 import { type PendingTokenRow, serviceId } from '../store/tables.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
-import { answerGroup, failGroup, nextGroup, type Waiting } from './waiting.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
 const ENOUGH = 16
@@ -23,15 +23,18 @@ const MOST_WAITING = 20_000
 export class GroupLedger implements Ledger {
   readonly #events: EventRepository
   readonly #random: Randomness
+  readonly #listener: EventListener
   readonly #locked: LockedServices
   #waiting: Waiting[] = []
   #underWay = 0
   #isScheduled = false
 
-  constructor(events: EventRepository, random: Randomness) {
+  /** Every event goes through here, so the listener hears of all of them. */
+  constructor(events: EventRepository, random: Randomness, listener: EventListener = () => {}) {
     this.#events = events
     this.#random = random
-    this.#locked = new LockedServices(events)
+    this.#listener = listener
+    this.#locked = new LockedServices(events, listener)
   }
 
   async recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp> {
@@ -103,7 +106,7 @@ export class GroupLedger implements Ledger {
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
       const uncovered = await this.#events.commit(group.map(({ entry }) => entry))
-      const locked = answerGroup(group, uncovered)
+      const locked = answerGroup(group, uncovered, this.#listener)
       for (const waiting of locked) this.#locked.add(waiting)
       if (locked.length > 0) this.#leaveLocked()
     } catch (error) {

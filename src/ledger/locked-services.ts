@@ -1,5 +1,5 @@
 import type { EventRepository } from '../store/events.js'
-import { answerGroup, failGroup, nextGroup, type Waiting } from './waiting.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** More would only wait until the database gives up on them. */
 const MOST_WAITING = 2000
@@ -10,10 +10,12 @@ const MOST_WAITING = 2000
  */
 export class LockedServices {
   readonly #events: EventRepository
+  readonly #listener: EventListener
   readonly #queues = new Map<number, Queue>()
 
-  constructor(events: EventRepository) {
+  constructor(events: EventRepository, listener: EventListener) {
     this.#events = events
+    this.#listener = listener
   }
 
   /** Whether an entry has to wait here. */
@@ -56,6 +58,7 @@ export class LockedServices {
           group.map(({ entry }) => entry),
           true,
         ),
+        this.#listener,
       )
       for (const { reject } of locked) reject(new Error('another session has locked the service'))
       return locked.length > 0

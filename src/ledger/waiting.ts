@@ -1,4 +1,4 @@
-import type { Entry, NotCovered, Uncovered } from '../store/engine.js'
+import { type Entry, type NotCovered, REFUSED, type Uncovered, type WrittenEvent } from '../store/engine.js'
 
 /** An entry that a request waits for. */
 export interface Waiting {
@@ -28,14 +28,29 @@ export function nextGroup(waiting: readonly Waiting[]): { group: Waiting[]; rest
   return { group, rest: [...repeated, ...waiting.slice(next)] }
 }
 
-/** Answers all of a group but those that were passed over because their service is locked: returns them. */
-export function answerGroup(group: readonly Waiting[], uncovered: readonly Uncovered[]): Waiting[] {
+/** Told of each event once it is durable, as it stands in the log. */
+export type EventListener = (event: WrittenEvent) => void
+
+/**
+ * Answers all of a group but those that were passed over because their service is locked: returns them. The listener
+ * hears of what was written before those who wait do.
+ */
+export function answerGroup(
+  group: readonly Waiting[],
+  uncovered: readonly Uncovered[],
+  listener: EventListener,
+): Waiting[] {
   const reasons = new Map(uncovered.map(({ place, why }) => [place, why]))
   const locked: Waiting[] = []
   for (const [place, waiting] of group.entries()) {
     const why = reasons.get(place)
-    if (why === 'locked') locked.push(waiting)
-    else waiting.resolve(why)
+    if (why === 'locked') {
+      locked.push(waiting)
+      continue
+    }
+    const written = writtenEvent(waiting.entry, why)
+    if (written !== undefined) listener(written)
+    waiting.resolve(why)
   }
   return locked
 }
@@ -43,6 +58,12 @@ export function answerGroup(group: readonly Waiting[], uncovered: readonly Uncov
 /** Rejects a group that the database did not answer for. */
 export function failGroup(group: readonly Waiting[], error: unknown): void {
   for (const { reject, unanswered } of group) reject(unanswered === undefined ? error : unanswered(error))
+}
+
+/** A reservation has no event yet, and what was not covered has one only where it is a refusal. */
+function writtenEvent(entry: Entry, why: NotCovered | undefined): WrittenEvent | undefined {
+  if (why === 'balance used up' || why === 'quota used up') return { ...entry, ...REFUSED }
+  return why === undefined && entry.step !== 'reserve' ? entry : undefined
 }
 
 function isRepeated({ step, service_id, token_id }: Entry, redeemed: Set<string>): boolean {

@@ -2,8 +2,11 @@ import type { Dialect } from 'kysely'
 import type { Clustered } from './migrations/0001-accounts-events-keys.js'
 import type { EventRow } from './tables.js'
 
+/** An event of the log without its number. */
+export type WrittenEvent = Omit<EventRow, 'event_id'>
+
 /** An event on its way into the log, and what goes with it. */
-export type Entry = Omit<EventRow, 'event_id'> & {
+export type Entry = WrittenEvent & {
   readonly step: Step
   /** The pending token that is written down or settled. */
   readonly pending_id: string | null
@@ -34,13 +37,13 @@ export type Step =
 /** Why a token was not covered. */
 export type UsedUp = 'balance used up' | 'quota used up'
 
-export type NotCovered = UsedUp | 'redeemed too often'
+export type NotCovered = UsedUp | 'redeemed too often' | 'settled before'
 
 /** An entry that did not go in as it was. */
 export interface Uncovered {
   /** The entry's place in its group. */
   readonly place: number
-  /** Where the token was redeemed too often, or another session has locked the service, nothing is written. */
+  /** Nothing is written where the token was redeemed too often or settled before, or another session has locked the service. */
   readonly why: NotCovered | 'locked'
 }
 

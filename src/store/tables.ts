@@ -139,3 +139,7 @@ export interface SettingRow {
 export function serviceId(customerId: number, environment: Environment): number {
   return customerId * 2 + (environment === 'production' ? 1 : 0)
 }
+
+export function environmentOfService(serviceId: number): Environment {
+  return serviceId % 2 === 1 ? 'production' : 'test'
+}

@@ -18,8 +18,8 @@ export interface TokenOrder {
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
   readonly requestId: string
-  /** The same as it was asked for, in the words of the request. */
-  readonly parameters: SortedParameters
+  /** The same as it was asked for. */
+  readonly source: { readonly parameters: SortedParameters }
 }
 
 /** Without its content key it is one that only the issuer can have. */

@@ -1,31 +1,32 @@
+import type { KeyRequest } from '../../schemas/keys.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
-import { TokenRequestSchema } from '../../schemas/token-request.js'
+import { TokenRequestSchema, type TokenTerms } from '../../schemas/token-request.js'
 import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
-import type { Environment } from '../ground/environment.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
 import type { Ledger } from '../ledger/ledger.js'
-import type { Tell } from '../limits/rate-limits.js'
-import { accountOf, type TokenCourse, type TokenStepName, type TokenStepParts, take, tokenOf } from './steps.js'
+import type { Account } from '../store/account-records.js'
+import {
+  accountOf,
+  type TokenContext,
+  TokenCourse,
+  type TokenSource,
+  type TokenStepParts,
+  TokenSteps,
+  tokenOf,
+} from './steps.js'
 
-export interface TokenRequest {
+export interface TokenRequest extends TokenContext {
   readonly parameters: SortedParameters
-  readonly environment: Environment
-  readonly host: string
-  readonly requestId: string
   readonly idempotencyKey?: string | undefined
-  /** Where the account stands against its limit. */
-  readonly tell: Tell
 }
 
-/** Whose request it is. What is refused here is in nobody's log. */
-const WHOSE: readonly TokenStepName[] = ['credentials', 'account', 'limit']
-const ALLOWED: readonly TokenStepName[] = ['enabled', 'drm']
+const ADMISSION = new TokenSteps('credentials', 'account', 'limit', 'enabled', 'drm')
 /** From here on one Idempotency-Key has one outcome. */
-const WHAT: readonly TokenStepName[] = ['keys', 'terms', 'device']
-const ISSUE: readonly TokenStepName[] = ['issue']
+const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
+const ISSUING_BUT_LAST = new TokenSteps('keys', 'terms', 'device')
 
 /** The token requests of one DRM: the steps of a token, with the customer's log and idempotency around them. */
 export class TokenRequests {
@@ -59,40 +60,27 @@ export class TokenRequests {
   }
 
   async #answer(request: TokenRequest): Promise<KeyedToken> {
-    const course = this.#courseOf(request)
-    await take(WHOSE, course, this.#parts)
+    const course = new TokenCourse(new RequestSource(this.family, this.schema, request.parameters), request)
     try {
-      await take(ALLOWED, course, this.#parts)
+      await ADMISSION.take(course, this.#parts)
       const { idempotencyKey } = request
       return await (idempotencyKey === undefined
         ? this.#issue(course)
         : this.#issueOnce(course, request.parameters, idempotencyKey))
     } catch (error) {
-      if (isRefusal(error)) await this.#recordRefusal(course, request.parameters, error.code)
+      if (course.isWithinLimit && isRefusal(error)) await this.#recordRefusal(course, request.parameters, error.code)
       throw error
     }
   }
 
-  #courseOf({ parameters, environment, host, requestId, tell }: TokenRequest): TokenCourse {
-    const { schema, family } = this
-    const source = {
-      family,
-      parameters,
-      readCredentials: () => schema.readCredentials(parameters),
-      readKeys: () => schema.readKeys(parameters),
-      readTerms: ({ drm }: { readonly drm: Readonly<Record<string, boolean>> }) => schema.readTerms(parameters, drm),
-    }
-    return { source, environment, host, requestId, tell }
-  }
-
   async #issue(course: TokenCourse): Promise<KeyedToken> {
-    await take(WHAT, course, this.#parts)
-    return tokenOf(await take(ISSUE, course, this.#parts))
+    await ISSUING.take(course, this.#parts)
+    return tokenOf(course)
   }
 
   /** Of a key that was used before the answer is the same, and nothing below is done again. */
   #issueOnce(course: TokenCourse, parameters: SortedParameters, key: string): Promise<KeyedToken> {
-    const { environment, requestId } = course
+    const { environment, requestId } = course.context
     const { issuer } = this.#parts
     const account = accountOf(course)
     const asking = { account, environment, requestId }
@@ -103,7 +91,7 @@ export class TokenRequests {
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
       refuse: async () => {
         // Its own faults come first, as without a key.
-        await take(WHAT, course, this.#parts)
+        await ISSUING_BUT_LAST.take(course, this.#parts)
         issuer.requireCapacity?.(asking)
       },
     })
@@ -113,13 +101,13 @@ export class TokenRequests {
   async #recordRefusal(course: TokenCourse, parameters: SortedParameters, errorCode: number): Promise<void> {
     const recording = this.#parts.ledger.append({
       customerId: accountOf(course).id,
-      environment: course.environment,
+      environment: course.context.environment,
       time: this.#parts.now(),
       event: 'token_refused',
       drm: this.family.drm,
       ...this.schema.readWhatHolds(parameters),
       errorCode,
-      requestId: course.requestId,
+      requestId: course.context.requestId,
     })
     await orUnavailable(recording)
   }
@@ -134,4 +122,25 @@ export interface TokenRequestParts extends TokenStepParts {
 /** A failure of ours is none, and some the issuer has written down already. */
 function isRefusal(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500 && !error.isRecorded
+}
+
+/** A token that its request's parameters describe. */
+class RequestSource implements TokenSource {
+  constructor(
+    readonly family: TokenFamily,
+    private readonly schema: TokenRequestSchema,
+    readonly parameters: SortedParameters,
+  ) {}
+
+  readCredentials(): string {
+    return this.schema.readCredentials(this.parameters)
+  }
+
+  readKeys(): readonly KeyRequest[] {
+    return this.schema.readKeys(this.parameters)
+  }
+
+  readTerms({ drm }: Account): TokenTerms {
+    return this.schema.readTerms(this.parameters, drm)
+  }
 }

@@ -25,18 +25,31 @@ export interface TokenSource {
 }
 
 /** One token on its way. Each step adds what it has found. */
-export interface TokenCourse {
-  readonly source: TokenSource
+export class TokenCourse {
+  authenticator: string | undefined = undefined
+  account: Account | undefined
+  keys: readonly ResolvedKey[] | undefined = undefined
+  terms: TokenTerms | undefined = undefined
+  token: IssuedToken | undefined = undefined
+  /** Whether it is within the account's limit: only then its refusal is an event of the account's log. */
+  isWithinLimit = false
+
+  constructor(
+    readonly source: TokenSource,
+    readonly context: TokenContext,
+    account?: Account,
+  ) {
+    this.account = account
+  }
+}
+
+export interface TokenContext {
   readonly environment: Environment
+  /** Where clients reach the licence endpoints, as far as the request says: a host and its port. */
   readonly host: string
   readonly requestId: string
   /** Where the account stands against its limit. */
   readonly tell: Tell
-  authenticator?: string
-  account?: Account
-  keys?: readonly ResolvedKey[]
-  terms?: TokenTerms
-  token?: IssuedToken
 }
 
 export interface TokenStepParts {
@@ -47,32 +60,40 @@ export interface TokenStepParts {
 }
 
 /** Throws the documented error that ends the request. */
-export type TokenStep = (course: TokenCourse, parts: TokenStepParts) => void | Promise<void>
+type TokenStep = (course: TokenCourse, parts: TokenStepParts) => void | Promise<void>
 
 /**
  * The way of every token, whichever DRM it is for. The limit comes before the log is touched, so that a flood does not
  * fill it.
  */
-export const TOKEN_STEPS = {
+const TOKEN_STEPS = {
   credentials: course => {
     course.authenticator = found(course.source.readCredentials?.(), 'authenticator')
   },
   account: async (course, { accounts }) => {
     const authenticator = found(course.authenticator, 'authenticator')
-    course.account = await requireAccount(accounts, authenticator, course.environment)
+    course.account = await requireAccount(accounts, authenticator, course.context.environment)
   },
-  limit: (course, { limit }) => limit.admit(accountOf(course), course.environment, course.tell),
-  enabled: course => requireEnabled(accountOf(course)),
-  drm: course => requireDrm(accountOf(course), course.source.family),
+  limit: (course, { limit }) => {
+    limit.admit(accountOf(course), course.context.environment, course.context.tell)
+    course.isWithinLimit = true
+  },
+  enabled: course => {
+    requireEnabled(accountOf(course))
+  },
+  drm: course => {
+    requireDrm(accountOf(course), course.source.family)
+  },
   keys: async (course, { keyStorage, issuer }) => {
-    const owner = { customerId: accountOf(course).id, environment: course.environment }
+    const owner = { customerId: accountOf(course).id, environment: course.context.environment }
     const mayBeElsewhere = issuer.hasKeyStorage
     course.keys = await resolveContentKeys(course.source.readKeys(), owner, { storage: keyStorage, mayBeElsewhere })
   },
   terms: course => {
     course.terms = course.source.readTerms(accountOf(course))
   },
-  device: course => course.source.findDevice && bindToDevice(course, course.source.findDevice()),
+  device: course =>
+    course.source.findDevice === undefined ? undefined : bindToDevice(course, course.source.findDevice()),
   issue: async (course, { issuer }) => {
     course.token = await issuer.issue(orderOf(course))
   },
@@ -80,17 +101,20 @@ export const TOKEN_STEPS = {
 
 export type TokenStepName = keyof typeof TOKEN_STEPS
 
-export async function take(
-  steps: readonly TokenStepName[],
-  course: TokenCourse,
-  parts: TokenStepParts,
-): Promise<TokenCourse> {
-  for (const name of steps) {
-    const step: TokenStep = TOKEN_STEPS[name]
-    const taken = step(course, parts)
-    if (taken !== undefined) await taken
+/** These steps, one after the other. */
+export class TokenSteps {
+  readonly #steps: readonly TokenStep[]
+
+  constructor(...names: readonly TokenStepName[]) {
+    this.#steps = names.map(name => TOKEN_STEPS[name])
   }
-  return course
+
+  async take(course: TokenCourse, parts: TokenStepParts): Promise<void> {
+    for (const step of this.#steps) {
+      const taking = step(course, parts)
+      if (taking !== undefined) await taking
+    }
+  }
 }
 
 export function accountOf({ account }: TokenCourse): Account {
@@ -107,29 +131,23 @@ async function bindToDevice(course: TokenCourse, finding: Promise<string>): Prom
   course.terms = { ...terms, restrictions: { ...terms.restrictions, deviceId } }
 }
 
-function orderOf(course: TokenCourse): TokenOrder {
-  const { source, environment, host, requestId } = course
-  const { policies, restrictions, useHttps } = found(course.terms, 'terms')
-  const keys = found(course.keys, 'keys').map(({ kid, contentKey, algId }, index) => ({
-    kid,
-    contentKey,
-    algId,
-    policy: found(policies[index], 'policy'),
-  }))
-  const { family } = source
+function orderOf({ source, context, account, keys, terms }: TokenCourse): TokenOrder {
+  const { policies, restrictions, useHttps } = found(terms, 'terms')
   return {
-    account: accountOf(course),
-    environment,
-    family,
-    keys,
+    account: found(account, 'account'),
+    environment: context.environment,
+    family: source.family,
+    keys: found(keys, 'keys').map(({ kid, contentKey, algId }, index) => ({
+      kid,
+      contentKey,
+      algId,
+      policy: found(policies[index], 'policy'),
+    })),
     restrictions,
     useHttps,
-    host,
-    requestId,
-    // Only an issuer that asks another service looks at it.
-    get parameters() {
-      return source.parameters
-    },
+    host: context.host,
+    requestId: context.requestId,
+    source,
   }
 }
 

@@ -12,7 +12,7 @@ const MOMENTS: ReadonlySet<string> = new Set(['expirationTime', 'rental.periodEn
  * from now does so there. Only what the real service can't know is put in: a key that our storage unwrapped.
  */
 export function upstreamParameters(
-  { parameters, keys }: TokenOrder,
+  { source: { parameters }, keys }: TokenOrder,
   unknown: 'pass' | 'drop',
 ): Readonly<Record<string, ParameterText>> {
   // Without a prototype, so that callers may name a parameter `__proto__`.

@@ -190,9 +190,9 @@ charged AS (
   FROM booked WHERE has_event
 )
 SELECT place::integer - 1 AS place,
-  CASE WHEN step = 'redeem' THEN 'redeemed too often' WHEN tokens_per_day - today < balance THEN 'quota used up'
+  CASE WHEN covered THEN 'settled before' WHEN step = 'redeem' THEN 'redeemed too often' WHEN tokens_per_day - today < balance THEN 'quota used up'
     ELSE 'balance used up' END AS why
-FROM booked WHERE NOT covered`
+FROM booked WHERE NOT covered OR (step IN ('keep', 'refund') AND NOT has_event)`
 
 const PASSED_OVER = `
 UNION ALL SELECT place::integer - 1, 'locked' FROM given WHERE service_id NOT IN (SELECT id FROM locked)`

@@ -49,7 +49,7 @@ class Group {
     if (entry.step === 'append') this.#append(service, entry)
     else if (entry.step === 'issue' || entry.step === 'reserve') this.#charge(service, entry, place)
     else if (entry.step === 'redeem') this.#redeem(service, entry, place)
-    else this.#settle(service, entry)
+    else this.#settle(service, entry, place)
   }
 
   #charge(service: Service, entry: Entry, place: number): void {
@@ -69,9 +69,12 @@ class Group {
   }
 
   /** Where the pending token is gone it was settled before. Its day matters only to one that is given back. */
-  #settle(service: Service, entry: Entry): void {
+  #settle(service: Service, entry: Entry, place: number): void {
     const day = entry.step === 'refund' ? this.#dayOf(entry) : undefined
-    if (this.#statements.deletePending.run([entry.pending_id]) === 0) return
+    if (this.#statements.deletePending.run([entry.pending_id]) === 0) {
+      this.#uncovered.push({ place, why: 'settled before' })
+      return
+    }
     if (day !== undefined) giveBack(service, day)
     this.#append(service, entry)
   }
