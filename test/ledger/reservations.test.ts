@@ -5,6 +5,7 @@ import { readAccounts } from '../../src/accounts/seeds.js'
 import { AbandonedTokens } from '../../src/ledger/abandoned-tokens.js'
 import { GroupLedger } from '../../src/ledger/group-ledger.js'
 import type { LedgerEvent, Reservation } from '../../src/ledger/ledger.js'
+import type { WrittenEvent } from '../../src/store/engine.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { type EventRow, serviceId } from '../../src/store/tables.js'
 import { onBothEngines } from '../engines.js'
@@ -22,6 +23,31 @@ const refused = eventOf({ event: 'token_refused', tokenId: undefined, errorCode:
 const unknown = eventOf({ event: 'token_unknown', tokenId: undefined, errorCode: -2030 })
 
 onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
+  await t.test('a listener hears of each event once, as it stands in the log', async t => {
+    const desks = await openDesks(t, await database(), { balance: 2 })
+    const heard: WrittenEvent[] = []
+    const ledger = new GroupLedger(desks[0].store.events, randomFillSync, event => void heard.push(event))
+    const reserved = await ledger.reserve(issued)
+    if (!isReservation(reserved)) return t.fail('the balance covers it')
+    t.same(heard, [], 'a reservation is no event yet')
+    await ledger.append(refused)
+    await Promise.all([ledger.settle(reserved, issued), ledger.settle(reserved, issued)])
+    await ledger.settle(reserved, issued)
+    await ledger.recordIssue(issued)
+    t.equal(await ledger.recordIssue(issued), 'balance used up')
+    const redeemed = eventOf({ event: 'token_redeemed' })
+    for (const outcome of ['recorded', 'redeemed too often'])
+      t.equal(await ledger.redeem(redeemed, { most: 1, expiresAt: MIDNIGHT }), outcome)
+
+    const { events } = await bookOf(desks)
+    const inShort = ({ event, token_id, error_code }: WrittenEvent) => ({ event, token_id, error_code })
+    t.same(heard.map(inShort), events.map(inShort))
+    t.same(
+      events.map(({ event }) => event),
+      ['token_refused', 'token_issued', 'token_issued', 'token_refused', 'token_redeemed'],
+    )
+  })
+
   await t.test('what is issued or unknown is paid for once, and what is refused is given back', async t => {
     const url = await database()
     const desks = await openDesks(t, url, { balance: 200 })
