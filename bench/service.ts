@@ -1,4 +1,4 @@
-import { readAccounts } from '../src/accounts/seeds.js'
+import { readAccounts } from '../src/accounts/account-seeds.js'
 import { readConfig } from '../src/config/config.js'
 import { processLog } from '../src/logging.js'
 import { serve } from '../src/server.js'

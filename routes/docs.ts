@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { builtFile } from '../src/ground/version.js'
+import { builtFile } from '../src/ground/own-package.js'
 import { JSON_TYPE, sendAs } from '../src/http/answers.js'
 
 /** The page loads only what comes with it, and asks only the server that it comes from. */

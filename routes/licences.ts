@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import { DEVICE_HEADER, readDeviceId, readViewerClaim, TOKEN_NAME } from '../schemas/licences.js'
 import type { LicenceFamily } from '../src/drm/family.js'
 import { sendAs } from '../src/http/answers.js'
-import type { TokenRedemption } from '../src/tokens/redeem.js'
+import type { TokenRedemption } from '../src/tokens/token-redemption.js'
 import {
   type KeyRequest,
   type KeyRequestHandler,

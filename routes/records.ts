@@ -4,15 +4,14 @@ import { type RecordsAnswer, readRecordRequest, recordParameters, recordsAnswer 
 import { metaOf } from '../schemas/rules.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { checkErrorFormat } from '../schemas/token-request.js'
-import type { Accounts } from '../src/accounts/accounts.js'
-import { requireAccount, requireEnabled } from '../src/accounts/authentication.js'
+import { type Accounts, requireAccount, requireEnabled } from '../src/accounts/authentication.js'
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
 import { sendJson } from '../src/http/answers.js'
 import { tellingOf } from '../src/http/limiting.js'
 import { documented, json, type Operation } from '../src/http/operation.js'
-import type { LookUp } from '../src/ledger/look-up.js'
+import type { LookUp } from '../src/ledger/record-look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
 
 export interface RecordRoutesOptions {

@@ -12,7 +12,7 @@ import { tellingOf } from '../src/http/limiting.js'
 import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
-import type { TokenRequests } from '../src/tokens/request.js'
+import type { TokenRequests } from '../src/tokens/token-requests.js'
 import { tokenOperation } from './token-operation.js'
 
 export interface TokenRoutesOptions {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { psshAnswer, psshRequest, readPsshRequest } from '../schemas/pssh.js'
 import { clearKeyUrl, licenceUrl } from '../src/drm/licence-urls.js'
-import { playready } from '../src/drm/playready.js'
+import { playready } from '../src/drm/playready-family.js'
 import { plainHost } from '../src/http/addressed-host.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'

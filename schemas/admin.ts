@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
-import { LONGEST_OVERLAP } from '../src/ground/authenticator-overlap.js'
-import { ENVIRONMENTS } from '../src/ground/environment.js'
+import { ENVIRONMENTS, LONGEST_OVERLAP } from '../src/ground/environment.js'
 import {
   accountName,
   accountSeed,

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
-import { defineAccounts } from './commands/accounts.js'
-import type { CertsOptions } from './commands/certs.js'
-import type { CommandContext } from './commands/context.js'
-import type { PsshOptions } from './commands/pssh.js'
-import type { VerifyOptions } from './commands/verify.js'
+import { defineAccounts } from './commands/account-commands.js'
+import type { CommandContext } from './commands/command-context.js'
+import type { CertsOptions } from './commands/make-certs.js'
+import type { PsshOptions } from './commands/print-pssh.js'
+import type { VerifyOptions } from './commands/verify-service.js'
 import { ConfigError } from './errors/config-error.js'
 import { StatusError } from './errors/public-error.js'
-import { builtFile, packageVersion } from './ground/version.js'
+import { builtFile, packageVersion } from './ground/own-package.js'
 
 /**
  * Runs the command line and returns its exit code. `serve` returns once the service listens; it then lives until a
@@ -71,7 +71,7 @@ Parameters that you give replace those of the sample; name= (empty) sends an emp
 Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no answer.`,
     )
     .action(async (parameters: string[], options: { url?: string; post?: true }) => {
-      const { printToken } = await import('./commands/token.js')
+      const { printToken } = await import('./commands/print-token.js')
       exitCode = await printToken(parameters, options, context)
     })
 
@@ -90,7 +90,7 @@ Examples:
   $ expressplay-token-backend token | expressplay-token-backend inspect - --show-keys`,
     )
     .action(async (token: string, options: { showKeys?: true }) => {
-      const { inspectToken } = await import('./commands/inspect.js')
+      const { inspectToken } = await import('./commands/inspect-token.js')
       exitCode = await inspectToken(token, options, context)
     })
 
@@ -120,7 +120,7 @@ Nothing is sent anywhere. POST /tools/pssh of a server gives the same answer.
 Exit code 0, or 1 when a key or a URL is wrong.`,
     )
     .action(async (keys: string[], options: PsshOptions) => {
-      const { printPssh } = await import('./commands/pssh.js')
+      const { printPssh } = await import('./commands/print-pssh.js')
       exitCode = printPssh(keys, options, context)
     })
 
@@ -157,7 +157,7 @@ Examples:
 Exit code 0 when nothing differs, 1 when something does, 2 when there was no answer or an option is wrong.`,
     )
     .action(async (options: VerifyOptions) => {
-      const { verifyService } = await import('./commands/verify.js')
+      const { verifyService } = await import('./commands/verify-service.js')
       exitCode = await verifyService(options, context)
     })
 
@@ -174,7 +174,7 @@ Examples:
   $ DATABASE_URL=postgres://drm@db.example.com/drm expressplay-token-backend migrate`,
     )
     .action(async () => {
-      const { migrateDatabase } = await import('./commands/migrate.js')
+      const { migrateDatabase } = await import('./commands/migrate-database.js')
       exitCode = await migrateDatabase(context)
     })
 
@@ -210,7 +210,7 @@ Examples:
 Exit code 0 when they were made, 1 when an option is wrong or a file is in the way.`,
     )
     .action(async (options: CertsOptions) => {
-      const { makeCerts } = await import('./commands/certs.js')
+      const { makeCerts } = await import('./commands/make-certs.js')
       exitCode = await makeCerts(options, context)
     })
 
@@ -229,7 +229,7 @@ Examples:
 Exit code 0 when it is in order, 1 when it is broken. No value of the file is printed: it may be a key.`,
     )
     .action(async (file: string) => {
-      const { checkCatalogue } = await import('./commands/catalogue.js')
+      const { checkCatalogue } = await import('./commands/check-catalogue.js')
       exitCode = await checkCatalogue(file, context)
     })
 
@@ -243,7 +243,7 @@ Examples:
   $ expressplay-token-backend catalogue schema > catalogue.schema.json`,
     )
     .action(async () => {
-      const { printCatalogueSchema } = await import('./commands/catalogue.js')
+      const { printCatalogueSchema } = await import('./commands/check-catalogue.js')
       printCatalogueSchema(context)
     })
 
@@ -251,7 +251,7 @@ Examples:
     .command('health')
     .description('exit with 0 if the server on this machine is ready: for container health checks')
     .action(async () => {
-      const { checkHealth } = await import('./commands/health.js')
+      const { checkHealth } = await import('./commands/check-health.js')
       exitCode = await checkHealth(context)
     })
 

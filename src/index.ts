@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { AccountInput } from '../schemas/accounts-file.js'
-import { readAccounts } from './accounts/seeds.js'
+import { readAccounts } from './accounts/account-seeds.js'
 import { readConfig } from './config/config.js'
 import type { Settings } from './config/setting-groups.js'
 import { notKnown } from './config/unknown-names.js'
@@ -11,14 +11,13 @@ import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
 export type { TokenPolicy } from '../schemas/policy.js'
-export { demoAccount } from './accounts/seeds.js'
+export { demoAccount } from './accounts/account-seeds.js'
 export type { Settings } from './config/setting-groups.js'
 export type { ErrorCode } from './errors/catalogue.js'
 export { ConfigError } from './errors/config-error.js'
 export { TokenError } from './errors/public-error.js'
 export type { Server } from './server.js'
-export type { TokenContent, TokenKey } from './tokens/content.js'
-export type { ReadToken } from './tokens/open.js'
+export type { ReadToken, TokenContent, TokenKey } from './tokens/token-content.js'
 
 export interface ServerOptions {
   /** By the names of the environment variables: `{ ENVIRONMENT: 'production' }`. */

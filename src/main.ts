@@ -1,6 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { banner, publicDemoAddresses, socketText } from './banner.js'
-import type { CommandContext } from './commands/context.js'
+import type { CommandContext } from './commands/command-context.js'
 import { type Config, readConfig } from './config/config.js'
 import type { Settings } from './config/setting-groups.js'
 import { ConfigError } from './errors/config-error.js'

@@ -1,4 +1,4 @@
-import { demoAccount } from './accounts/seeds.js'
+import { demoAccount } from './accounts/account-seeds.js'
 
 /** The request that ExpressPlay's documentation publishes, which the demo account may make. */
 export const sampleParameters = {

@@ -1,7 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import type { Test } from 'tap'
-import { readAccounts } from '../src/accounts/seeds.js'
+import { readAccounts } from '../src/accounts/account-seeds.js'
 import { buildApp, buildEntitlementApp } from '../src/app.js'
 import { readConfig } from '../src/config/config.js'
 import type { Families } from '../src/drm/families.js'

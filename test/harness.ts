@@ -2,11 +2,11 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { type Server, type ServerOptions, startServer } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
+import type { Answer } from '../src/verify/answer-outcome.js'
 import type { Authenticators } from '../src/verify/cases.js'
-import { type Change, changed } from '../src/verify/change.js'
-import type { Answer } from '../src/verify/outcome.js'
+import { type Change, changed } from '../src/verify/vectors.js'
 
-export type { Change } from '../src/verify/change.js'
+export type { Change } from '../src/verify/vectors.js'
 
 export interface TestServer extends Server {
   /** Everything that was logged so far. */

@@ -1,11 +1,11 @@
 import type { Test } from 'tap'
 import type { RecordedEvent } from '../schemas/records.js'
-import { playready } from '../src/drm/playready.js'
+import { playready } from '../src/drm/playready-family.js'
 import { pooledRandomness } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
 import { ByteWriter } from '../src/tokens/bytes.js'
-import { encodeContent, type TokenContent } from '../src/tokens/content.js'
+import { encodeContent, type TokenContent } from '../src/tokens/token-content.js'
 import { TokenVault } from '../src/tokens/vault.js'
 import { NOON, startTestServer, type TestServer } from './harness.js'
 

@@ -18,15 +18,14 @@ import type {
   ShownBalance,
 } from '../../schemas/admin.js'
 import { StatusError } from '../errors/public-error.js'
-import type { Now } from '../ground/clock.js'
+import { type Now, rfc3339 } from '../ground/clock.js'
+import { byDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { rfc3339 } from '../ground/moments.js'
 import type { Randomness } from '../ground/randomness.js'
-import type { KnownAccount } from '../store/account-records.js'
-import type { AccountRepository } from '../store/accounts.js'
+import type { KnownAccount, KnownService } from '../store/account-records.js'
+import type { AccountRepository } from '../store/account-repository.js'
 import { serviceId } from '../store/tables.js'
 import { newAuthenticator } from './authenticators.js'
-import { shown } from './shown.js'
 
 /** What an administrator does with accounts: on this database, or on a server that has it. */
 export interface Administration {
@@ -139,4 +138,29 @@ export interface AdministrationParts {
   readonly overlapSeconds: number
   /** Called after every change, for those who remember accounts. */
   readonly changed: () => void
+}
+
+/** What an administrator sees of an account: all but the hashes of its authenticators. */
+function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
+  const { test, production } = services
+  const shownServices = { test: shownService(test), production: shownService(production) }
+  return {
+    id,
+    name,
+    enabled,
+    drm: byDrm(option => drm[option] !== false),
+    maxRedemptions,
+    limits,
+    services: shownServices,
+  }
+}
+
+function shownService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {
+  return {
+    balance,
+    authenticators: authenticators.map(({ createdAt, validUntil }) => ({
+      createdAt: rfc3339(createdAt),
+      validUntil: validUntil === undefined ? null : rfc3339(validUntil),
+    })),
+  }
 }

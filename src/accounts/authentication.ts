@@ -2,7 +2,14 @@ import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
 import type { Account } from '../store/account-records.js'
-import type { Accounts } from './accounts.js'
+
+/** The customers, whatever keeps them. */
+export interface Accounts {
+  /** The account that this authenticator belongs to in this environment. */
+  authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
+  /** The account with this id. */
+  find(id: number): Promise<Account | undefined>
+}
 
 /** The account that asks, whatever is asked, or the documented error of an authenticator that is not valid. */
 export async function requireAccount(

@@ -1,6 +1,6 @@
 import sodium from 'sodium-native'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import type { AccountRepository } from '../store/accounts.js'
+import type { AccountRepository } from '../store/account-repository.js'
 
 /**
  * Makes what is kept of an authenticator: a hash (BLAKE2b) with the database's salt. The 128 random bits of an

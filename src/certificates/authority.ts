@@ -1,5 +1,5 @@
 import { createPrivateKey, X509Certificate as ReadCertificate, webcrypto } from 'node:crypto'
-import { alternativeName } from './alternative-names.js'
+import { alternativeName } from './certificate-names.js'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -13,7 +13,7 @@ import {
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
-} from './library.js'
+} from './x509-library.js'
 
 /** A certificate and its private key, as PEM. */
 export interface KeyPair {

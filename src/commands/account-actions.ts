@@ -13,7 +13,7 @@ import type { Administration } from '../accounts/administration.js'
 import { byDrm, DRM_OPTIONS, type DrmOption } from '../ground/drms.js'
 import { creationText, listText, rotationText, shownText } from './account-texts.js'
 import { administer } from './administer.js'
-import type { CommandContext } from './context.js'
+import type { CommandContext } from './command-context.js'
 
 /** What every command of these takes. */
 export interface Common {

@@ -1,7 +1,7 @@
 import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
 import { DRM_OPTIONS } from '../ground/drms.js'
 import { ENVIRONMENTS } from '../ground/environment.js'
-import { table } from './table.js'
+import { table } from './text-table.js'
 
 export function listText(accounts: readonly ShownAccount[]): string {
   const rows = accounts.map(({ id, name, enabled, drm, services: { test, production } }) => [

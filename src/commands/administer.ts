@@ -8,12 +8,11 @@ import { ConfigError } from '../errors/config-error.js'
 import { StatusError } from '../errors/public-error.js'
 import { machineClock } from '../ground/clock.js'
 import { pooledRandomness } from '../ground/randomness.js'
-import { DatabaseInUse } from '../store/sqlite/engine.js'
+import { DatabaseInUse } from '../store/sqlite/sqlite-engine.js'
 import { openStore, type Store } from '../store/store.js'
-import type { CommandContext } from './context.js'
-import { localUrl } from './local-url.js'
+import { type CommandContext, localUrl } from './command-context.js'
 import { NoAnswer } from './no-answer.js'
-import { RemoteAdministration } from './remote-accounts.js'
+import { RemoteAdministration } from './remote-administration.js'
 
 type Work = (administration: Administration) => Promise<string>
 

@@ -1,4 +1,4 @@
-import { canonicalAddress } from '../ground/canonical-address.js'
+import { canonicalAddress } from '../ground/ip-addresses.js'
 
 /** One entry of ENTITLEMENT_CLIENTS: a subject or an alternative name. */
 export type ClientName = SubjectName | AlternativeName

@@ -1,4 +1,4 @@
-import { readRegularFile } from '../ground/regular-files.js'
+import { readRegularFile } from '../ground/files.js'
 import { settingMeta } from './setting.js'
 import { type SettingName, settingNames, settings } from './setting-groups.js'
 

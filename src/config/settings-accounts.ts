@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LONGEST_OVERLAP } from '../ground/authenticator-overlap.js'
+import { LONGEST_OVERLAP } from '../ground/environment.js'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
 import { hostNames, jsonFile, sharedSecret, wholeNumber } from './setting-rules.js'
 

@@ -1,8 +1,8 @@
 import type { Drm } from '../ground/drms.js'
 import { clearKey } from './clear-key.js'
 import type { LicenceFamily, SealedFamily, TokenFamily } from './family.js'
-import { playready } from './playready.js'
-import { fairplay, widevine } from './stand-in.js'
+import { playready } from './playready-family.js'
+import { fairplay, widevine } from './stand-in-licence.js'
 
 /** The DRMs that tokens are issued for. */
 const ISSUED: readonly TokenFamily[] = [playready]

@@ -3,8 +3,8 @@ import type { FamilySchema } from '../../schemas/token-request.js'
 import type { ErrorCode } from '../errors/catalogue.js'
 import type { Drm, LicenceDrm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
-import type { Redemption } from '../tokens/redeem.js'
 import type { Asked } from '../tokens/redemption-checks.js'
+import type { Redemption } from '../tokens/token-redemption.js'
 
 /** How a sealed token says which DRM it is for, and what a licence is bound to. */
 export interface SealedFamily {

@@ -1,6 +1,6 @@
 import { orUnavailable } from '../errors/public-error.js'
-import type { Owner } from '../ground/owner.js'
-import type { EventRepository } from '../store/events.js'
+import type { Owner } from '../ground/environment.js'
+import type { EventRepository } from '../store/event-repository.js'
 import { serviceId } from '../store/tables.js'
 
 /** The devices that have redeemed a token under a cookie. */

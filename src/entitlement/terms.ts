@@ -6,7 +6,7 @@ import type { TokenTerms } from '../../schemas/token-request.js'
 import type { TokenFamily } from '../drm/family.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { Now } from '../ground/clock.js'
-import type { TokenSource } from '../tokens/steps.js'
+import type { TokenSource } from '../tokens/token-steps.js'
 
 /** How many seconds a token that is made now can be redeemed: never longer than the content is there. */
 export function lifeOf({ duration, until }: Content, now: number): number {

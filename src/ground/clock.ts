@@ -60,3 +60,8 @@ export function machineClock({ now = Date.now, uptime = () => performance.now() 
     },
   }
 }
+
+/** A moment as people and other programs read it. */
+export function rfc3339(moment: number): string {
+  return new Date(moment).toISOString()
+}

@@ -5,12 +5,11 @@ import type { Now } from '../ground/clock.js'
 import type { Drm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import type { IdempotencyRepository, KeyClaim } from '../store/idempotency.js'
+import type { IdempotencyRepository, KeyClaim } from '../store/idempotency-repository.js'
 import { serviceId } from '../store/tables.js'
 import type { TextSeal } from '../tokens/text-seal.js'
 import type { Fingerprints } from './fingerprints.js'
-import { type Outcome, openOutcome, sealOutcome } from './outcome.js'
-import { otherRequest, sealedElsewhere } from './refusals.js'
+import { type Outcome, openOutcome, otherRequest, sealedElsewhere, sealOutcome } from './keyed-outcome.js'
 
 /** More than twice the longest time of a request, and room for clocks that differ: what has not ended never will. */
 const LEASE_MS = 300_000

@@ -1,10 +1,9 @@
 import type { IssuedToken } from '../drm/family.js'
 import { PublicError } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
-import type { KeyClaim } from '../store/idempotency.js'
+import type { KeyClaim } from '../store/idempotency-repository.js'
 import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'
-import type { Outcome, UnknownOutcome } from './outcome.js'
-import { otherRequest, stillUnderWay, unknownOutcome } from './refusals.js'
+import { type Outcome, otherRequest, stillUnderWay, type UnknownOutcome, unknownOutcome } from './keyed-outcome.js'
 
 /** So long a request waits for another one with its key. */
 const PATIENCE_MS = 10_000

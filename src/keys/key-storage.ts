@@ -1,11 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { KeyChange, KeyObject, NewKey } from '../../schemas/keystore.js'
 import { KeyStorageError, orUnavailable } from '../errors/key-storage-error.js'
 import type { Now } from '../ground/clock.js'
-import type { Owner } from '../ground/owner.js'
+import type { Owner } from '../ground/environment.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import type { KeyRepository } from '../store/keys.js'
+import type { KeyRepository } from '../store/key-repository.js'
 import { type KeyRow, serviceId } from '../store/tables.js'
-import { kekIdOf, keyObject } from './key-object.js'
 import { unwrapKey, wrapKey } from './key-wrap.js'
 
 /** Keys that customers stored, each wrapped with a KEK that only the customer knows. */
@@ -168,4 +168,31 @@ function openedKey({ kid, ek }: KeyRow, kek: Buffer): Buffer {
 
 function refuseMissing(kid: string): never {
   throw new KeyStorageError('notFound', `There is no key ${kid}`)
+}
+
+/** A stored key as it is answered: with the key in clear, the wrapped key, or both. */
+function keyObject(row: KeyRow, { k, ek }: { k?: Buffer | undefined; ek?: string | undefined }): KeyObject {
+  return {
+    kid: row.kid,
+    k: k?.toString('hex'),
+    ek,
+    kekId: row.kek_id ?? undefined,
+    info: row.info ?? undefined,
+    contentId: row.content_id ?? undefined,
+    expiration: row.expiration === null ? undefined : isoMoment(row.expiration),
+    lastUpdate: isoMoment(Math.floor(row.last_update / 1000) * 1000),
+  }
+}
+
+/** The name of a KEK that was given none (spec: keystore.md). */
+function kekIdOf(kek: Buffer): string {
+  return `#1.${createHash('sha1')
+    .update(`KEKID_1${kek.toString('hex')}`)
+    .digest('hex')
+    .slice(0, 32)}`
+}
+
+/** A fraction of a second only where there is one, as in the published samples. */
+function isoMoment(moment: number): string {
+  return new Date(moment).toISOString().replace('.000Z', 'Z')
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Now } from '../ground/clock.js'
-import type { PendingTokenRepository } from '../store/pending-tokens.js'
+import type { PendingTokenRepository } from '../store/token-repositories.js'
 import type { Ledger } from './ledger.js'
 
 /** More than twice the longest time that another service may take, and room for clocks that differ. */

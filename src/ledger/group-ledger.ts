@@ -1,11 +1,11 @@
 import { UNAVAILABLE } from '../errors/public-error.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
-import type { EventRepository } from '../store/events.js'
+import type { EventRepository } from '../store/event-repository.js'
 import { type PendingTokenRow, serviceId } from '../store/tables.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './group-queue.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
-import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './waiting.js'
 
 /** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
 const ENOUGH = 16

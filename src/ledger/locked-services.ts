@@ -1,5 +1,5 @@
-import type { EventRepository } from '../store/events.js'
-import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './waiting.js'
+import type { EventRepository } from '../store/event-repository.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './group-queue.js'
 
 /** More would only wait until the database gives up on them. */
 const MOST_WAITING = 2000

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { Clock, Now } from '../ground/clock.js'
-import type { ClockMemory } from '../store/clock-memory.js'
+import type { ClockMemory } from '../store/shared-settings.js'
 
 const HOUR_MS = 3_600_000
 /** As long as a service stands still without anybody thinking of it: over holidays. */

@@ -1,10 +1,10 @@
 import { PublicError } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
+import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
 import { serviceId } from '../store/tables.js'
-import { networkOf } from './network.js'
 import { RequestsPerMinute, type Standing } from './requests-per-minute.js'
 
 /** Told after every request that counts, also the one too many. */

@@ -16,7 +16,7 @@ import { keyChange, keyCount, keyObject, keystoreError, newKey } from '../../sch
 import { clearKeyLicence, clearKeyRequest, standInLicence } from '../../schemas/licences.js'
 import { psshAnswer, psshRequest } from '../../schemas/pssh.js'
 import { recordsAnswer } from '../../schemas/records.js'
-import { packageVersion } from '../ground/version.js'
+import { packageVersion } from '../ground/own-package.js'
 import type { Outline } from './document.js'
 
 const version = packageVersion()

@@ -68,3 +68,16 @@ function checksumOf(kid: string, contentKey: Buffer): string {
   const cipher = createCipheriv('aes-128-ecb', contentKey, null)
   return cipher.update(guidOf(kid)).subarray(0, 8).toString('base64')
 }
+
+const RIGHTS_MANAGEMENT_HEADER = 1
+
+/** The PlayReady Object with a header as its only record; all numbers are little-endian (PlayReady Header Specification, 2). */
+export function playreadyObject(header: string): Buffer {
+  const record = Buffer.from(header, 'utf16le')
+  const start = Buffer.alloc(10)
+  start.writeUInt32LE(start.length + record.length, 0)
+  start.writeUInt16LE(1, 4) // records
+  start.writeUInt16LE(RIGHTS_MANAGEMENT_HEADER, 6)
+  start.writeUInt16LE(record.length, 8)
+  return Buffer.concat([start, record])
+}

@@ -1,5 +1,7 @@
+import type { Kysely, Selectable } from 'kysely'
 import type { Drm } from '../ground/drms.js'
-import type { Environment } from '../ground/environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { type AccountRow, serviceId, type Tables } from './tables.js'
 
 /** A customer of the service. */
 export interface Account {
@@ -38,4 +40,63 @@ export interface KnownAuthenticator {
   readonly createdAt: number
   /** When it stops to be valid, because another has replaced it. */
   readonly validUntil: number | undefined
+}
+
+/** Accounts with their services and authenticators, for as many accounts in as many questions. */
+export async function knownAccounts(
+  db: Kysely<Tables>,
+  accounts: readonly Selectable<AccountRow>[],
+): Promise<KnownAccount[]> {
+  const services = accounts.flatMap(({ id }) => ENVIRONMENTS.map(environment => serviceId(id, environment)))
+  if (services.length === 0) return []
+  const [rows, authenticators] = await Promise.all([servicesOf(db, services), authenticatorsOf(db, services)])
+  const serviceOf = (id: number, environment: Environment): KnownService => ({
+    balance: rows.get(serviceId(id, environment))?.balance ?? 0,
+    authenticators: authenticators.get(serviceId(id, environment)) ?? [],
+  })
+  return accounts.map(({ id, name, enabled, drm, max_redemptions, requests_per_minute }) => ({
+    id,
+    name,
+    enabled: enabled === 1,
+    drm: readDrmOptions(drm),
+    maxRedemptions: max_redemptions,
+    limits: {
+      requestsPerMinute: requests_per_minute,
+      // Both services have the same.
+      tokensPerDay: rows.get(serviceId(id, 'test'))?.tokens_per_day ?? null,
+    },
+    services: { test: serviceOf(id, 'test'), production: serviceOf(id, 'production') },
+  }))
+}
+
+async function servicesOf(db: Kysely<Tables>, services: readonly number[]) {
+  const selection = db.selectFrom('services').select(['id', 'balance', 'tokens_per_day'])
+  const rows = await selection.where('id', 'in', services).execute()
+  return new Map(rows.map(row => [row.id, row]))
+}
+
+/** The newest first; of two from the same moment, the one that replaced the other. */
+async function authenticatorsOf(
+  db: Kysely<Tables>,
+  services: readonly number[],
+): Promise<Map<number, KnownAuthenticator[]>> {
+  const rows = await db
+    .selectFrom('authenticators')
+    .selectAll()
+    .where('service_id', 'in', services)
+    .orderBy('created_at', 'desc')
+    .orderBy('valid_until', order => order.desc().nullsFirst())
+    .execute()
+  const found = new Map<number, KnownAuthenticator[]>()
+  for (const { service_id, hash, created_at, valid_until } of rows) {
+    const authenticator = { hash, createdAt: created_at, validUntil: valid_until ?? undefined }
+    const others = found.get(service_id)
+    if (others === undefined) found.set(service_id, [authenticator])
+    else others.push(authenticator)
+  }
+  return found
+}
+
+export function readDrmOptions(json: string): KnownAccount['drm'] {
+  return JSON.parse(json) // written by this store alone
 }

@@ -1,17 +1,15 @@
 import { Kysely } from 'kysely'
-import { AccountRepository } from './accounts.js'
-import { ClockMemory } from './clock-memory.js'
-import { ContentRepository } from './contents.js'
+import { AccountRepository } from './account-repository.js'
+import { ContentRepository } from './content-repository.js'
 import type { Engine } from './engine.js'
-import { EventRepository } from './events.js'
-import { IdempotencyRepository } from './idempotency.js'
-import { KeyRepository } from './keys.js'
-import { migrate } from './migrate.js'
-import { PendingTokenRepository } from './pending-tokens.js'
-import { RedemptionRepository } from './redemptions.js'
-import { countUp } from './settings.js'
-import { sqliteEngine } from './sqlite/engine.js'
+import { EventRepository } from './event-repository.js'
+import { IdempotencyRepository } from './idempotency-repository.js'
+import { KeyRepository } from './key-repository.js'
+import { migrate } from './migrations.js'
+import { ClockMemory, countUp } from './shared-settings.js'
+import { sqliteEngine } from './sqlite/sqlite-engine.js'
 import type { Tables } from './tables.js'
+import { PendingTokenRepository, RedemptionRepository } from './token-repositories.js'
 
 /** The database: a repository for each subject. */
 export interface Store {
@@ -97,6 +95,6 @@ async function engineOf(url: string): Promise<Engine> {
   if (url === 'memory:') return sqliteEngine(':memory:')
   if (url.startsWith('sqlite:')) return sqliteEngine(url.slice('sqlite:'.length))
   // Only those who use it wait for its library to load.
-  const { postgresEngine } = await import('./postgres/engine.js')
+  const { postgresEngine } = await import('./postgres/postgres-engine.js')
   return postgresEngine(url)
 }

@@ -5,9 +5,8 @@ import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { ByteWriter } from './bytes.js'
-import { encodeContent, type TokenKey } from './content.js'
-import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder } from './issuer.js'
-import { usedUp } from './used-up.js'
+import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder, usedUp } from './issuer.js'
+import { encodeContent, type TokenKey } from './token-content.js'
 import { type SealedToken, type TokenVault, VAULT_OVERHEAD } from './vault.js'
 
 /** So that the token goes into a URL or a header of 8 KB, with everything else in it. */

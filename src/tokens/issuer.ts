@@ -1,10 +1,12 @@
 import type { Restrictions } from '../../schemas/restrictions.js'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import type { IssuedToken, TokenFamily } from '../drm/family.js'
+import { TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
-import type { TokenKey } from './content.js'
+import { dayOf, startOfDay, type UsedUp } from '../store/engine.js'
+import type { TokenKey } from './token-content.js'
 
 /** Everything that a token is made from, checked and resolved. */
 export interface TokenOrder {
@@ -58,4 +60,12 @@ export function issueEvent(order: TokenOrder, time: number, tokenId: string | un
     errorCode: 0,
     requestId,
   }
+}
+
+/** The refusal of a token that nothing is left for; the ledger has written it down. */
+export function usedUp(why: UsedUp, now: number): TokenError {
+  if (why === 'balance used up') return new TokenError({ code: -2019 }, { isRecorded: true })
+  const retryAfter = Math.ceil((startOfDay(dayOf(now) + 1) - now) / 1000)
+  const details = 'the quota of today is used up'
+  return new TokenError({ code: -2019, details }, { status: 429, retryAfter, isRecorded: true })
 }

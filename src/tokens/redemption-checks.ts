@@ -1,11 +1,10 @@
 import type { Families } from '../drm/families.js'
 import type { Fault } from '../errors/catalogue.js'
 import { TokenError } from '../errors/public-error.js'
-import { canonicalAddress } from '../ground/canonical-address.js'
+import { rfc3339 } from '../ground/clock.js'
 import { CLEAR_KEY, type LicenceDrm, NO_KID } from '../ground/drms.js'
-import { rfc3339 } from '../ground/moments.js'
-import type { TokenContent, TokenKey } from './content.js'
-import { openToken, type ReadToken } from './open.js'
+import { canonicalAddress } from '../ground/ip-addresses.js'
+import { openToken, type ReadToken, type TokenContent, type TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
 /** What a challenge asks for: KIDs, all keys where only the DRM itself can read them, or nothing that can be read. */

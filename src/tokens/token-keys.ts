@@ -3,10 +3,8 @@ import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:f
 import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.js'
-import { hasCode, removeDrafts, writeDurably } from '../ground/durable-file.js'
-import { makeFolder } from '../ground/make-folder.js'
+import { hasCode, makeFolder, readRegularFile, removeDrafts, writeDurably } from '../ground/files.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import { readRegularFile } from '../ground/regular-files.js'
 import type { TokenKeys } from './vault.js'
 
 export interface KeysOfServer {

@@ -8,7 +8,7 @@ import type { LicenceFamily } from '../drm/family.js'
 import type { Clock, Timer } from '../ground/clock.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { networkOf } from '../limits/network.js'
+import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
 

@@ -3,7 +3,7 @@ import type { ParameterText } from '../../schemas/sorting.js'
 import type { RemoteService } from '../connections/remote-service.js'
 import { RequestFailure } from '../connections/request-failure.js'
 import type { Environment } from '../ground/environment.js'
-import { packageVersion } from '../ground/version.js'
+import { packageVersion } from '../ground/own-package.js'
 
 /** A token request as the real service gets it. */
 export interface UpstreamRequest {

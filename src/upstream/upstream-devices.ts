@@ -7,9 +7,9 @@ import type { ReceivedAnswer } from '../connections/sent-request.js'
 import type { DeviceQuestion, Devices, RegisteredDevices } from '../entitlement/devices.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { Clock } from '../ground/clock.js'
+import type { Owner } from '../ground/environment.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import type { Owner } from '../ground/owner.js'
-import { packageVersion } from '../ground/version.js'
+import { packageVersion } from '../ground/own-package.js'
 
 export interface UpstreamDevicesParts {
   readonly settings: Pick<UpstreamSettings, 'records' | 'connections' | 'queue' | 'connectTimeout' | 'timeout'>

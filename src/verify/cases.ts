@@ -1,6 +1,5 @@
 import { documentedErrors } from '../errors/catalogue.js'
-import type { Change } from './change.js'
-import { orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
+import { type Change, orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 
 /** Who asks in the error table, beside the account itself: accounts that are refused for a trait of theirs. */
 export const TRAITS = ['production', 'disabled', 'no-playready', 'no-balance'] as const

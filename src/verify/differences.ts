@@ -1,6 +1,6 @@
 import { documentedErrors, type ErrorCode } from '../errors/catalogue.js'
+import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './answer-outcome.js'
 import type { ExpectedRefusal, ExpectedToken } from './cases.js'
-import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './outcome.js'
 
 /** Where an answer is not what the specification says. */
 export interface Difference {
@@ -130,4 +130,45 @@ function entry(code: ErrorCode) {
   const documented = documentedErrors.get(code)
   if (documented === undefined) throw new Error(`${code} is not documented`)
   return documented
+}
+
+/** What no answer shows by itself: that another one had the same token or request id, and which host is whose. */
+export class DifferencesBetween {
+  readonly #hosts: ReadonlySet<string>
+  readonly #tokens = new Set<string>()
+  readonly #requestIds = new Set<string>()
+
+  /** `hosts` may be in licence URLs. */
+  constructor(hosts: ReadonlySet<string>) {
+    this.#hosts = hosts
+  }
+
+  of(answer: Answer): Difference[] {
+    const outcome = outcomeOf(answer)
+    const found: Difference[] = []
+    const requestId = answer.headers.get('x-request-id')
+    if (requestId !== null && isKnown(this.#requestIds, requestId)) found.push(again('x-request-id'))
+    if (outcome.kind !== 'a token') return found
+    if (isKnown(this.#tokens, outcome.token)) found.push(again('token'))
+    const { hostname } = URL.canParse(outcome.licenseAcquisitionUrl) ? new URL(outcome.licenseAcquisitionUrl) : NOWHERE
+    if (!this.#hosts.has(hostname))
+      found.push({
+        what: 'licenseAcquisitionUrl',
+        expected: `on ${[...this.#hosts].join(' or ')}`,
+        got: `on ${hostname}`,
+      })
+    return found
+  }
+}
+
+const NOWHERE = { hostname: 'no host' }
+
+function again(what: 'token' | 'x-request-id'): Difference {
+  return { what, expected: 'another one each time', got: 'that of an earlier answer' }
+}
+
+function isKnown(known: Set<string>, text: string): boolean {
+  const isKnown = known.has(text)
+  known.add(text)
+  return isKnown
 }

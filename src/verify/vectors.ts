@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { ErrorCode } from '../errors/catalogue.js'
-import type { Change } from './change.js'
 
 /** A request that is refused, as data. */
 export interface Refusal {
@@ -35,4 +34,17 @@ export const { samples } = vector<{ readonly samples: readonly Sample[] }>('samp
 
 function vector<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(`vectors/${name}`, import.meta.url), 'utf8')) as T // ours, and part of the build
+}
+
+/** What a request changes of the published sample: replace, leave out, or give more than once. */
+export type Change = Readonly<Record<string, string | null | readonly string[]>>
+
+/** A request's parameters, as a form or a query. */
+export function changed(sample: Readonly<Record<string, string>>, change: Change): URLSearchParams {
+  const parameters = new URLSearchParams(sample)
+  for (const [name, value] of Object.entries(change)) {
+    parameters.delete(name)
+    for (const one of value === null ? [] : [value].flat()) parameters.append(name, one)
+  }
+  return parameters
 }

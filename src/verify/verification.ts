@@ -1,7 +1,7 @@
 import { licenceHostOf } from '../ground/real-hosts.js'
 import { sampleParameters } from '../sample.js'
 import { isSecret, SecretFinder } from '../upstream/secret-finder.js'
-import { ask } from './ask.js'
+import { isToken } from './answer-outcome.js'
 import {
   type Authenticators,
   type Case,
@@ -11,9 +11,8 @@ import {
   refusalsFor,
   sampleCases,
 } from './cases.js'
-import { type Difference, differences, isDecided } from './differences.js'
-import { DifferencesBetween } from './differences-between.js'
-import { isToken } from './outcome.js'
+import { type Difference, DifferencesBetween, differences, isDecided } from './differences.js'
+import { ask } from './send-case.js'
 
 export interface VerificationParts {
   readonly service: URL

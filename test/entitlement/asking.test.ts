@@ -3,7 +3,7 @@ import t from 'tap'
 import { REGISTRATION_KID } from '../../src/entitlement/registration.js'
 import { startServer } from '../../src/index.js'
 import { uuidOf } from '../../src/pssh/kid-forms.js'
-import type { TokenContent } from '../../src/tokens/content.js'
+import type { TokenContent } from '../../src/tokens/token-content.js'
 import { administratorOf } from '../administrator.js'
 import { errorOf } from '../harness.js'
 import {

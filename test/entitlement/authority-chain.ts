@@ -6,7 +6,7 @@ import {
   type Extension,
   PemConverter,
   X509CertificateGenerator,
-} from '../../src/certificates/library.js'
+} from '../../src/certificates/x509-library.js'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 

@@ -15,7 +15,7 @@ import {
   PemConverter,
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
-} from '../../src/certificates/library.js'
+} from '../../src/certificates/x509-library.js'
 import { NOON, startTestServer } from '../harness.js'
 import { authorityChain, type ChainParts } from './authority-chain.js'
 import { CATALOGUE_TEXT } from './catalogue-text.js'

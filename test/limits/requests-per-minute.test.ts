@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { machineClock } from '../../src/ground/clock.js'
-import { networkOf } from '../../src/limits/network.js'
+import { networkOf } from '../../src/ground/ip-addresses.js'
 import { AddressLimit } from '../../src/limits/rate-limits.js'
 import { Metrics } from '../../src/metrics.js'
 

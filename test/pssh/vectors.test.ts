@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { guidOf } from '../../src/pssh/kid-forms.js'
-import { playreadyHeader, type Scheme } from '../../src/pssh/playready-header.js'
-import { playreadyObject } from '../../src/pssh/playready-object.js'
+import { playreadyHeader, playreadyObject, type Scheme } from '../../src/pssh/playready-header.js'
 import { commonPsshBox, PLAYREADY_SYSTEM, psshBox } from '../../src/pssh/pssh-box.js'
 
 interface Checksum {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { tokenParameters } from '../../routes/token-operation.js'
-import { playready } from '../../src/drm/playready.js'
+import { playready } from '../../src/drm/playready-family.js'
 import { documentedErrors, type ErrorCode } from '../../src/errors/catalogue.js'
 import { sampleParameters } from '../../src/sample.js'
 import { anyCharacter } from '../any-character.js'

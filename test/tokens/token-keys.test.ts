@@ -4,7 +4,7 @@ import fs, { chmodSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
 import t, { type Test } from 'tap'
-import { CertificateFolder } from '../../src/certificates/folder.js'
+import { CertificateFolder } from '../../src/certificates/certificate-folder.js'
 import { onBothEngines } from '../engines.js'
 import { startTestServer } from '../harness.js'
 

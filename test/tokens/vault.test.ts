@@ -2,7 +2,7 @@ import t from 'tap'
 import { Families } from '../../src/drm/families.js'
 import { pooledRandomness, randomBytes } from '../../src/ground/randomness.js'
 import { ByteWriter } from '../../src/tokens/bytes.js'
-import { openToken } from '../../src/tokens/open.js'
+import { openToken } from '../../src/tokens/token-content.js'
 import { type TokenKeys, TokenVault } from '../../src/tokens/vault.js'
 import { type Change, CONTENT_KEY, errorOf, form, startTestServer, tokenOf } from '../harness.js'
 

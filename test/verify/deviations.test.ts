@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { sampleParameters } from '../../src/sample.js'
-import { type ask, parametersOf } from '../../src/verify/ask.js'
+import { type ask, parametersOf } from '../../src/verify/send-case.js'
 import { Verification } from '../../src/verify/verification.js'
 import { authenticators, startTestServer } from '../harness.js'
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { framesOf } from '../../errors/public-error.js'
 import type { Clock } from '../../ground/clock.js'
-import type { ContentRepository } from '../../store/contents.js'
+import type { ContentRepository } from '../../store/content-repository.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import { placeOf } from './stored-contents.js'
 

@@ -1,6 +1,6 @@
 import type { ContentOrder, ListedContent, ShownContent } from '../../../schemas/contents.js'
 import type { KeyRequest } from '../../../schemas/keys.js'
-import { rfc3339 } from '../../ground/moments.js'
+import { rfc3339 } from '../../ground/clock.js'
 import type { ContentRow } from '../../store/tables.js'
 
 type Stored = Pick<ContentRow, 'content_id' | 'updated_at'>

@@ -10,7 +10,7 @@ import type {
 } from '../../../schemas/contents.js'
 import { StatusError } from '../../errors/public-error.js'
 import type { Now } from '../../ground/clock.js'
-import type { ContentRepository } from '../../store/contents.js'
+import type { ContentRepository } from '../../store/content-repository.js'
 import type { ContentRow } from '../../store/tables.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import type { Contents } from '../content.js'

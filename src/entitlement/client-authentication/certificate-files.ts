@@ -1,7 +1,7 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { Door, TlsDoor } from '../../config/settings-entitlement.js'
-import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
+import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
 
 /** What the certificate files say, when they fit together. */
 export interface ServiceCertificates {

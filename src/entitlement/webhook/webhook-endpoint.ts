@@ -6,8 +6,8 @@ import type { RequestFailure } from '../../connections/request-failure.js'
 import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Clock } from '../../ground/clock.js'
-import { LARGEST_PEM, readRegularFile } from '../../ground/regular-files.js'
-import { packageVersion } from '../../ground/version.js'
+import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
+import { packageVersion } from '../../ground/own-package.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 
 /** A decision has a few dozen bytes; with a content a few thousand. */

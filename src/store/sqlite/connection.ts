@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Entry, Uncovered } from '../engine.js'
-import { type Outcome, SqliteDatabase } from './database.js'
+import { type Outcome, SqliteDatabase } from './sqlite-database.js'
 import type { Value } from './statement.js'
 
 /** A database that is spoken to one question at a time, wherever it lives. */

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Answer, Question } from './connection.js'
-import { SqliteDatabase } from './database.js'
+import { SqliteDatabase } from './sqlite-database.js'
 
 /** The thread that owns the database file: it answers one question after the other. */
 const { path } = workerData as { path: string } // what connection.ts gives

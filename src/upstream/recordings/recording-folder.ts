@@ -4,7 +4,7 @@ import { link, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { ConfigError } from '../../errors/config-error.js'
-import { makeFolder } from '../../ground/make-folder.js'
+import { makeFolder } from '../../ground/files.js'
 import { type Recording, type RecordingText, recording } from './recording.js'
 
 /** A folder to which recordings are added, numbered in their order. */

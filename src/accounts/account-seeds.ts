@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs'
+import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
+import { jsonFaults } from '../../schemas/json-faults.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { JsonTextError, parseJson } from '../ground/json-text.js'
+import type { Randomness } from '../ground/randomness.js'
+import type { AccountRepository } from '../store/account-repository.js'
+import type { AccountAdministration } from './administration.js'
+import { hasherOf } from './authenticators.js'
+
+/** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
+export const demoAccount = {
+  id: 201722,
+  name: 'demo',
+  authenticators: {
+    test: '201722,1ad8eed133edf43cbcc185f0236828ae',
+    production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
+  },
+  balance: 1_000_000_000,
+} as const satisfies AccountInput
+
+/** Adds the accounts that are not there yet; what is there has a life of its own and is not touched. */
+export async function applySeeds(seeds: readonly AccountSeed[], administration: AccountAdministration): Promise<void> {
+  for (const seed of await administration.unknownOf(seeds)) await administration.add(seed)
+}
+
+/** Where everybody who has read the docs may ask for tokens. */
+export async function openDemo(repository: AccountRepository, random: Randomness): Promise<readonly Environment[]> {
+  const found = await repository.find(demoAccount.id)
+  if (found?.enabled !== true) return []
+  const hash = await hasherOf(repository, random)
+  return ENVIRONMENTS.filter(environment => {
+    const open = hash(demoAccount.authenticators[environment]).toString('hex')
+    return found.services[environment].authenticators.some(kept => kept.hash === open)
+  })
+}
+
+export function readAccountsFile(path: string): AccountSeed[] {
+  let content: unknown
+  try {
+    content = parseJson(readFileSync(path))
+  } catch (error) {
+    throw new Error(`ACCOUNTS_FILE ${error instanceof JsonTextError ? error.fault : 'cannot be read'}`)
+  }
+  return readAccounts(content, 'ACCOUNTS_FILE')
+}
+
+/** Fills in the defaults, or says what is wrong and where, without repeating a value. */
+export function readAccounts(content: unknown, source: string): AccountSeed[] {
+  const parsed = accountsFile.safeParse(content)
+  if (parsed.success) return parsed.data.accounts
+  const faults = jsonFaults(parsed.error).map(({ place, message }) => `  ${place} ${message}`)
+  throw new Error(`${source} is not an accounts file:\n${faults.join('\n')}`)
+}

@@ -1,0 +1,23 @@
+import { isIPv6 } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
+import { readConfig } from '../config/config.js'
+import { environmentSettings } from '../config/environment-settings.js'
+
+/** What a command has of its process: `process` itself, or what a test gives it. */
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv
+  readonly stdin: Readable
+  readonly stdout: Writable
+  readonly stderr: Writable
+}
+
+/** Where a server with these settings is reached from this machine. */
+export function localUrl(env: NodeJS.ProcessEnv): string {
+  const { HOST, PORT } = readConfig(environmentSettings(env))
+  const address =
+    new Map([
+      ['0.0.0.0', '127.0.0.1'],
+      ['::', '::1'],
+    ]).get(HOST) ?? HOST
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${PORT}`
+}

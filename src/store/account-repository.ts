@@ -1,0 +1,209 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { AccountSeed } from '../../schemas/accounts-file.js'
+import type { AccountChange } from '../../schemas/admin.js'
+import type { Drm } from '../ground/drms.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { type KnownAccount, knownAccounts, readDrmOptions } from './account-records.js'
+import { countUp, sharedSetting } from './shared-settings.js'
+import { serviceId, type Tables } from './tables.js'
+
+const REVISION = 'accounts revision'
+const SALT = 'authenticator salt'
+/** Fewer than a statement may have values. */
+const IDS_AT_A_TIME = 500
+
+/** Customers, their services and the hashes of their authenticators. */
+export class AccountRepository {
+  readonly #db: Kysely<Tables>
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db
+  }
+
+  async count(): Promise<number> {
+    const { accounts } = await this.#db
+      .selectFrom('accounts')
+      .select(({ fn }) => fn.countAll<number | string>().as('accounts'))
+      .executeTakeFirstOrThrow()
+    return Number(accounts)
+  }
+
+  /** Which of these ids are taken. */
+  async idsAmong(ids: readonly number[]): Promise<Set<number>> {
+    const taken = new Set<number>()
+    for (let start = 0; start < ids.length; start += IDS_AT_A_TIME) {
+      const some = ids.slice(start, start + IDS_AT_A_TIME)
+      const rows = await this.#db.selectFrom('accounts').select('id').where('id', 'in', some).execute()
+      for (const { id } of rows) taken.add(id)
+    }
+    return taken
+  }
+
+  async find(id: number): Promise<KnownAccount | undefined> {
+    const rows = await this.#db.selectFrom('accounts').selectAll().where('id', '=', id).execute()
+    const [found] = await knownAccounts(this.#db, rows)
+    return found
+  }
+
+  /** In the order of their ids, from the first one that is greater than `after`. */
+  async page(after: number, limit: number): Promise<KnownAccount[]> {
+    const accounts = this.#db.selectFrom('accounts').selectAll().where('id', '>', after)
+    return knownAccounts(this.#db, await accounts.orderBy('id').limit(limit).execute())
+  }
+
+  /** The number after the greatest id whose successor is free. */
+  async nextId(greatest: number): Promise<number> {
+    const last = await this.#db
+      .selectFrom('accounts as account')
+      .select('id')
+      .where('id', '<', greatest)
+      .where(({ exists, not, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('accounts as next')
+              .select('next.id')
+              .where(({ eb, ref }) => eb('next.id', '=', eb(ref('account.id'), '+', 1))),
+          ),
+        ),
+      )
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst()
+    return (last?.id ?? 0) + 1
+  }
+
+  /** Adds an account with the hashes of its authenticators; `false`, and nothing is changed, when the id is taken. */
+  async add(account: AccountSeed, hashes: ReadonlyMap<Environment, string>, now: number): Promise<boolean> {
+    return this.#change(async db => {
+      const { numInsertedOrUpdatedRows } = await db
+        .insertInto('accounts')
+        .values({
+          id: account.id,
+          name: account.name,
+          enabled: Number(account.enabled),
+          drm: JSON.stringify(account.drm),
+          max_redemptions: account.maxRedemptions,
+          requests_per_minute: account.limits.requestsPerMinute,
+        })
+        .onConflict(conflict => conflict.column('id').doNothing())
+        .executeTakeFirst()
+      if (numInsertedOrUpdatedRows === 0n) return false
+      for (const environment of ENVIRONMENTS) {
+        const service = { id: serviceId(account.id, environment), account_id: account.id, environment }
+        await db
+          .insertInto('services')
+          .values({
+            ...service,
+            balance: account.balance,
+            last_event: 0,
+            tokens_per_day: account.limits.tokensPerDay,
+          })
+          .execute()
+        const hash = hashes.get(environment)
+        if (hash === undefined) continue
+        const authenticator = { hash, service_id: service.id, created_at: now, valid_until: null }
+        await db.insertInto('authenticators').values(authenticator).execute()
+      }
+      return true
+    })
+  }
+
+  async change(
+    id: number,
+    { limits: { requestsPerMinute, tokensPerDay } = {}, ...change }: AccountChange,
+  ): Promise<void> {
+    const { name, enabled, drm, maxRedemptions } = change
+    const changed = {
+      ...(name !== undefined && { name }),
+      ...(enabled !== undefined && { enabled: Number(enabled) }),
+      ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
+      ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
+    }
+    await this.#change(async db => {
+      if (drm !== undefined) await changeDrmOptions(db, id, drm)
+      if (Object.keys(changed).length > 0) await db.updateTable('accounts').set(changed).where('id', '=', id).execute()
+      if (tokensPerDay === undefined) return
+      // One after the other, in the order in which those who issue tokens lock them.
+      for (const service of ENVIRONMENTS.map(environment => serviceId(id, environment)))
+        await db.updateTable('services').set({ tokens_per_day: tokensPerDay }).where('id', '=', service).execute()
+    })
+  }
+
+  /**
+   * The new balance; `undefined`, and nothing is changed, when it would be below 0 or greater than `greatest`. One
+   * statement, so that no token which is issued meanwhile is forgotten; and no instance remembers balances.
+   */
+  async addToBalance(service: number, amount: number, greatest: number): Promise<number | undefined> {
+    const changed = await this.#db
+      .updateTable('services')
+      .set(({ eb }) => ({ balance: eb('balance', '+', amount) }))
+      .where('id', '=', service)
+      .where('balance', '>=', Math.max(0, -amount))
+      .where('balance', '<=', greatest - Math.max(0, amount))
+      .returning('balance')
+      .executeTakeFirst()
+    return changed?.balance
+  }
+
+  async setBalance(service: number, balance: number): Promise<number> {
+    await this.#db.updateTable('services').set({ balance }).where('id', '=', service).execute()
+    return balance
+  }
+
+  /**
+   * Adds an authenticator and lets those before it be valid until `othersUntil` at most; those that no longer are
+   * go. `false` when the service has it already.
+   */
+  async replaceAuthenticator(service: number, { hash, now, othersUntil }: Replacement): Promise<boolean> {
+    return this.#change(async db => {
+      await db.deleteFrom('authenticators').where('service_id', '=', service).where('valid_until', '<=', now).execute()
+      const kept = db.selectFrom('authenticators').select('hash').where('service_id', '=', service)
+      if ((await kept.where('hash', '=', hash).execute()).length > 0) return false
+      await db
+        .updateTable('authenticators')
+        .set({ valid_until: othersUntil })
+        .where('service_id', '=', service)
+        .where(({ eb, or }) => or([eb('valid_until', 'is', null), eb('valid_until', '>', othersUntil)]))
+        .execute()
+      const authenticator = { hash, service_id: service, created_at: now, valid_until: null }
+      await db.insertInto('authenticators').values(authenticator).execute()
+      return true
+    })
+  }
+
+  /** Differs after every change of what instances remember of accounts, whoever made it. */
+  async revision(): Promise<string> {
+    return sharedSetting(this.#db, REVISION, () => '0')
+  }
+
+  /** Goes into the hashes of authenticators; the first instance on this database makes it. */
+  async salt(make: () => string): Promise<string> {
+    return sharedSetting(this.#db, SALT, make)
+  }
+
+  /** A transaction that changes accounts and tells all instances so. It counts first: that makes changes take turns. */
+  async #change<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return this.#db.transaction().execute(async db => {
+      await countUp(db, REVISION)
+      return work(db)
+    })
+  }
+}
+
+/** The hash of a new authenticator, and the moments that go with it. */
+export interface Replacement {
+  readonly hash: string
+  readonly now: number
+  readonly othersUntil: number
+}
+
+type DrmOptions = Readonly<Partial<Record<Drm, boolean | undefined>>>
+
+/** Those that are named; the others stay as they are. */
+async function changeDrmOptions(db: Kysely<Tables>, id: number, change: DrmOptions): Promise<void> {
+  const row = await db.selectFrom('accounts').select('drm').where('id', '=', id).executeTakeFirst()
+  if (row === undefined) return
+  const changed = Object.entries(change).filter(([, option]) => option !== undefined)
+  const drm = JSON.stringify({ ...readDrmOptions(row.drm), ...Object.fromEntries(changed) })
+  await db.updateTable('accounts').set({ drm }).where('id', '=', id).execute()
+}

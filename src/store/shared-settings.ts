@@ -1,0 +1,71 @@
+import type { Kysely } from 'kysely'
+import type { Engine } from './engine.js'
+import type { EventRepository } from './event-repository.js'
+import type { Tables } from './tables.js'
+
+/** A text that all instances on one database share; the first that asks for it makes it. */
+export async function sharedSetting(db: Kysely<Tables>, name: string, make: () => string): Promise<string> {
+  const find = () => db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst()
+  const found = await find()
+  if (found !== undefined) return found.value
+  await db
+    .insertInto('settings')
+    .values({ name, value: make() })
+    .onConflict(conflict => conflict.column('name').doNothing())
+    .execute()
+  const { value } = (await find()) ?? {}
+  if (value === undefined) throw new Error(`the database did not keep the setting "${name}"`)
+  return value
+}
+
+/** Counts one up. Whoever does it in a transaction keeps all others who do waiting until its end. */
+export async function countUp(db: Kysely<Tables>, name: string): Promise<void> {
+  await db
+    .insertInto('settings')
+    .values({ name, value: '1' })
+    .onConflict(conflict =>
+      conflict.column('name').doUpdateSet(({ cast, eb, ref }) => ({
+        value: cast(eb(cast<number>(ref('settings.value'), 'bigint'), '+', 1), 'text'),
+      })),
+    )
+    .execute()
+}
+
+const LAST_SEEN = 'last seen'
+
+/** What the database knows of the time, by which a machine's clock can be checked. */
+export class ClockMemory {
+  readonly #db: Kysely<Tables>
+  readonly #engine: Engine
+  readonly #events: EventRepository
+
+  constructor(db: Kysely<Tables>, engine: Engine, events: EventRepository) {
+    this.#db = db
+    this.#engine = engine
+    this.#events = events
+  }
+
+  /** The latest time that an instance was sure of; in a database of a former version, that of the newest event. */
+  async lastSeen(): Promise<number | undefined> {
+    const found = await this.#db.selectFrom('settings').select('value').where('name', '=', LAST_SEEN).executeTakeFirst()
+    return found === undefined ? this.#events.newestTime() : Number(found.value)
+  }
+
+  async remember(time: number): Promise<void> {
+    await this.#db
+      .insertInto('settings')
+      .values({ name: LAST_SEEN, value: String(time) })
+      .onConflict(conflict =>
+        conflict
+          .column('name')
+          .doUpdateSet({ value: String(time) })
+          .where(({ cast, ref }) => cast<number>(ref('settings.value'), 'bigint'), '<', time),
+      )
+      .execute()
+  }
+
+  /** What the database's own clock says, where that is not this machine's. */
+  databaseTime(): Promise<number | undefined> {
+    return this.#engine.time()
+  }
+}

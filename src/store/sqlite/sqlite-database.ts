@@ -1,0 +1,74 @@
+import { closeSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Database from 'libsql'
+import { makeFolder } from '../../ground/files.js'
+import type { Entry, Uncovered } from '../engine.js'
+import { GroupWriter } from './group-writer.js'
+import { Statement, type Value } from './statement.js'
+
+export interface Outcome {
+  readonly rows: readonly object[]
+  readonly changes: number
+}
+
+/** One SQLite file, opened by nobody else; or a database in memory. It answers at once, so it belongs into a thread. */
+export class SqliteDatabase {
+  readonly #database: Database.Database
+  readonly #writer: GroupWriter
+
+  constructor(path: string) {
+    this.#database = open(path)
+    this.#writer = new GroupWriter(this.#database)
+  }
+
+  execute(sql: string, values: readonly Value[]): Outcome {
+    const statement = new Statement(this.#database, sql)
+    if (statement.isReader) return { rows: statement.all(values), changes: 0 }
+    return { rows: [], changes: statement.run(values) }
+  }
+
+  commit(entries: readonly Entry[]): readonly Uncovered[] {
+    return this.#writer.commit(entries)
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+/** Pages of the log file between two checkpoints: few of them, because each holds up the groups that come meanwhile. */
+const CHECKPOINT_PAGES = 4000
+const CACHE_KIB = 8_000
+
+function open(path: string): Database.Database {
+  if (path !== ':memory:') {
+    makeFolder(dirname(path))
+    makeFile(path)
+  }
+  const database = new Database(path)
+  try {
+    // Exclusive: one connection and no other process, for as long as this one lives. FULL: a commit is on the disk.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA synchronous = FULL')
+    database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
+    database.exec(`PRAGMA cache_size = -${CACHE_KIB}`)
+    database.exec('PRAGMA foreign_keys = ON')
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/**
+ * For its mode. A file that is there stays untouched: to close any descriptor of it would drop the lock of a server
+ * in this process that has it open.
+ */
+function makeFile(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}

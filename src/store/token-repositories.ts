@@ -1,0 +1,50 @@
+import type { Kysely } from 'kysely'
+import type { Engine } from './engine.js'
+import type { PendingTokenRow, Tables } from './tables.js'
+
+/** Tokens that were paid for and are not in the log yet. They come and go in groups of events. */
+export class PendingTokenRepository {
+  /** Nobody else has any pending. */
+  readonly isExclusive: boolean
+  readonly #db: Kysely<Tables>
+
+  constructor(db: Kysely<Tables>, { isExclusive }: Engine) {
+    this.#db = db
+    this.isExclusive = isExclusive
+  }
+
+  /** Those that were asked for before `moment`, the oldest first. */
+  askedBefore(moment: number, most: number): Promise<PendingTokenRow[]> {
+    const asked = this.#db.selectFrom('pending_tokens').selectAll().where('time', '<', moment)
+    return asked.orderBy('time').limit(most).execute()
+  }
+}
+
+/** Instances may disagree about the time: a count stays for longer than its token, by more than any clock is wrong. */
+const KEPT_AFTER_EXPIRY_MS = 86_400_000
+
+/** How often tokens were redeemed that may be a limited number of times. They are counted in groups of events. */
+export class RedemptionRepository {
+  readonly #db: Kysely<Tables>
+
+  constructor(db: Kysely<Tables>) {
+    this.#db = db
+  }
+
+  /** Forgets at most `most` tokens that have expired, and answers how many there were. */
+  async removeExpired(now: number, most: number): Promise<number> {
+    const expired = await this.#db
+      .selectFrom('redemptions')
+      .select(['service_id', 'token_id'])
+      .where('expires_at', '<=', now - KEPT_AFTER_EXPIRY_MS)
+      .limit(most)
+      .execute()
+    for (const { service_id, token_id } of expired)
+      await this.#db
+        .deleteFrom('redemptions')
+        .where('service_id', '=', service_id)
+        .where('token_id', '=', token_id)
+        .execute()
+    return expired.length
+  }
+}

@@ -1,0 +1,167 @@
+import type { ViewerClaim } from '../../schemas/licences.js'
+import { type Accounts, requireEnabled } from '../accounts/authentication.js'
+import type { Families } from '../drm/families.js'
+import type { AskedService } from '../entitlement/asked-service.js'
+import { orUnavailable, PublicError, type StatusError, TokenError } from '../errors/public-error.js'
+import type { Now } from '../ground/clock.js'
+import type { LicenceDrm } from '../ground/drms.js'
+import { canonicalAddress } from '../ground/ip-addresses.js'
+import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
+import type { Account } from '../store/account-records.js'
+import {
+  type Asked,
+  authentic,
+  invalidToken,
+  requireAddress,
+  requireDevice,
+  requireFamily,
+  requireKeys,
+  requireRunningRental,
+  requireUnexpired,
+  theToken,
+} from './redemption-checks.js'
+import type { RepeatedRefusals } from './repeated-refusals.js'
+import type { ReadToken, TokenKey } from './token-content.js'
+import type { TokenVault } from './vault.js'
+
+/** A player's key request, whatever DRM it speaks. */
+export interface RedemptionRequest {
+  readonly drm: LicenceDrm
+  /** From every place where the request has one. */
+  readonly tokens: readonly string[]
+  readonly asked: Asked
+  /** What it says of its viewer, for the entitlement service. */
+  readonly claim: ViewerClaim | StatusError
+  /** Where it comes from. */
+  readonly address: string
+  readonly deviceId: string | undefined
+  readonly requestId: string
+}
+
+/** What a licence is made from. */
+export interface Redemption {
+  readonly token: ReadToken
+  readonly keys: readonly TokenKey[]
+}
+
+/** Redeeming a token, step by step (spec: licence.md). Each step throws the documented error that ends it. */
+export class TokenRedemption {
+  readonly #parts: TokenRedemptionParts
+
+  constructor(parts: TokenRedemptionParts) {
+    this.#parts = parts
+  }
+
+  async redeem(request: RedemptionRequest): Promise<Redemption> {
+    const { vault, families } = this.#parts
+    const token = authentic(vault, families, theToken(await this.#tokensOf(request)))
+    const account = await this.#accountOf(token)
+    try {
+      return await this.#grant(request, token, account)
+    } catch (error) {
+      if (isRefusal(error)) await this.#recordRefusal(request, token, error)
+      throw error
+    }
+  }
+
+  async #grant(request: RedemptionRequest, token: ReadToken, account: Account): Promise<Redemption> {
+    const now = this.#parts.now()
+    requireEnabled(account)
+    requireFamily(token, request.drm)
+    requireUnexpired(token, now)
+    requireAddress(token, request.address)
+    requireDevice(token, request.deviceId)
+    const keys = requireKeys(token, request.asked)
+    requireRunningRental(keys, now)
+    await this.#requireEntitlement(request, { token, keys })
+    await this.#record(request, { token, keys }, account)
+    return { token, keys }
+  }
+
+  /** A key request may do without a token where an entitlement service is asked for one. */
+  async #tokensOf({ tokens, claim, requestId }: RedemptionRequest): Promise<readonly string[]> {
+    if (bringsToken(tokens)) return tokens
+    return (await this.#parts.askedService?.tokensFor(claim, requestId)) ?? []
+  }
+
+  /** The token that the entitlement service has given just now is its answer. */
+  async #requireEntitlement({ tokens, claim, requestId }: RedemptionRequest, redemption: Redemption): Promise<void> {
+    if (bringsToken(tokens)) await this.#parts.askedService?.requireAllowed({ ...redemption, claim, requestId })
+  }
+
+  /** A customer who is no longer in the database is as good as disabled. */
+  async #accountOf(token: ReadToken): Promise<Account> {
+    const account = await orUnavailable(this.#parts.accounts.find(token.customerId))
+    if (account === undefined) throw new TokenError({ code: -2031 })
+    return account
+  }
+
+  /** The last step, so that no refusal counts as a redemption. */
+  async #record(request: RedemptionRequest, { token, keys }: Redemption, { maxRedemptions }: Account): Promise<void> {
+    const limit = maxRedemptions === null ? undefined : { most: maxRedemptions, expiresAt: token.expiresAt }
+    const event = this.#event(request, token, {
+      event: 'token_redeemed',
+      kids: keys.map(({ kid }) => kid),
+      rightsType: keys[0]?.policy.rightsType,
+      errorCode: 0,
+    })
+    if (limit === undefined) return orUnavailable(this.#parts.ledger.append(event))
+    if ((await orUnavailable(this.#parts.ledger.redeem(event, limit))) === 'redeemed too often')
+      throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
+  }
+
+  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: PublicError): Promise<void> {
+    const event = this.#event(request, token, {
+      event: 'redemption_refused',
+      kids: askedKids(request.asked, token),
+      rightsType: token.keys[0]?.policy.rightsType,
+      errorCode: code,
+    })
+    if (this.#parts.refusals.isWritten(event)) await orUnavailable(this.#parts.ledger.append(event))
+  }
+
+  #event(request: RedemptionRequest, token: ReadToken, what: Outcome): LedgerEvent {
+    return {
+      customerId: token.customerId,
+      environment: token.environment,
+      time: this.#parts.now(),
+      drm: request.drm,
+      tokenId: token.id,
+      cookie: token.cookie,
+      deviceId: request.deviceId,
+      ipAddress: canonicalAddress(request.address),
+      requestId: request.requestId,
+      ...what,
+    }
+  }
+}
+
+export interface TokenRedemptionParts {
+  readonly vault: TokenVault
+  readonly families: Families
+  readonly accounts: Accounts
+  readonly ledger: Ledger
+  readonly refusals: RepeatedRefusals
+  /** Who is asked before a licence is granted, if anybody is. */
+  readonly askedService: AskedService | undefined
+  readonly now: Now
+}
+
+type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode'>
+
+function bringsToken(tokens: readonly string[]): boolean {
+  return tokens.length > 0
+}
+
+/** More than this no token has; a challenge may ask for more, but need not fill the log. */
+const MOST_LOGGED = 16
+
+function askedKids(asked: Asked, token: ReadToken): readonly string[] {
+  if ('fault' in asked) return []
+  return asked.kids === 'all' ? token.keys.map(({ kid }) => kid) : [...new Set(asked.kids)].slice(0, MOST_LOGGED)
+}
+
+/** A failure of ours is none. */
+function isRefusal(error: unknown): error is PublicError {
+  return error instanceof PublicError && error.status < 500
+}

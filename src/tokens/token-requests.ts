@@ -1,0 +1,146 @@
+import type { KeyRequest } from '../../schemas/keys.js'
+import type { SortedParameters } from '../../schemas/sorting.js'
+import { TokenRequestSchema, type TokenTerms } from '../../schemas/token-request.js'
+import type { TokenFamily } from '../drm/family.js'
+import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import type { Now } from '../ground/clock.js'
+import { InFlight } from '../ground/in-flight.js'
+import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
+import type { Ledger } from '../ledger/ledger.js'
+import type { Account } from '../store/account-records.js'
+import {
+  accountOf,
+  type TokenContext,
+  TokenCourse,
+  type TokenSource,
+  type TokenStepParts,
+  TokenSteps,
+  tokenOf,
+} from './token-steps.js'
+
+export interface TokenRequest extends TokenContext {
+  readonly parameters: SortedParameters
+  readonly idempotencyKey?: string | undefined
+}
+
+const ADMISSION = new TokenSteps('credentials', 'account', 'limit', 'enabled', 'drm')
+/** From here on one Idempotency-Key has one outcome. */
+const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
+const ISSUING_BUT_LAST = new TokenSteps('keys', 'terms', 'device')
+
+/** The token requests of one DRM: the steps of a token, with the customer's log and idempotency around them. */
+export class TokenRequests {
+  readonly schema: TokenRequestSchema
+  readonly #parts: TokenRequestParts
+  readonly #inFlight = new InFlight()
+  #isClosing = false
+
+  constructor(
+    readonly family: TokenFamily,
+    parts: TokenRequestParts,
+  ) {
+    this.schema = new TokenRequestSchema(family, parts.now)
+    this.#parts = parts
+  }
+
+  async answer(request: TokenRequest): Promise<KeyedToken> {
+    if (this.#isClosing) throw new TokenError({ code: UNAVAILABLE, details: 'the server is shutting down' })
+    this.#inFlight.begin()
+    try {
+      return await this.#answer(request)
+    } finally {
+      this.#inFlight.end()
+    }
+  }
+
+  /** Waits until what is in flight is in the log and remembered: its caller may be gone long before. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await this.#inFlight.idle()
+  }
+
+  async #answer(request: TokenRequest): Promise<KeyedToken> {
+    const course = new TokenCourse(new RequestSource(this.family, this.schema, request.parameters), request)
+    try {
+      await ADMISSION.take(course, this.#parts)
+      const { idempotencyKey } = request
+      return await (idempotencyKey === undefined
+        ? this.#issue(course)
+        : this.#issueOnce(course, request.parameters, idempotencyKey))
+    } catch (error) {
+      if (course.isWithinLimit && isRefusal(error)) await this.#recordRefusal(course, request.parameters, error.code)
+      throw error
+    }
+  }
+
+  async #issue(course: TokenCourse): Promise<KeyedToken> {
+    await ISSUING.take(course, this.#parts)
+    return tokenOf(course)
+  }
+
+  /** Of a key that was used before the answer is the same, and nothing below is done again. */
+  #issueOnce(course: TokenCourse, parameters: SortedParameters, key: string): Promise<KeyedToken> {
+    const { environment, requestId } = course.context
+    const { issuer } = this.#parts
+    const account = accountOf(course)
+    const asking = { account, environment, requestId }
+    const { drm } = this.family
+    const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
+    return this.#parts.idempotency.once(keyed, {
+      issue: () => this.#issue(course),
+      isPossible: () => issuer.hasCapacity?.(asking) ?? true,
+      refuse: async () => {
+        // Its own faults come first, as without a key.
+        await ISSUING_BUT_LAST.take(course, this.#parts)
+        issuer.requireCapacity?.(asking)
+      },
+    })
+  }
+
+  /** The customer's log has what was refused, too: of the request, as much as is in order. */
+  async #recordRefusal(course: TokenCourse, parameters: SortedParameters, errorCode: number): Promise<void> {
+    const recording = this.#parts.ledger.append({
+      customerId: accountOf(course).id,
+      environment: course.context.environment,
+      time: this.#parts.now(),
+      event: 'token_refused',
+      drm: this.family.drm,
+      ...this.schema.readWhatHolds(parameters),
+      errorCode,
+      requestId: course.context.requestId,
+    })
+    await orUnavailable(recording)
+  }
+}
+
+export interface TokenRequestParts extends TokenStepParts {
+  readonly idempotency: Idempotency
+  readonly ledger: Ledger
+  readonly now: Now
+}
+
+/** A failure of ours is none, and some the issuer has written down already. */
+function isRefusal(error: unknown): error is PublicError {
+  return error instanceof PublicError && error.status < 500 && !error.isRecorded
+}
+
+/** A token that its request's parameters describe. */
+class RequestSource implements TokenSource {
+  constructor(
+    readonly family: TokenFamily,
+    private readonly schema: TokenRequestSchema,
+    readonly parameters: SortedParameters,
+  ) {}
+
+  readCredentials(): string {
+    return this.schema.readCredentials(this.parameters)
+  }
+
+  readKeys(): readonly KeyRequest[] {
+    return this.schema.readKeys(this.parameters)
+  }
+
+  readTerms({ drm }: Account): TokenTerms {
+    return this.schema.readTerms(this.parameters, drm)
+  }
+}
