@@ -118,16 +118,16 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
 
 async function entitlementApp(
   { services, settings, licencePort }: EntitlementAppParts,
-  { entitlements, door, close }: EntitlementServices,
+  { entitlements, authentication, close }: EntitlementServices,
 ): Promise<FastifyInstance> {
   const app = httpServer({
     ...services,
     addresses: undefined,
-    createServer: door.createServer?.bind(door),
-    proxies: settings.door.kind === 'proxy' ? settings.door.proxies : undefined,
+    createServer: authentication.createServer?.bind(authentication),
+    proxies: settings.authentication.kind === 'proxy' ? settings.authentication.proxies : undefined,
     errorForm: entitlementErrors,
   })
-  await addEdge(app, services, { errorForm: entitlementErrors, guard: app => door.guard(app) })
+  await addEdge(app, services, { errorForm: entitlementErrors, guard: app => authentication.guard(app) })
   const { entitlementRoutes } = await import('../routes/entitlement.js')
   const trustedProxies = new AddressList(services.config.TRUSTED_PROXIES ?? [])
   const licenceHost = (request: FastifyRequest) => `${hostnameOf(request, trustedProxies)}:${licencePort}`

@@ -62,7 +62,7 @@ function upstreamFacts({ tokens, licences, records }: UpstreamSettings): string[
 }
 
 function entitlementText(address: AddressInfo, { entitlementUrl }: StartedServer, { entitlement }: Config): string {
-  const clients = entitlement?.door.kind === 'proxy' ? ' from its proxies' : ''
+  const clients = entitlement?.authentication.kind === 'proxy' ? ' from its proxies' : ''
   return `${new URL(entitlementUrl ?? '').protocol}//${socketText(address)}/entitlement${clients}${scopeOf(address)}`
 }
 

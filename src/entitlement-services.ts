@@ -21,7 +21,7 @@ export interface EntitlementServicesParts {
 
 export interface EntitlementServices {
   readonly entitlements: Entitlements
-  readonly door: ClientAuthentication
+  readonly authentication: ClientAuthentication
   close(): Promise<void>
 }
 
@@ -57,7 +57,7 @@ async function openEntitlementServices(
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
   closing.add(() => entitlements.close())
-  const door = clientAuthentication({ settings, clock, logger, metrics })
-  closing.add(() => door.close())
-  return { entitlements, door, close: () => closing.close() }
+  const authentication = clientAuthentication({ settings, clock, logger, metrics })
+  closing.add(() => authentication.close())
+  return { entitlements, authentication, close: () => closing.close() }
 }

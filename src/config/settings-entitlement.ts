@@ -87,7 +87,7 @@ export const webhookGroup = z
 /** The entitlement service: where it listens, whom it lets in, and what it goes by. */
 export interface EntitlementSettings {
   readonly port: number
-  readonly door: Door
+  readonly authentication: AuthenticationSettings
   /** Subjects and alternative names of those who may ask; every client of the authority when there is none. */
   readonly clients: readonly string[]
   /** The customer whose tokens are given out; without it the only one there is. */
@@ -97,16 +97,16 @@ export interface EntitlementSettings {
 }
 
 /** Mutual TLS of its own, or plain HTTP from a proxy that has ended it. */
-export type Door = TlsDoor | ProxyDoor
+export type AuthenticationSettings = MutualTlsSettings | TrustedProxySettings
 
-export interface TlsDoor {
+export interface MutualTlsSettings {
   readonly kind: 'tls'
   readonly certFile: string
   readonly keyFile: string
   readonly clientCaFile: string
 }
 
-export interface ProxyDoor {
+export interface TrustedProxySettings {
   readonly kind: 'proxy'
   /** The addresses or networks that it comes from. */
   readonly proxies: readonly string[]
@@ -131,12 +131,12 @@ type Given = z.output<typeof entitlementGroup> & z.output<typeof webhookGroup>
 /** The service, where it has a port. What is wrong is added to `faults`. */
 export function readEntitlement(given: Given, faults: string[]): EntitlementSettings | undefined {
   if (given.ENTITLEMENT_PORT === undefined) return undefined
-  const door = doorOf(given, faults)
+  const authentication = authenticationOf(given, faults)
   const webhook = webhookOf(given, faults)
-  if (door === undefined) return undefined
+  if (authentication === undefined) return undefined
   return {
     port: given.ENTITLEMENT_PORT,
-    door,
+    authentication,
     clients: given.ENTITLEMENT_CLIENTS ?? [],
     customerId: given.ENTITLEMENT_ACCOUNT,
     catalogueFile: given.CATALOGUE_FILE,
@@ -144,7 +144,7 @@ export function readEntitlement(given: Given, faults: string[]): EntitlementSett
   }
 }
 
-function doorOf(given: Given, faults: string[]): Door | undefined {
+function authenticationOf(given: Given, faults: string[]): AuthenticationSettings | undefined {
   const need = (name: 'ENTITLEMENT_TLS_CERT' | 'ENTITLEMENT_TLS_KEY' | 'ENTITLEMENT_CLIENT_CA'): string => {
     const path = given[name]
     if (path === undefined) faults.push(`${name} must be given with ENTITLEMENT_PORT`)

@@ -4,7 +4,7 @@ import type { ContentEntry } from '../../schemas/catalogue.js'
 import { repetitions } from '../counts.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 import { CUSTOMER, KID } from '../redeeming.js'
-import { logged } from './door.js'
+import { logged } from './mutual-tls.js'
 import { askerOf, content, contentID, entitlementSettings, tokenIn } from './service.js'
 
 const MANY = repetitions({ usual: 10_000, long: 100_000 })

@@ -4,7 +4,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { startCommand } from '../process.js'
 import { TestAuthority } from './certificates.js'
-import { openDoor, QUESTION } from './door.js'
+import { QUESTION, startMutualTls } from './mutual-tls.js'
 
 /** After which a connection with half a request is closed anyway. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -19,7 +19,7 @@ t.test('a shutdown answers what is under way over TLS', async t => {
 })
 
 t.test('a shutdown lets go of connections that carry no request, and of half handshakes', async t => {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const client = await authority.issue()
   const port = Number(new URL(url).port)
   const idle = connect({ port, ca: authority.cert, ...client })
@@ -96,7 +96,7 @@ t.test('the process says where it listens, and drains when it is told', async t 
 })
 
 t.test('a port that is taken is named', async t => {
-  const { url, files } = await openDoor(t)
+  const { url, files } = await startMutualTls(t)
   const command = startCommand(t, ['serve'], {
     PORT: '0',
     DATA_DIR: '',
@@ -114,7 +114,7 @@ function head(body: string, more = ''): string {
 
 /** A request of which the server has the head and some bytes of the body. */
 async function halfAsked(t: Test) {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const body = JSON.stringify(QUESTION)
   const socket = connect({ port: Number(new URL(url).port), ca: authority.cert, ...(await authority.issue()) })
   // The server says 100 Continue when the request has reached it.

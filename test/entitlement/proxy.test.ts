@@ -24,13 +24,13 @@ import {
   type AskedAnswer,
   ask as askOverTls,
   logged,
-  openDoor,
   path,
   QUESTION,
   received,
   refusedClients,
+  startMutualTls,
   WARN,
-} from './door.js'
+} from './mutual-tls.js'
 
 t.test('both forms of the header let a client in', async t => {
   const { url, authority } = await openProxyDoor(t)
@@ -160,7 +160,7 @@ t.test('every certificate of the chain must be listed and in force here, too', a
 t.test(
   'a handshake refuses every chain that OpenSSL does not accept, and a proxy has to refuse some of them itself',
   async t => {
-    const tls = await openDoor(t)
+    const tls = await startMutualTls(t)
     const { server, url, caFile } = await openProxyDoor(t)
     let renewals = 0
     for (const [name, [parts, behindProxy]] of Object.entries(FAULTY_CHAINS)) {

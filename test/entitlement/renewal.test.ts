@@ -7,11 +7,11 @@ import { connect } from 'node:tls'
 import t, { type Test } from 'tap'
 import { authorityChain } from './authority-chain.js'
 import { TestAuthority, type TestCertificate } from './certificates.js'
-import { type AskedAnswer, type Asker, ask, logged, openDoor, until, WARN } from './door.js'
+import { type AskedAnswer, type Asker, ask, logged, startMutualTls, until, WARN } from './mutual-tls.js'
 
 t.test('certificates are renewed under load without one failed request', async t => {
-  const door = await openDoor(t)
-  const { server, url, authority, files } = door
+  const service = await startMutualTls(t)
+  const { server, url, authority, files } = service
   const nextAuthority = await TestAuthority.create('Next authority')
   const trusted = `${authority.cert}${nextAuthority.cert}`
   const client = await authority.issue()
@@ -48,7 +48,7 @@ t.test('certificates are renewed under load without one failed request', async t
 })
 
 t.test('a client of an authority that was taken away has one answer left', async t => {
-  const { server, url, authority, files } = await openDoor(t)
+  const { server, url, authority, files } = await startMutualTls(t)
   const client = await authority.issue()
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
@@ -66,7 +66,7 @@ t.test('a client of an authority that was taken away has one answer left', async
 })
 
 t.test('a handshake that takes until its authority is taken away ends in one answer, too', async t => {
-  const { server, url, authority, files } = await openDoor(t)
+  const { server, url, authority, files } = await startMutualTls(t)
   const client = await authority.issue()
   const slow = await slowed(t, Number(new URL(url).port))
   const agent = new Agent({ keepAlive: true })
@@ -81,7 +81,7 @@ t.test('a handshake that takes until its authority is taken away ends in one ans
 
 t.test('a client whose certificate has expired meanwhile has to come again', async t => {
   let later = 0
-  const { url, authority } = await openDoor(t, { now: () => Date.now() + later })
+  const { url, authority } = await startMutualTls(t, { now: () => Date.now() + later })
   const client = await authority.issue()
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   t.teardown(() => agent.destroy())
@@ -91,7 +91,7 @@ t.test('a client whose certificate has expired meanwhile has to come again', asy
 })
 
 t.test('files that do not fit together leave the old ones in force, and are tried again', async t => {
-  const { server, url, authority, files } = await openDoor(t)
+  const { server, url, authority, files } = await startMutualTls(t)
   const client = await authority.issue()
   const own = await authority.issue({ subject: 'CN=renewed', usage: 'server' })
   server.keepSecret(own.key)
@@ -116,7 +116,7 @@ t.test('files that do not fit together leave the old ones in force, and are trie
 })
 
 t.test('a secret that is mounted changes behind a link', async t => {
-  const { server, url, authority, files } = await openDoor(t)
+  const { server, url, authority, files } = await startMutualTls(t)
   const own = await authority.issue({ subject: 'CN=renewed', usage: 'server', notAfter: new Date(Date.now() + 1e9) })
   server.keepSecret(own.key)
   for (const [file, text] of [
@@ -133,7 +133,7 @@ t.test('a secret that is mounted changes behind a link', async t => {
 })
 
 t.test('files that are written again with the same content are not told of', async t => {
-  const { server, authority, files } = await openDoor(t)
+  const { server, authority, files } = await startMutualTls(t)
   copyFileSync(files.cert, `${files.cert}.2`)
   renameSync(`${files.cert}.2`, files.cert)
   // Only what comes after it shows that it was seen.
@@ -222,7 +222,7 @@ const HOUR_MS = 3_600_000
 const around = () => ({ notBefore: new Date(Date.now() - HOUR_MS), notAfter: new Date(Date.now() + 24 * HOUR_MS) })
 
 t.test('a client of an intermediate gets in only while that one is listed, whatever chain it brings along', async t => {
-  const { server, url, authority, files } = await openDoor(t)
+  const { server, url, authority, files } = await startMutualTls(t)
   const { root, intermediate, client } = await authorityChain(around())
   const withChain = { ca: authority.cert, cert: client.cert + intermediate, key: client.key }
   writeFileSync(files.ca, root + intermediate)
@@ -240,7 +240,7 @@ t.test('a connection has one answer left when any certificate of its chain has e
   const soon = new Date(Date.now() + 2 * HOUR_MS)
   for (const end of [{ rootNotAfter: soon }, { intermediateNotAfter: soon }]) {
     let later = 0
-    const { server, url, authority, files } = await openDoor(t, { now: () => Date.now() + later })
+    const { server, url, authority, files } = await startMutualTls(t, { now: () => Date.now() + later })
     const { root, intermediate, client } = await authorityChain({ ...around(), ...end })
     writeFileSync(files.ca, root + intermediate)
     await logged(server, 'client authorities renewed')

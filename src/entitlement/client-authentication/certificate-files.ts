@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions } from 'node:tls'
-import type { Door, TlsDoor } from '../../config/settings-entitlement.js'
+import type { AuthenticationSettings, MutualTlsSettings } from '../../config/settings-entitlement.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
 
 /** What the certificate files say, when they fit together. */
@@ -40,13 +40,13 @@ export class UnusableFile extends Error {
   }
 }
 
-export function filesOf(settings: Door): readonly string[] {
+export function filesOf(settings: AuthenticationSettings): readonly string[] {
   const { clientCaFile } = settings
   return settings.kind === 'tls' ? [settings.certFile, settings.keyFile, clientCaFile] : [clientCaFile]
 }
 
 /** Throws an UnusableFile. They are small and seldom read. */
-export function readCertificates(settings: Door): ServiceCertificates {
+export function readCertificates(settings: AuthenticationSettings): ServiceCertificates {
   const authorities = authoritiesIn(textOf('ENTITLEMENT_CLIENT_CA', settings.clientCaFile))
   if (settings.kind === 'proxy') return { own: undefined, authorities }
   const certificates = { own: readOwn(settings), authorities }
@@ -55,7 +55,7 @@ export function readCertificates(settings: Door): ServiceCertificates {
   return certificates
 }
 
-function readOwn({ certFile, keyFile }: TlsDoor): OwnCertificate {
+function readOwn({ certFile, keyFile }: MutualTlsSettings): OwnCertificate {
   const [certificate, ...others] = certificatesIn('ENTITLEMENT_TLS_CERT', textOf('ENTITLEMENT_TLS_CERT', certFile))
   const key = textOf('ENTITLEMENT_TLS_KEY', keyFile)
   if (!certificate.checkPrivateKey(privateKey(key))) throw new UnusableFile('ENTITLEMENT_TLS_KEY', 'KEY_DOES_NOT_FIT')

@@ -18,16 +18,16 @@ export interface ClientAuthentication {
 }
 
 export interface ClientAuthenticationParts extends HandshakesParts {
-  readonly settings: Pick<EntitlementSettings, 'door' | 'clients'>
+  readonly settings: Pick<EntitlementSettings, 'authentication' | 'clients'>
 }
 
 /** Throws a ConfigError when the certificate files are of no use. */
 export function clientAuthentication({ settings, ...parts }: ClientAuthenticationParts): ClientAuthentication {
   const clients = settings.clients.map(clientName)
-  const { door } = settings
-  return door.kind === 'tls'
-    ? new MutualTls({ ...parts, settings: door, clients })
-    : new TrustedProxy({ ...parts, settings: door, clients })
+  const { authentication } = settings
+  return authentication.kind === 'tls'
+    ? new MutualTls({ ...parts, settings: authentication, clients })
+    : new TrustedProxy({ ...parts, settings: authentication, clients })
 }
 
 /** None may be left out: without any, every client would get in. */

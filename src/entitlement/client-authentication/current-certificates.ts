@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Logger } from 'pino'
-import type { Door } from '../../config/settings-entitlement.js'
+import type { AuthenticationSettings } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Clock, Timer } from '../../ground/clock.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
@@ -9,7 +9,7 @@ import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
 
 export interface CurrentCertificatesParts {
-  readonly settings: Door
+  readonly settings: AuthenticationSettings
   readonly clock: Clock
   readonly logger: Logger
   /** Told of every change. */

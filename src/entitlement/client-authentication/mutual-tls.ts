@@ -5,7 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientName } from '../../config/client-name-syntax.js'
-import type { TlsDoor } from '../../config/settings-entitlement.js'
+import type { MutualTlsSettings } from '../../config/settings-entitlement.js'
 import { machineClock } from '../../ground/clock.js'
 import { secureContextOptions } from './certificate-files.js'
 import type { ClientAuthorities } from './client-authorities.js'
@@ -14,7 +14,7 @@ import { CurrentCertificates } from './current-certificates.js'
 import { Handshakes, type HandshakesParts, type Origin } from './handshakes.js'
 
 export interface MutualTlsParts extends HandshakesParts {
-  readonly settings: TlsDoor
+  readonly settings: MutualTlsSettings
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
   readonly logger: Logger

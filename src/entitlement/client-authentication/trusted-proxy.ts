@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientName } from '../../config/client-name-syntax.js'
-import type { ProxyDoor } from '../../config/settings-entitlement.js'
+import type { TrustedProxySettings } from '../../config/settings-entitlement.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import { AddressList } from '../../ground/ip-addresses.js'
 import type { ClientRefusal } from './client-authorities.js'
@@ -11,7 +11,7 @@ import { CurrentCertificates } from './current-certificates.js'
 import { Handshakes, type HandshakesParts } from './handshakes.js'
 
 export interface TrustedProxyParts extends HandshakesParts {
-  readonly settings: ProxyDoor
+  readonly settings: TrustedProxySettings
   /** Every client of the authorities when there is none. */
   readonly clients: readonly ClientName[]
   readonly logger: Logger

@@ -29,7 +29,7 @@ export interface DoorOptions {
 }
 
 /** TLS goes by the system's clock, so this server does too. */
-export async function openDoor(t: Test, options: DoorOptions = {}): Promise<Door> {
+export async function startMutualTls(t: Test, options: DoorOptions = {}): Promise<Door> {
   const authority = options.authority ?? (await TestAuthority.create())
   const own = options.own ?? (await authority.issue({ subject: 'CN=entitlement', usage: 'server' }))
   const files = { cert: path(t, 'server.pem'), key: path(t, 'server.key'), ca: path(t, 'ca.pem') }

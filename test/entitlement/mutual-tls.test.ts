@@ -13,13 +13,13 @@ import { httpServer } from '../../src/http/http-server.js'
 import { startServer } from '../../src/index.js'
 import { Metrics } from '../../src/metrics.js'
 import { TestAuthority, type TestCertificateParts } from './certificates.js'
-import { ask, type LogLine, logged, openDoor, refusedClients, WARN } from './door.js'
+import { ask, type LogLine, logged, refusedClients, startMutualTls, WARN } from './mutual-tls.js'
 
 const HOUR_MS = 3_600_000
 const inHours = (hours: number) => new Date(Date.now() + hours * HOUR_MS)
 
 t.test('a client of the authority is let in, with TLS 1.3 and 1.2', async t => {
-  const { url, authority } = await openDoor(t)
+  const { url, authority } = await startMutualTls(t)
   const client = await authority.issue({ usage: 'client' })
   t.match(url, /^https:\/\/127\.0\.0\.1:\d+$/)
   for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
@@ -29,7 +29,7 @@ t.test('a client of the authority is let in, with TLS 1.3 and 1.2', async t => {
 })
 
 t.test('who may not come in is refused in the handshake, and the log says why', async t => {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const foreign = await TestAuthority.create('Foreign authority')
   const refused: [string, TestAuthority, TestCertificateParts, { reason: string; code: string }][] = [
     ['foreign authority', foreign, {}, { reason: 'unknown authority', code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' }],
@@ -60,7 +60,7 @@ t.test('who may not come in is refused in the handshake, and the log says why', 
 })
 
 t.test('without a certificate the handshake ends with an alert', async t => {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const alerts = { 'TLSv1.3': /alert certificate required/, 'TLSv1.2': /alert handshake failure/ }
   for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const)
     await t.rejects(ask(url, { ca: authority.cert, maxVersion }), { message: alerts[maxVersion] })
@@ -75,14 +75,14 @@ t.test('what would weaken every TLS of a process weakens not this one', async t 
     if (before === undefined) delete process.env.NODE_TLS_REJECT_UNAUTHORIZED
     else process.env.NODE_TLS_REJECT_UNAUTHORIZED = before
   })
-  const { url, authority } = await openDoor(t)
+  const { url, authority } = await startMutualTls(t)
   const foreign = await TestAuthority.create('Foreign authority')
   await t.rejects(ask(url, { ca: authority.cert, ...(await foreign.issue()) }), { code: 'ECONNRESET' })
   await t.rejects(ask(url, { ca: authority.cert }), { code: 'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED' })
 })
 
 t.test('TLS 1.1, plain HTTP and garbage are refused', async t => {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const
   const client = await authority.issue()
   await t.rejects(ask(url, { ca: authority.cert, ...client, ...old }), { message: /alert protocol version/ })
@@ -100,7 +100,7 @@ t.test('TLS 1.1, plain HTTP and garbage are refused', async t => {
 })
 
 t.test('a client that hangs up is told of where it has said something', async t => {
-  const { server, url } = await openDoor(t)
+  const { server, url } = await startMutualTls(t)
   const port = Number(new URL(url).port)
   await connectTcp(port, '127.0.0.1').end().resume().toArray()
   await connectTcp(port, '127.0.0.1').end('\x16\x03\x01\x02\x00', 'latin1').resume().toArray()
@@ -113,14 +113,14 @@ t.test('a client that hangs up is told of where it has said something', async t 
 })
 
 t.test('a client that does not accept our certificate', async t => {
-  const { server, url, authority } = await openDoor(t)
+  const { server, url, authority } = await startMutualTls(t)
   const other = await TestAuthority.create('Other authority')
   await t.rejects(ask(url, { ca: other.cert, ...(await authority.issue()) }), { code: /SELF_SIGNED|UNABLE_TO/ })
   t.match(await logged(server, 'handshake broken off by the client'), [{ address: '127.0.0.1' }])
 })
 
 t.test('a client that says why it does not accept our certificate', async t => {
-  const { server, url } = await openDoor(t)
+  const { server, url } = await startMutualTls(t)
   const alerts = { bad: 42, unsupported: 43, revoked: 44, expired: 45, unknown: 46, 'unknown authority': 48 }
   for (const alert of Object.values(alerts)) {
     const socket = connectTcp(Number(new URL(url).port), '127.0.0.1')
@@ -142,7 +142,7 @@ t.test('who sends slowly is not waited for longer than half a minute, with TLS o
 })
 
 t.test('only the clients that are named are let in', async t => {
-  const { server, url, authority } = await openDoor(t, {
+  const { server, url, authority } = await startMutualTls(t, {
     settings: { ENTITLEMENT_CLIENTS: 'CN=player,O=Example; URI:urn:player' },
   })
   for (const parts of [
@@ -162,7 +162,7 @@ t.test('only the clients that are named are let in', async t => {
 })
 
 t.test('the log shows the subject as it would be allowed, and never more than a line of it', async t => {
-  const { server, url, authority } = await openDoor(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
+  const { server, url, authority } = await startMutualTls(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
   for (const subject of ['CN=play\\,er,O=Example', `CN=${'x'.repeat(60)},${Array(20).fill(`OU=${'y'.repeat(60)}`)}`])
     await t.rejects(ask(url, { ca: authority.cert, ...(await authority.issue({ subject })) }))
   const [short, long] = await logged(server, 'client refused', 2)
@@ -171,7 +171,7 @@ t.test('the log shows the subject as it would be allowed, and never more than a 
 })
 
 t.test('bytes that come with the handshake of a client who is not allowed are not read', async t => {
-  const { server, url, authority } = await openDoor(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
+  const { server, url, authority } = await startMutualTls(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
   const client = await authority.issue()
   for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
     const socket = connectTls({ port: Number(new URL(url).port), ca: authority.cert, ...client, maxVersion })
@@ -185,7 +185,7 @@ t.test('bytes that come with the handshake of a client who is not allowed are no
 })
 
 t.test('no session is resumed: every connection shows its certificate', async t => {
-  const { url, authority } = await openDoor(t)
+  const { url, authority } = await startMutualTls(t)
   const client = await authority.issue()
   for (const maxVersion of ['TLSv1.3', 'TLSv1.2'] as const) {
     const options = { port: Number(new URL(url).port), ca: authority.cert, ...client, maxVersion }
@@ -200,7 +200,7 @@ t.test('no session is resumed: every connection shows its certificate', async t 
 })
 
 t.test('nothing is negotiated again on a connection', async t => {
-  const { url, authority } = await openDoor(t)
+  const { url, authority } = await startMutualTls(t)
   const client = await authority.issue()
   const socket = connectTls({
     port: Number(new URL(url).port),
@@ -221,11 +221,11 @@ t.test('the server presents the chain that its file has, and warns of its end', 
     [-1, 'server certificate has expired'],
   ] as const) {
     const own = await authority.issue({ usage: 'server', notBefore: inHours(-2), notAfter: inHours(hours) })
-    const { server } = await openDoor(t, { authority, own })
+    const { server } = await startMutualTls(t, { authority, own })
     t.match(await logged(server, message), [{ level: WARN, serial: String, notAfter: /Z$/ }])
   }
   const own = await authority.issue({ usage: 'server', notAfter: inHours(15 * 24) })
-  const { server } = await openDoor(t, { authority, own })
+  const { server } = await startMutualTls(t, { authority, own })
   t.notMatch(server.log.join(''), /ends soon|has expired/)
 })
 
@@ -263,13 +263,13 @@ t.test('files that are of no use keep it from starting, and are not quoted', asy
 
 t.test('a name of a client that cannot be read keeps it from starting', async t => {
   for (const clients of ['CN', 'CN=player;', 'CN=player;CN=a<b'])
-    await t.rejects(openDoor(t, { settings: { ENTITLEMENT_CLIENTS: clients } }), {
+    await t.rejects(startMutualTls(t, { settings: { ENTITLEMENT_CLIENTS: clients } }), {
       message: /ENTITLEMENT_CLIENTS must be subjects/,
     })
 })
 
 t.test('of clients refused for one reason the log has a few lines a second, and how many more there were', async t => {
-  const { server, url, authority } = await openDoor(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
+  const { server, url, authority } = await startMutualTls(t, { settings: { ENTITLEMENT_CLIENTS: 'CN=somebody' } })
   const client = await authority.issue()
   const count = 40
   for (let asked = 0; asked < count; asked += 1) await t.rejects(ask(url, { ca: authority.cert, ...client }))
@@ -288,10 +288,10 @@ t.test(
   async t => {
     const pipe = join(t.testdir(), 'pipe')
     execFileSync('mkfifo', [pipe])
-    await t.rejects(openDoor(t, { settings: { ENTITLEMENT_CLIENT_CA: pipe } }), {
+    await t.rejects(startMutualTls(t, { settings: { ENTITLEMENT_CLIENT_CA: pipe } }), {
       message: /ENTITLEMENT_CLIENT_CA cannot be used: NOT_A_FILE/,
     })
-    await t.rejects(openDoor(t, { settings: { CATALOGUE_FILE: pipe } }), {
+    await t.rejects(startMutualTls(t, { settings: { CATALOGUE_FILE: pipe } }), {
       message: /CATALOGUE_FILE: cannot be read: NOT_A_FILE/,
     })
   },
