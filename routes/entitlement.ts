@@ -13,7 +13,7 @@ import type { Entitlements } from '../src/entitlement/entitlements.js'
 import { documentedRefusals, EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
-import { tellingOf } from '../src/http/limiting.js'
+import { rateLimitReporter } from '../src/http/limiting.js'
 import { json, type Operation } from '../src/http/operation.js'
 
 export interface EntitlementRoutesOptions {
@@ -33,7 +33,7 @@ export const entitlementRoutes = fp(async (app: FastifyInstance, options: Entitl
     const epTokenURL = await entitlements.decide(asked, {
       requestId: request.id,
       host: licenceHost(request),
-      tell: tellingOf(reply),
+      reportRateLimit: rateLimitReporter(reply),
     })
     const { messageID, version } = echoOf(request.body)
     const answer: EntitlementAnswer = { messageID, version, isAllowed: true, epTokenURL, error: 0, errorText: '' }

@@ -11,7 +11,7 @@ import { sendAs, sendJson } from '../src/http/answers.js'
 import { keystoreErrors } from '../src/http/error-forms.js'
 import { logFailure } from '../src/http/errors.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
-import { tellingOf } from '../src/http/limiting.js'
+import { rateLimitReporter } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
@@ -42,7 +42,7 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
     const query = request.query as RawParameters // as Fastify parses it
     const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(query), environment)
-    limit.admit(account, environment, tellingOf(reply))
+    limit.admit(account, environment, rateLimitReporter(reply))
     requireEnabled(account)
     const owner = { customerId: account.id, environment }
     request.setDecorator<KeyCaller>('caller', { owner, kek: readKek(query) })

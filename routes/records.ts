@@ -9,15 +9,15 @@ import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/http/addressed-host.js'
 import { sendJson } from '../src/http/answers.js'
-import { tellingOf } from '../src/http/limiting.js'
+import { rateLimitReporter } from '../src/http/limiting.js'
 import { documented, json, type Operation } from '../src/http/operation.js'
-import type { LookUp } from '../src/ledger/record-look-up.js'
+import type { RecordLookUp } from '../src/ledger/record-look-up.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
 
 export interface RecordRoutesOptions {
   readonly accounts: Accounts
   readonly limit: AccountLimit
-  readonly lookUp: LookUp
+  readonly lookUp: RecordLookUp
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
 }
@@ -50,7 +50,7 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     checkErrorFormat(request.query, undefined)
     const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(request.query), environment)
-    limit.admit(account, environment, tellingOf(reply))
+    limit.admit(account, environment, rateLimitReporter(reply))
     requireEnabled(account)
     const asked = readRecordRequest(request.query)
     const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))

@@ -8,7 +8,7 @@ import type { Environment } from '../src/ground/environment.js'
 import { environmentOfHost } from '../src/ground/real-hosts.js'
 import { plainHost } from '../src/http/addressed-host.js'
 import { sendAs } from '../src/http/answers.js'
-import { tellingOf } from '../src/http/limiting.js'
+import { rateLimitReporter } from '../src/http/limiting.js'
 import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-config.js'
@@ -48,7 +48,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       host,
       requestId: request.id,
       idempotencyKey,
-      tell: tellingOf(reply),
+      reportRateLimit: rateLimitReporter(reply),
     })
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
     if (!accepts(request.headers.accept, 'application/json'))

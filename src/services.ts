@@ -13,14 +13,14 @@ import { Closing } from './ground/closing.js'
 import type { Randomness } from './ground/randomness.js'
 import { ClaimedKeys } from './idempotency/claimed-keys.js'
 import { Fingerprints } from './idempotency/fingerprints.js'
-import { Idempotency } from './idempotency/idempotency.js'
+import { Idempotency } from './idempotency/idempotent-requests.js'
 import { issuing } from './issuing.js'
 import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
 import { AbandonedTokens } from './ledger/abandoned-tokens.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
 import { PlausibleClock } from './ledger/plausible-clock.js'
-import { LookUp } from './ledger/record-look-up.js'
+import { RecordLookUp } from './ledger/record-look-up.js'
 import { Retention } from './ledger/retention.js'
 import { AccountLimit, AddressLimit } from './limits/rate-limits.js'
 import { Metrics } from './metrics.js'
@@ -68,7 +68,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     now,
     random,
     overlapSeconds: config.AUTHENTICATOR_OVERLAP,
-    changed: () => accounts.forget(),
+    changed: () => accounts.clearCache(),
   })
   await applySeeds(parts.accounts, administration)
 
@@ -135,7 +135,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, clock, metrics }),
     requests,
     redemption: new TokenRedemption({ vault, families, accounts, ledger, refusals, askedService, now }),
-    lookUp: new LookUp(store.events),
+    lookUp: new RecordLookUp(store.events),
     retention,
     resealing,
     logger,

@@ -5,17 +5,17 @@ import type { AccountRepository } from '../store/account-repository.js'
 import type { Accounts } from './authentication.js'
 import { customerIdOf, isSameHash } from './authenticators.js'
 
-/** How long an instance may not know what another has changed. */
+/** How long an instance may use what another instance has changed. */
 const FRESH_MS = 500
-/** Asking for customers who do not exist must not fill the memory. */
-const MOST_REMEMBERED = 10_000
+/** Requests for customers who do not exist must not fill the memory. */
+const MAX_CACHED = 10_000
 
-/** Authenticates from memory. Twice a second it asks the database whether anything has changed, and then forgets all. */
+/** Authenticates from a cache. Twice a second at most, it asks the database whether accounts changed, and clears the cache. */
 export class AccountDirectory implements Accounts {
   readonly #repository: AccountRepository
   readonly #hash: (authenticator: string) => Buffer
   readonly #clock: Clock
-  #remembered = new Map<number, Promise<Remembered | undefined>>()
+  #cache = new Map<number, Promise<CachedAccount | undefined>>()
   #revision: string | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
   #checking: Promise<void> | undefined
@@ -30,8 +30,8 @@ export class AccountDirectory implements Accounts {
     const found = await this.#fresh(customerIdOf(authenticator))
     const hash = this.#hash(authenticator)
     const valid = found?.authenticators[environment].find(
-      ({ hash: kept, validUntil }) =>
-        isSameHash(hash, kept) && (validUntil === undefined || this.#clock.now() < validUntil),
+      ({ hash: stored, validUntil }) =>
+        isSameHash(hash, stored) && (validUntil === undefined || this.#clock.now() < validUntil),
     )
     return valid && found?.account
   }
@@ -40,17 +40,17 @@ export class AccountDirectory implements Accounts {
     return (await this.#fresh(id))?.account
   }
 
-  /** After a change that this instance made itself. */
-  forget(): void {
-    this.#remembered = new Map()
+  /** Called after a change by this instance. */
+  clearCache(): void {
+    this.#cache = new Map()
   }
 
-  async #fresh(id: number): Promise<Remembered | undefined> {
+  async #fresh(id: number): Promise<CachedAccount | undefined> {
     if (this.#clock.uptime() - this.#checkedAt > FRESH_MS) await this.#check()
-    return this.#recall(id)
+    return this.#findCached(id)
   }
 
-  /** One question for all requests that come meanwhile. */
+  /** Concurrent requests share one query. */
   #check(): Promise<void> {
     this.#checking ??= this.#compareRevision().finally(() => {
       this.#checking = undefined
@@ -61,21 +61,21 @@ export class AccountDirectory implements Accounts {
   async #compareRevision(): Promise<void> {
     const askedAt = this.#clock.uptime()
     const revision = await this.#repository.revision()
-    if (revision !== this.#revision) this.forget()
+    if (revision !== this.#revision) this.clearCache()
     this.#revision = revision
     this.#checkedAt = askedAt
   }
 
-  #recall(id: number): Promise<Remembered | undefined> {
-    // What a question brings back belongs to the memory in which it was asked: after a change that is another one.
-    const memory = this.#remembered
-    const known = memory.get(id)
+  #findCached(id: number): Promise<CachedAccount | undefined> {
+    // The result of a query goes into the cache that was current when it was sent: after a change that is another one.
+    const cache = this.#cache
+    const known = cache.get(id)
     if (known !== undefined) return known
-    const [oldest] = memory.size < MOST_REMEMBERED ? [] : memory.keys()
-    if (oldest !== undefined) memory.delete(oldest)
-    const asked = this.#repository.find(id).then(remembered)
-    memory.set(id, asked)
-    asked.catch(() => memory.delete(id))
+    const [oldest] = cache.size < MAX_CACHED ? [] : cache.keys()
+    if (oldest !== undefined) cache.delete(oldest)
+    const asked = this.#repository.find(id).then(cachedAccount)
+    cache.set(id, asked)
+    asked.catch(() => cache.delete(id))
     return asked
   }
 }
@@ -86,12 +86,12 @@ export interface DirectoryParts {
   readonly clock: Clock
 }
 
-interface Remembered {
+interface CachedAccount {
   readonly account: Account
   readonly authenticators: Readonly<Record<Environment, readonly { hash: Buffer; validUntil: number | undefined }[]>>
 }
 
-function remembered(known: KnownAccount | undefined): Remembered | undefined {
+function cachedAccount(known: KnownAccount | undefined): CachedAccount | undefined {
   if (known === undefined) return undefined
   const { services, ...account } = known
   const [test, production] = ENVIRONMENTS.map(environment =>

@@ -8,7 +8,7 @@ import type { AccountRepository } from '../store/account-repository.js'
 import type { AccountAdministration } from './administration.js'
 import { hasherOf } from './authenticators.js'
 
-/** The account that is there when no accounts file is: public, so that every sample in the docs works when pasted. */
+/** The account of a new database without an accounts file: public, so that every sample in the docs works when pasted. */
 export const demoAccount = {
   id: 201722,
   name: 'demo',
@@ -19,19 +19,19 @@ export const demoAccount = {
   balance: 1_000_000_000,
 } as const satisfies AccountInput
 
-/** Adds the accounts that are not there yet; what is there has a life of its own and is not touched. */
+/** Adds the accounts that are missing; existing ones are never changed. */
 export async function applySeeds(seeds: readonly AccountSeed[], administration: AccountAdministration): Promise<void> {
   for (const seed of await administration.unknownOf(seeds)) await administration.add(seed)
 }
 
-/** Where everybody who has read the docs may ask for tokens. */
+/** The environments in which the public demo authenticator is valid, so that anyone can get tokens. */
 export async function openDemo(repository: AccountRepository, random: Randomness): Promise<readonly Environment[]> {
   const found = await repository.find(demoAccount.id)
   if (found?.enabled !== true) return []
   const hash = await hasherOf(repository, random)
   return ENVIRONMENTS.filter(environment => {
     const open = hash(demoAccount.authenticators[environment]).toString('hex')
-    return found.services[environment].authenticators.some(kept => kept.hash === open)
+    return found.services[environment].authenticators.some(stored => stored.hash === open)
   })
 }
 
@@ -45,7 +45,7 @@ export function readAccountsFile(path: string): AccountSeed[] {
   return readAccounts(content, 'ACCOUNTS_FILE')
 }
 
-/** Fills in the defaults, or says what is wrong and where, without repeating a value. */
+/** Fills in the defaults, or throws what is wrong and where, without repeating a value. */
 export function readAccounts(content: unknown, source: string): AccountSeed[] {
   const parsed = accountsFile.safeParse(content)
   if (parsed.success) return parsed.data.accounts

@@ -27,7 +27,7 @@ import type { AccountRepository } from '../store/account-repository.js'
 import { serviceId } from '../store/tables.js'
 import { newAuthenticator } from './authenticators.js'
 
-/** What an administrator does with accounts: on this database, or on a server that has it. */
+/** What an administrator can do with accounts: in this database, or through a server that has it open. */
 export interface Administration {
   list(page: PageQuery): Promise<AccountPage>
   show(id: number): Promise<ShownAccount>
@@ -46,14 +46,14 @@ export class AccountAdministration implements Administration {
   }
 
   async list({ after, limit }: PageQuery): Promise<AccountPage> {
-    // One more tells whether there is another page.
+    // One more row shows whether there is another page.
     const found = await this.#parts.repository.page(after, limit + 1)
     const accounts = found.slice(0, limit)
-    return { accounts: accounts.map(shown), next: found.length > limit ? (accounts.at(-1)?.id ?? null) : null }
+    return { accounts: accounts.map(presentAccount), next: found.length > limit ? (accounts.at(-1)?.id ?? null) : null }
   }
 
   async show(id: number): Promise<ShownAccount> {
-    return shown(await this.#known(id))
+    return presentAccount(await this.#known(id))
   }
 
   async create(order: NewAccount): Promise<CreatedAccount> {
@@ -64,11 +64,11 @@ export class AccountAdministration implements Administration {
     }
     if (await this.add({ ...order, id, authenticators })) return { ...(await this.show(id)), authenticators }
     if (order.id !== undefined) throw new StatusError(409, 'id: there is an account with it already', 'id')
-    // Somebody else has taken the free one meanwhile.
+    // Another request has taken the free id in the meantime.
     return this.create(order)
   }
 
-  /** Those of the seeds whose accounts are not there. */
+  /** The seeds whose accounts do not exist yet. */
   async unknownOf(seeds: readonly AccountSeed[]): Promise<AccountSeed[]> {
     const known = await this.#parts.repository.idsAmong(seeds.map(({ id }) => id))
     return seeds.filter(({ id }) => !known.has(id))
@@ -106,7 +106,7 @@ export class AccountAdministration implements Administration {
     throw new StatusError(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
   }
 
-  /** Those before stay valid for a while, so that a customer can change over without a gap. */
+  /** Earlier authenticators stay valid for a while, so that a customer can switch without downtime. */
   async rotate(id: number, { environment, ...given }: Rotation): Promise<RotatedAuthenticator> {
     const { repository, hash, now, random, overlapSeconds } = this.#parts
     await this.#known(id)
@@ -136,14 +136,14 @@ export interface AdministrationParts {
   readonly random: Randomness
   /** How long a replaced authenticator stays valid, where the administrator does not say. */
   readonly overlapSeconds: number
-  /** Called after every change, for those who remember accounts. */
+  /** Called after every change, to invalidate caches. */
   readonly changed: () => void
 }
 
-/** What an administrator sees of an account: all but the hashes of its authenticators. */
-function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
+/** An account as the admin API shows it: without the hashes of its authenticators. */
+function presentAccount({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
   const { test, production } = services
-  const shownServices = { test: shownService(test), production: shownService(production) }
+  const presentedServices = { test: presentService(test), production: presentService(production) }
   return {
     id,
     name,
@@ -151,11 +151,11 @@ function shown({ id, name, enabled, drm, maxRedemptions, limits, services }: Kno
     drm: byDrm(option => drm[option] !== false),
     maxRedemptions,
     limits,
-    services: shownServices,
+    services: presentedServices,
   }
 }
 
-function shownService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {
+function presentService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {
   return {
     balance,
     authenticators: authenticators.map(({ createdAt, validUntil }) => ({

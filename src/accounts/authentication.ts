@@ -3,7 +3,7 @@ import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
 import type { Account } from '../store/account-records.js'
 
-/** The customers, whatever keeps them. */
+/** Looks accounts up. */
 export interface Accounts {
   /** The account that this authenticator belongs to in this environment. */
   authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
@@ -11,7 +11,7 @@ export interface Accounts {
   find(id: number): Promise<Account | undefined>
 }
 
-/** The account that asks, whatever is asked, or the documented error of an authenticator that is not valid. */
+/** The account of the authenticator, or the documented error if it is not valid. */
 export async function requireAccount(
   accounts: Accounts,
   authenticator: string,

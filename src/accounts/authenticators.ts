@@ -3,7 +3,7 @@ import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { AccountRepository } from '../store/account-repository.js'
 
 /**
- * Makes what is kept of an authenticator: a hash (BLAKE2b) with the database's salt. The 128 random bits of an
+ * Hashes an authenticator for storage: BLAKE2b with the database's salt. The 128 random bits of an
  * authenticator are what protects it; the salt keeps the hashes of two databases from being compared.
  */
 export function authenticatorHasher(salt: Buffer): (authenticator: string) => Buffer {
@@ -30,8 +30,8 @@ export function newAuthenticator(customerId: number, random: Randomness): string
   return `${customerId},${randomBytes(random, 16).toString('hex')}`
 }
 
-export function isSameHash(given: Buffer, kept: Buffer): boolean {
-  return sodium.sodium_memcmp(given, kept)
+export function isSameHash(given: Buffer, stored: Buffer): boolean {
+  return sodium.sodium_memcmp(given, stored)
 }
 
 export function customerIdOf(authenticator: string): number {

@@ -21,7 +21,7 @@ export class CertificateFolder {
     return { cert: join(this.path, `${name}.pem`), key: join(this.path, `${name}.key.pem`) }
   }
 
-  /** Those of its two files that are there. */
+  /** Its files that exist, of the two. */
   existing(name: string): string[] {
     return Object.values(this.files(name)).filter(file => existsSync(file))
   }
@@ -41,7 +41,7 @@ export class CertificateFolder {
     }
   }
 
-  /** A host that this certificate is for, if it is there and is one of a server. */
+  /** The first host that this certificate names, if it exists and has one. */
   async firstHost(name: string): Promise<string | undefined> {
     const { cert } = this.files(name)
     if (!existsSync(cert)) return undefined
@@ -53,10 +53,10 @@ export class CertificateFolder {
     }
   }
 
-  /** The private key first, and for its owner alone: nobody sees a certificate that has none. */
+  /** Writes the private key first, with mode 0600, so that no certificate is ever without its key. */
   async keep(name: string, pair: KeyPair, { replace }: { readonly replace: boolean }): Promise<PairOfFiles> {
     const files = this.files(name)
-    // Not with those above it: that runs for ever where a file system refuses new folders as ones that are missing.
+    // Not recursive: Node never returns where a file system reports ENOENT for new folders.
     if (!existsSync(this.path)) await mkdir(this.path, { mode: 0o700 })
     writeDurably({ path: files.key, text: pair.key, mode: 0o600, replace })
     writeDurably({ path: files.cert, text: pair.cert, mode: 0o644, replace })

@@ -9,7 +9,7 @@ export interface CertificateOrder {
   /** Names of clients, and of their files; without any one of the name `player`. */
   readonly clients: readonly string[]
   readonly days: number
-  /** Whether files that are there give way. Those of the authority never do. */
+  /** Whether to replace existing files. Those of the authority are never replaced. */
   readonly replace: boolean
   readonly now: Date
 }
@@ -22,7 +22,7 @@ export interface MadeCertificate {
   readonly until: Date
 }
 
-/** A certificate is there already, and was not to be replaced. */
+/** A certificate exists, and `replace` is off. */
 export class CertificateExists extends Error {}
 
 export const SERVER = 'server'
@@ -42,7 +42,7 @@ interface Wanted {
   readonly names: readonly string[]
 }
 
-/** Makes what is asked for; everything when nothing is, or when the authority is new. The latter comes first in the list. */
+/** Makes the ordered certificates; all kinds if none is named, or if the authority is new. A new authority is first in the list. */
 export async function makeCertificates(order: CertificateOrder): Promise<readonly MadeCertificate[]> {
   const folder = new CertificateFolder(order.folder)
   const former = await folder.authority()

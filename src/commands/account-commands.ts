@@ -82,8 +82,8 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
   ])
     .argument('<id>', 'the account')
     .argument('<environment>', 'test or production')
-    .option('--add <number>', 'so many more; below 0, less')
-    .option('--set <number>', 'so many, whatever was there')
+    .option('--add <number>', 'adds this many; a negative number subtracts')
+    .option('--set <number>', 'sets it to this many')
     .action((id: string, environment: string, options: BalanceOptions) =>
       run(({ changeBalance }) => changeBalance(id, environment, options, context)),
     )

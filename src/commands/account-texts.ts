@@ -43,11 +43,11 @@ export function shownText({ id, name, enabled, drm, maxRedemptions, limits, serv
 
 export function creationText({ id, authenticators }: CreatedAccount): string {
   const rows = ENVIRONMENTS.map(environment => [environment, authenticators[environment]])
-  return `Account ${id}. Its authenticators, which nobody is shown again:\n\n${table(rows)}`
+  return `Account ${id}. Its authenticators, which are not shown again:\n\n${table(rows)}`
 }
 
 export function rotationText({ authenticator, othersValidUntil }: RotatedAuthenticator): string {
-  return `${authenticator}\n\nNobody is shown it again. Those before it are valid until ${othersValidUntil} at most.`
+  return `${authenticator}\n\nIt is not shown again. Earlier ones are valid until ${othersValidUntil} at most.`
 }
 
 function yesOrNo(truth: boolean): string {

@@ -39,18 +39,18 @@ async function administered(server: string | undefined, env: NodeJS.ProcessEnv, 
   const config = readConfig(environmentSettings(env))
   const remotely = (url: string) => work(new RemoteAdministration(url, config.ADMIN_TOKEN))
   if (server !== undefined) return remotely(server)
-  // That one is in the server's memory.
+  // That database is in the server's memory.
   if (config.DATABASE_URL === 'memory:') return remotely(localUrl(env))
   await requireDatabase(config, localUrl(env))
   try {
     return await onDatabase(config, work)
   } catch (error) {
-    if (error instanceof DatabaseInUse) return remotely(localUrl(env)).catch(toldWith(error))
+    if (error instanceof DatabaseInUse) return remotely(localUrl(env)).catch(withFirstError(error))
     throw error instanceof StatusError ? error : new NoAnswer('the database', error)
   }
 }
 
-/** In a wrong folder, a database that is made on the spot would answer for the one that is meant. */
+/** In the wrong folder, a new empty database would be used instead of the intended one. */
 async function requireDatabase({ DATABASE_URL: url }: Config, server: string): Promise<void> {
   const path = url.startsWith('sqlite:') ? resolve(url.slice('sqlite:'.length)) : undefined
   if (path === undefined || existsSync(path)) return
@@ -60,17 +60,17 @@ async function requireDatabase({ DATABASE_URL: url }: Config, server: string): P
   throw new NoAnswer('the database', `there is none at ${path}. ${advice}`)
 }
 
-const PATIENCE_MS = 2000
+const TIMEOUT_MS = 2000
 
 function isServing(url: string): Promise<boolean> {
-  return fetch(`${url}/healthz`, { signal: AbortSignal.timeout(PATIENCE_MS) }).then(
+  return fetch(`${url}/healthz`, { signal: AbortSignal.timeout(TIMEOUT_MS) }).then(
     ({ ok }) => ok,
     () => false,
   )
 }
 
-/** Where nobody answers, that was only the second way. */
-function toldWith(first: DatabaseInUse) {
+/** If the server does not answer, the database's error is the more important one. */
+function withFirstError(first: DatabaseInUse) {
   return (error: unknown): never => {
     throw error instanceof NoAnswer
       ? new Error(`${first.message}. ${error.message}. --url names another server.`)

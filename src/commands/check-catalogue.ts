@@ -3,7 +3,7 @@ import { BrokenCatalogue } from '../entitlement/catalogue/faults.js'
 import { readCatalogueFile } from '../entitlement/catalogue/file.js'
 import type { CommandContext } from './command-context.js'
 
-/** Says what a catalogue holds, or all that is wrong with it. The exit code: 0 in order, 1 broken. */
+/** Prints the size of a catalogue, or everything that is wrong with it. The exit code: 0 valid, 1 invalid. */
 export async function checkCatalogue(path: string, { stdout, stderr }: CommandContext): Promise<number> {
   try {
     const { contents, policies } = await readCatalogueFile(path)

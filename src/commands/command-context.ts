@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
 
-/** What a command has of its process: `process` itself, or what a test gives it. */
+/** What a command uses of its process: `process` itself, or a substitute in tests. */
 export interface CommandContext {
   readonly env: NodeJS.ProcessEnv
   readonly stdin: Readable
@@ -11,7 +11,7 @@ export interface CommandContext {
   readonly stderr: Writable
 }
 
-/** Where a server with these settings is reached from this machine. */
+/** The URL at which this machine reaches a server with these settings. */
 export function localUrl(env: NodeJS.ProcessEnv): string {
   const { HOST, PORT } = readConfig(environmentSettings(env))
   const address =

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
 import { Families } from '../drm/families.js'
-import { shownPolicy } from '../drm/stand-in-licence.js'
+import { presentPolicy } from '../drm/stand-in-licence.js'
 import { pooledRandomness } from '../ground/randomness.js'
 import { openToken, type ReadToken } from '../tokens/token-content.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
@@ -64,7 +64,7 @@ function readable(token: ReadToken, showKeys: boolean): object {
       kid,
       contentKey: showKeys ? contentKey : '*'.repeat(32),
       algId,
-      ...shownPolicy(policy),
+      ...presentPolicy(policy),
     })),
   }
 }

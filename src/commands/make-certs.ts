@@ -45,7 +45,7 @@ function hostOf(given: string): string {
   throw new WrongOption('--host must be a host name or an IP address, such as sees.example.com, without a port')
 }
 
-/** It becomes the name of a file, and must be none of the other files. */
+/** It becomes a file name, which must not be that of another file. */
 function clientOf(given: string): string {
   if (!/^[A-Za-z0-9][\w.-]{0,63}$/.test(given))
     throw new WrongOption('--client must have 1 to 64 letters, digits, _, . and -, the first a letter or digit')
@@ -81,7 +81,7 @@ async function textOf({ dir }: CertsOptions, made: readonly MadeCertificate[]): 
   const host = await folder.firstHost(SERVER)
   return [
     table([['certificate', 'private key', 'of', 'until'], ...rows]),
-    'For development: whoever reads the private key of the authority can be anybody.',
+    'For development only: anyone who reads the private key of the authority can make certificates in any name.',
     ...(host === undefined ? [] : use(folder, host, made)),
   ].join('\n\n')
 }

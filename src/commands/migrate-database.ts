@@ -17,8 +17,8 @@ export async function migrateDatabase({ env, stdout, stderr }: CommandContext): 
     return 0
   } catch (error) {
     const isOurs = [ConfigError, DatabaseInUse, NewerDatabase].some(kind => error instanceof kind)
-    const told = isOurs && error instanceof Error ? error : new NoAnswer('the database', error)
-    stderr.write(`${told.message}\n`)
+    const shown = isOurs && error instanceof Error ? error : new NoAnswer('the database', error)
+    stderr.write(`${shown.message}\n`)
     return isOurs ? 1 : 2
   }
 }

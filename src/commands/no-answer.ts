@@ -6,13 +6,13 @@ export class NoAnswer extends Error {
   }
 }
 
-/** Why a fetch has failed. What is wrong with a URL is not told: the message quotes it, and it may hold a password. */
+/** Why a fetch failed. For an invalid URL the message is replaced: it quotes the URL, which may hold a password. */
 export function causeOfFetch(error: unknown): string {
   if (error instanceof Error && (error.cause !== undefined || error.name === 'TimeoutError')) return causeOf(error)
   return 'the URL is wrong'
 }
 
-/** What a failed fetch says of itself is in its cause; and where several addresses were tried, only a code is left. */
+/** The reason for a failed fetch is in its cause; where several addresses were tried, there is only a code. */
 export function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.cause !== undefined) return causeOf(error.cause)

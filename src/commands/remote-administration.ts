@@ -16,7 +16,7 @@ import type { Administration } from '../accounts/administration.js'
 import { StatusError } from '../errors/public-error.js'
 import { causeOfFetch, NoAnswer } from './no-answer.js'
 
-const PATIENCE_MS = 10_000
+const TIMEOUT_MS = 10_000
 
 /** Administration through a server's admin API. */
 export class RemoteAdministration implements Administration {
@@ -57,7 +57,7 @@ export class RemoteAdministration implements Administration {
     const answer = schema.safeParse(content)
     if (status < 300 && answer.success) return answer.data
     const { data: refusal } = errorAnswer.safeParse(content)
-    // An account that is not there is a field's fault; no field is at fault where nobody may administer.
+    // A missing account names a parameter; a missing admin API does not.
     if (status === 404 && refusal?.parameter === undefined)
       throw new StatusError(404, `${this.#origin()} has no admin API: set the same ADMIN_TOKEN there and here`)
     if (refusal !== undefined && status < 500)
@@ -74,7 +74,7 @@ export class RemoteAdministration implements Administration {
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         body: body === undefined ? null : JSON.stringify(body),
-        signal: AbortSignal.timeout(PATIENCE_MS),
+        signal: AbortSignal.timeout(TIMEOUT_MS),
       })
       return { status: answer.status, content: await answer.json().catch(() => undefined) }
     } catch (error) {

@@ -37,8 +37,8 @@ export async function verifyService(
     })
     stderr.write(`${announcement(service, verification)}\n`)
     const report = await verification.run()
-    const told = { ...report, unanswered: report.unanswered.map(one => ({ ...one, cause: causeOf(one.cause) })) }
-    stdout.write(`${options.json ? JSON.stringify(told, null, 2) : reportText(told)}\n`)
+    const printed = { ...report, unanswered: report.unanswered.map(one => ({ ...one, cause: causeOf(one.cause) })) }
+    stdout.write(`${options.json ? JSON.stringify(printed, null, 2) : reportText(printed)}\n`)
     if (report.unanswered.length > 0) return 2
     return report.differences.length > 0 ? 1 : 0
   } catch (error) {
@@ -107,9 +107,11 @@ function announcement(service: URL, { requests, credits }: Verification): string
   return `Sending ${requests} requests to ${service.origin}, one at a time. ${cost}; a refusal that does not come costs one, too.`
 }
 
-type Told = Omit<Report, 'unanswered'> & { readonly unanswered: readonly (Unanswered & { readonly cause: string })[] }
+type PrintedReport = Omit<Report, 'unanswered'> & {
+  readonly unanswered: readonly (Unanswered & { readonly cause: string })[]
+}
 
-function reportText({ requests, tokens, differences, unanswered, notTried }: Told): string {
+function reportText({ requests, tokens, differences, unanswered, notTried }: PrintedReport): string {
   const found = differences.map(({ title, method, what, expected, got, isDecided }) => [
     ...[title, method.toUpperCase(), isDecided ? `${what} *` : what],
     ...[expected, got],

@@ -22,7 +22,7 @@ export function readSecretFiles(
     if (path === undefined) continue
     values.delete(name)
     if (given.has(target)) faults.push(`${target} and ${name} must not both be given`)
-    const text = contentOf(path)
+    const text = readSecretFile(path)
     if (text === undefined) faults.push(`${name} must be the path of a file that can be read`)
     else if (text === '') faults.push(`${name} must be the path of a file that is not empty`)
     else values.set(target, { text, from: name })
@@ -34,7 +34,7 @@ export function readSecretFiles(
 const LARGEST_SECRET = 64 * 1024
 
 /** Without the line end that editors and `echo` add. */
-function contentOf(path: string): string | undefined {
+function readSecretFile(path: string): string | undefined {
   try {
     return readRegularFile(path, LARGEST_SECRET).replace(/(?:\r?\n)+$/, '')
   } catch {

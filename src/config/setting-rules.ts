@@ -92,7 +92,7 @@ export const headerNames = rule(
   },
 )
 
-/** We write these ourselves, whatever a client sent. */
+/** We write these ourselves; those of a client are not forwarded. */
 const OUR_OWN_HEADERS: ReadonlySet<string> = new Set(['host', 'content-length', 'expect', 'x-forwarded-for'])
 
 function mayBeForwarded(name: string): boolean {
@@ -178,7 +178,7 @@ export const networks = rule(text => (listed(text).every(isNetwork) ? listed(tex
   message: 'must be addresses or networks such as 10.0.0.0/8, separated by commas',
 })
 
-/** A network of all addresses restricts nothing, so nobody who names proxies can mean it. */
+/** A network of all addresses restricts nothing, so it is a mistake in a list of proxies. */
 export const proxies = networks
   .refine(
     all => !all.some(network => /\/0+$/.test(network)),

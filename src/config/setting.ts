@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { path } from './setting-rules.js'
 
-/** What people are told about a setting. `.env.example` and the tables in docs/configuration.md are made from it. */
+/** The documentation of a setting. `.env.example` and the tables in docs/configuration.md are made from it. */
 export interface SettingMeta {
   /** Whole sentences, in Markdown: links are relative to `docs/`. */
   readonly description: string

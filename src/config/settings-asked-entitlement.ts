@@ -33,7 +33,7 @@ export const askedEntitlementGroup = z
   })
   .register(groupMeta, { title: 'Licences that an entitlement service decides, for MODE=emulate' })
 
-/** Somebody else's entitlement service, which our licence endpoints ask before they grant. */
+/** An entitlement service that our licence endpoints ask before they grant. */
 export interface AskedEntitlement {
   readonly url: URL
   readonly certFile: string | undefined

@@ -84,11 +84,11 @@ export const webhookGroup = z
   })
   .register(groupMeta, { title: 'The webhook of the entitlement service' })
 
-/** The entitlement service: where it listens, whom it lets in, and what it goes by. */
+/** The entitlement service: its port, its clients, and how it decides. */
 export interface EntitlementSettings {
   readonly port: number
   readonly authentication: AuthenticationSettings
-  /** Subjects and alternative names of those who may ask; every client of the authority when there is none. */
+  /** Subjects and alternative names of allowed clients; if empty, every client of the authority. */
   readonly clients: readonly string[]
   /** The customer whose tokens are given out; without it the only one there is. */
   readonly customerId: number | undefined
@@ -96,7 +96,7 @@ export interface EntitlementSettings {
   readonly webhook: WebhookSettings | undefined
 }
 
-/** Mutual TLS of its own, or plain HTTP from a proxy that has ended it. */
+/** Mutual TLS, or plain HTTP from a trusted proxy that terminates it. */
 export type AuthenticationSettings = MutualTlsSettings | TrustedProxySettings
 
 export interface MutualTlsSettings {

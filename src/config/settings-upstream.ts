@@ -95,7 +95,7 @@ export interface UpstreamSettings {
   readonly licences: Readonly<Record<Environment, LicenceServers>>
   /** Where the transaction log is looked up. */
   readonly records: Readonly<Record<Environment, URL>>
-  /** What of a key request goes to licence servers beside the headers that players need. */
+  /** Headers of key requests to forward, besides those that players need. */
   readonly licenceHeaders: ReadonlySet<string>
   readonly unknownParameters: 'pass' | 'drop'
   readonly connectTimeout: number
@@ -109,7 +109,7 @@ export interface UpstreamSettings {
   readonly breakerPause: number
 }
 
-/** The real service knows no Clear Key; an emulated one does. */
+/** The real service has no Clear Key; an emulated one does. */
 export type LicenceServers = Readonly<Partial<Record<LicenceDrm, URL>>>
 
 export function readUpstream(given: z.output<typeof upstreamGroup>): UpstreamSettings {

@@ -18,15 +18,15 @@ export interface SealedFamily {
   readPolicy(from: ByteReader): TokenPolicy
 }
 
-/** What a DRM has of its own on the way of a token. Everything else is the same for all. */
+/** What is particular to a DRM in token requests. Everything else is the same for all. */
 export interface TokenFamily extends SealedFamily, FamilySchema {
-  /** Where its tokens are asked for. */
+  /** The path of its token endpoint. */
   readonly tokenPath: string
   /** The refusal where the account's option for it is off. */
   readonly disabled: ErrorCode
   /** Narrows nothing: for the dummy content with which a device registers. */
   readonly openPolicy: TokenPolicy
-  /** The answer to who does not ask for JSON. */
+  /** The answer to a client that does not ask for JSON. */
   readonly answer: AnswerForm
   /** How browsers name it. */
   readonly keySystem: string
@@ -46,14 +46,14 @@ export interface AnswerForm {
   text(issued: IssuedToken): string
 }
 
-/** What a DRM's licence endpoint has of its own; everything else is the same for all. */
+/** What is particular to a DRM's licence endpoint; everything else is the same for all. */
 export interface LicenceFamily {
   readonly drm: LicenceDrm
   /** Where its players post their key requests, in the documented form. */
   readonly path: string
   /** The form in which its players understand a refusal. */
   readonly refusals: 'json' | 'soap'
-  /** Reads any bytes: what is no challenge asks for nothing that could be granted. */
+  /** Reads any bytes, and never throws: an invalid challenge has a fault. */
   read(body: Buffer): Challenge
 }
 

@@ -24,7 +24,7 @@ export function licenceUrl(
   return `${scheme}//${base.replace(/\/$/, '')}${licences.path}`
 }
 
-/** A licence URL with its token in it. It may have a query already; nobody is sent a fragment. */
+/** A licence URL with its token. It may have a query already; its fragment is dropped. */
 export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken): string {
   const [url = ''] = licenseAcquisitionUrl.split('#', 1)
   return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`

@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto'
 import type { Fault } from '../errors/catalogue.js'
 import { guidOf } from '../pssh/kid-forms.js'
 import type { Asked } from '../tokens/redemption-checks.js'
-import { find, findAnywhere, parseXml, wholeText, type XmlElement } from './xml.js'
+import { findDescendant, findElements, parseXml, wholeText, type XmlElement } from './xml.js'
 
-/** What an AcquireLicense challenge says to those who have none of Microsoft's keys. */
+/** What can be read of an AcquireLicense challenge without Microsoft's keys. */
 export interface PlayreadyChallenge {
   readonly asked: Asked
   readonly tokens: readonly string[]
   readonly deviceId: string | undefined
 }
 
-/** The body alone decides: whatever SOAPAction a client sends with it, or none. */
+/** Only the body matters; the SOAPAction header is ignored. */
 export function readPlayreadyChallenge(body: Buffer): PlayreadyChallenge {
   const document = parseXml(body.toString('utf8'))
-  const [challenge] = document?.name === 'Envelope' ? find(document, ...CHALLENGE) : []
-  const [signed] = challenge === undefined ? [] : find(challenge, 'LA')
+  const [challenge] = document?.name === 'Envelope' ? findElements(document, ...CHALLENGE) : []
+  const [signed] = challenge === undefined ? [] : findElements(challenge, 'LA')
   if (challenge === undefined || signed === undefined)
     return { asked: { fault: NO_CHALLENGE }, tokens: [], deviceId: undefined }
   return { asked: askedKids(signed), tokens: tokensOf(signed), deviceId: deviceIdOf(challenge) }
@@ -31,9 +31,9 @@ const KIDS_OF_4_2 = ['DATA', 'PROTECTINFO', 'KIDS', 'KID']
 
 function askedKids(signed: XmlElement): Asked {
   const kids: string[] = []
-  for (const header of find(signed, 'ContentHeader', 'WRMHEADER')) {
-    const texts = find(header, ...KIDS_OF_4_0).map(({ text }) => text.trim())
-    const values = [KIDS_OF_4_1, KIDS_OF_4_2].flatMap(path => find(header, ...path).map(guidText))
+  for (const header of findElements(signed, 'ContentHeader', 'WRMHEADER')) {
+    const texts = findElements(header, ...KIDS_OF_4_0).map(({ text }) => text.trim())
+    const values = [KIDS_OF_4_1, KIDS_OF_4_2].flatMap(path => findElements(header, ...path).map(guidText))
     for (const text of [...texts, ...values]) {
       const kid = kidOf(text)
       if (kid === undefined) return { fault: { code: -4022, details: 'a KID must be 16 bytes in base64' } }
@@ -58,18 +58,20 @@ function kidOf(text: string): string | undefined {
  * escaping for a URL is taken away, is data of the application's own.
  */
 function tokensOf(signed: XmlElement): string[] {
-  const texts = find(signed, 'CustomData').map(({ text }) => text.trim().replace(/%2D/gi, '-').replace(/%5F/gi, '_'))
+  const texts = findElements(signed, 'CustomData').map(({ text }) =>
+    text.trim().replace(/%2D/gi, '-').replace(/%5F/gi, '_'),
+  )
   return texts.filter(text => /^[\w-]+$/.test(text))
 }
 
 /**
  * The first of what identifies a device best: its certificates, where they are not encrypted for Microsoft; the public
- * half of the key that it signs with; its version. Nobody checks here that the device has the private half.
+ * half of the key that it signs with; its version. It is not verified that the device has the private half.
  */
 function deviceIdOf(challenge: XmlElement): string | undefined {
   const identities = ['CertificateChain', 'PublicKey', 'CLIENTINFO', 'ClientInfo']
   for (const name of identities) {
-    const text = textOf(findAnywhere(challenge, name, NOT_THE_DEVICES))
+    const text = textOf(findDescendant(challenge, name, NOT_THE_DEVICES))
     if (text !== '') return createHash('sha256').update(text).digest('hex').slice(0, 32)
   }
   return undefined

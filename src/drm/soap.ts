@@ -21,8 +21,8 @@ export function faultOf(error: ErrorAnswer): string {
 }
 
 /**
- * A well-formed answer without a licence in it: only Microsoft's keys can sign one. What would be granted stands
- * beside the empty list, in a namespace that no device knows.
+ * A well-formed answer without a licence in it: only Microsoft's keys can sign one. What would be granted is
+ * next to the empty list, in a namespace that devices ignore.
  */
 export function standInResponse({ note, tokenId, expiresAt, licences }: StandInLicence): string {
   const granted = licences.map(

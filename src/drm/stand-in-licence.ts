@@ -4,7 +4,7 @@ import type { LicenceDrm } from '../ground/drms.js'
 import type { Redemption } from '../tokens/token-redemption.js'
 import type { LicenceFamily } from './family.js'
 
-/** Families whose challenges nobody but the DRM can read, and whose licences nobody but the DRM can make. */
+/** Families whose challenges and licences only the DRM's own servers can read and make. */
 export const widevine = opaqueFamily('widevine', '/hms/wv/rights/')
 export const fairplay = opaqueFamily('fairplay', '/hms/fp/rights/')
 
@@ -20,7 +20,7 @@ function opaqueFamily(drm: LicenceDrm, path: string): LicenceFamily {
   }
 }
 
-export const NOTE = "An emulator's stand-in: it says what a licence would grant, and no device can play with it."
+const NOTE = "An emulator's stand-in: it says what a licence would grant, and no device can play with it."
 
 /** What is granted, without the keys: those are for the DRM alone. */
 export function standIn({ token, keys }: Redemption): StandInLicence {
@@ -30,19 +30,19 @@ export function standIn({ token, keys }: Redemption): StandInLicence {
     note: NOTE,
     tokenId: token.id,
     expiresAt: new Date(token.expiresAt).toISOString(),
-    licences: keys.map(({ kid, algId, policy }) => ({ kid, algId, policy: shownPolicy(policy) })),
+    licences: keys.map(({ kid, algId, policy }) => ({ kid, algId, policy: presentPolicy(policy) })),
   }
 }
 
-/** A policy in the words of the token request. */
-export function shownPolicy(policy: TokenPolicy): Record<string, ShownValue> {
+/** A policy as parameters of a token request. */
+export function presentPolicy(policy: TokenPolicy): Record<string, PresentedValue> {
   const given = Object.entries(policy).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(given.map(([name, value]) => [name, shownValue(name, value)]))
+  return Object.fromEntries(given.map(([name, value]) => [name, presentValue(name, value)]))
 }
 
-type ShownValue = StandInLicence['licences'][number]['policy'][string]
+type PresentedValue = StandInLicence['licences'][number]['policy'][string]
 
-function shownValue(name: string, value: PolicyValue | undefined): ShownValue {
+function presentValue(name: string, value: PolicyValue | undefined): PresentedValue {
   if (Array.isArray(value)) return value.map(String)
   if (Buffer.isBuffer(value)) return value.toString('base64')
   if (name === 'rental.periodEndTime') return new Date(Number(value)).toISOString()

@@ -9,18 +9,18 @@ export interface XmlElement {
   readonly text: string
 }
 
-/** Far beyond every challenge, and little enough to be read in a moment. */
+/** Far more than any challenge has, and few enough to parse quickly. */
 const DEEPEST = 64
 const MOST_ELEMENTS = 2000
 const MOST_ATTRIBUTES = 2000
 
 /**
  * The root of a document, or `undefined` for everything that is not well-formed or too much. A document type is too
- * much: SOAP 1.1 forbids it, and entities of its own are what attacks on parsers are made of.
+ * much: SOAP 1.1 forbids it, and custom entities are a known attack on parsers.
  */
 export function parseXml(document: string): XmlElement | undefined {
   try {
-    return read(document)
+    return readDocument(document)
   } catch (error) {
     if (error instanceof NoDocument) return undefined
     throw error
@@ -28,16 +28,16 @@ export function parseXml(document: string): XmlElement | undefined {
 }
 
 /** The elements that this path of names leads to. */
-export function find(from: XmlElement, ...[name, ...further]: string[]): readonly XmlElement[] {
+export function findElements(from: XmlElement, ...[name, ...further]: string[]): readonly XmlElement[] {
   if (name === undefined) return [from]
-  return from.children.filter(child => child.name === name).flatMap(child => find(child, ...further))
+  return from.children.filter(child => child.name === name).flatMap(child => findElements(child, ...further))
 }
 
 /** The first element of this name, at any depth, but not within those of the names in `outside`. */
-export function findAnywhere(from: XmlElement, name: string, outside: readonly string[]): XmlElement | undefined {
+export function findDescendant(from: XmlElement, name: string, outside: readonly string[]): XmlElement | undefined {
   for (const child of from.children) {
     if (outside.includes(child.name)) continue
-    const found = child.name === name ? child : findAnywhere(child, name, outside)
+    const found = child.name === name ? child : findDescendant(child, name, outside)
     if (found !== undefined) return found
   }
   return undefined
@@ -59,7 +59,7 @@ interface OpenElement {
   text: string
 }
 
-function read(document: string): XmlElement {
+function readDocument(document: string): XmlElement {
   const parser = sax.parser(true)
   const roots: OpenElement[] = []
   const open: OpenElement[] = []

@@ -6,7 +6,7 @@ import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/p
 import type { Drm } from '../ground/drms.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
-import type { Tell } from '../limits/rate-limits.js'
+import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
 import { type Decision, Granting, type GrantingParts } from './granting.js'
@@ -16,7 +16,7 @@ export interface EntitlementContext {
   /** Where clients reach the licence endpoints, as far as the request tells: a host and its port. */
   readonly host: string
   /** Where the account stands against its limit. */
-  readonly tell: Tell
+  readonly reportRateLimit: ReportRateLimit
 }
 
 /** Whether a viewer may have a key. Every decision is in the ledger before it is told. */
@@ -46,13 +46,21 @@ export class Entitlements {
   }
 
   async #decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {
-    const { requestId, host, tell } = context
+    const { requestId, host, reportRateLimit } = context
     const { metrics, environment } = this.#parts
     const account = await this.#account()
     // Before its log: a flood must not fill it.
-    this.#parts.limit.admit(account, environment, tell)
+    this.#parts.limit.admit(account, environment, reportRateLimit)
     const cookie = request.customerCookie
-    const decision: Decision = { account, requestId, host, tell, cookie, content: undefined, deviceId: undefined }
+    const decision: Decision = {
+      account,
+      requestId,
+      host,
+      reportRateLimit,
+      cookie,
+      content: undefined,
+      deviceId: undefined,
+    }
     try {
       if ('unknownVersion' in request)
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })

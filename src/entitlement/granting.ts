@@ -8,7 +8,7 @@ import { orUnavailable } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
-import type { Tell } from '../limits/rate-limits.js'
+import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
 import { TokenCourse, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
 import type { Contents } from './content.js'
@@ -25,7 +25,7 @@ export interface Decision {
   /** Where clients reach the licence endpoints, as far as the request tells: a host and its port. */
   readonly host: string
   /** Where the account stands against its limit. */
-  readonly tell: Tell
+  readonly reportRateLimit: ReportRateLimit
   readonly cookie: string | undefined
   /** Whose keys are given out. */
   content: Content | undefined

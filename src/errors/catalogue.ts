@@ -73,7 +73,7 @@ export function firstFault(faults: readonly Fault[]): Fault | undefined {
   )
 }
 
-/** Whether a fault stands no later in the catalogue than `code`: a request is read in parts, in the catalogue's order. */
+/** Matches faults that come no later in the catalogue than `code`: a request is read in parts, in the catalogue's order. */
 export function noLaterThan(code: ErrorCode): (fault: Fault) => boolean {
   const last = documentedError(code).rank
   return fault => documentedError(fault.code).rank <= last

@@ -4,7 +4,7 @@ import { PublicError } from './public-error.js'
  * Why a viewer may not have a key, by the number that the answer carries. The numbers are stable: clients show them.
  * Refusals of the token itself keep the documented numbers of the token service, which are below zero, and what HTTP
  * refuses has the number of its status, which is below 1000. A decision is answered with status 200; a request that
- * can't be read, or can't be decided now, is none.
+ * can't be read, or can't be decided now, is an error.
  */
 const refusals = {
   notJson: [1001, 400, 'The body is not JSON'],

@@ -1,8 +1,8 @@
 import { PublicError } from './public-error.js'
 
 /**
- * What a request to the key storage can fail of: SKM's code, and the status of the answer (spec: keystore.md).
- * Code 4, the kid exists already, is never answered: who posts such a kid gets the key that is stored.
+ * Errors of the key storage: SKM's code, and the HTTP status (spec: keystore.md). Code 4, the kid exists already, is never
+ * returned: posting such a kid returns the stored key.
  */
 const kinds = {
   internal: { code: 1, status: 500 },
@@ -19,8 +19,8 @@ export class KeyStorageError extends PublicError {
   }
 }
 
-/** A store that fails is a fault of ours, and it may be over in a moment. */
-export async function orUnavailable<T>(work: Promise<T>): Promise<T> {
+/** A failing store is answered with 503. */
+export async function orStorageUnavailable<T>(work: Promise<T>): Promise<T> {
   try {
     return await work
   } catch (cause) {

@@ -7,9 +7,9 @@ export class PublicError extends Error {
   readonly parameter: string | undefined
   /** Seconds after which it may be worth to ask again. */
   readonly retryAfter: number | undefined
-  /** The ledger tells of it already. */
+  /** The ledger has recorded it already. */
   readonly isRecorded: boolean
-  /** Nobody knows whether a token was issued and paid for, so the same must not be tried again. */
+  /** It is unknown whether a token was issued and paid for, so the request must not be retried. */
   readonly mayHaveIssued: boolean
 
   constructor(message: string, { code, status, parameter, retryAfter, cause, ...what }: PublicErrorParts) {
@@ -68,7 +68,7 @@ function messageOf(documented: string, details: string | undefined): string {
 }
 
 /**
- * A refusal that no documented code tells of: its code is the HTTP status, such as 404 for what is not there and 409 for
+ * A refusal without a documented code: its code is the HTTP status, such as 404 for what is not there and 409 for
  * what is taken. The text names fields and rules, and repeats no value.
  */
 export class StatusError extends PublicError {
@@ -79,7 +79,7 @@ export class StatusError extends PublicError {
 
 export const UNAVAILABLE = -2030
 
-/** A store that fails is a fault of ours, which the catalogue documents. */
+/** A failing store is answered with the documented code. */
 export async function orUnavailable<T>(work: Promise<T>, { mayHaveIssued = false } = {}): Promise<T> {
   try {
     return await work

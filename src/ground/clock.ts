@@ -1,23 +1,23 @@
 /** The time, in milliseconds since 1970. It is passed in, so that a test decides what time it is. */
 export type Now = () => number
 
-/** What everything asks that depends on time. */
+/** The source of time and timers. */
 export interface Clock {
   readonly now: Now
-  /** Counts milliseconds steadily, whatever `now` is made to say. */
+  /** Monotonic milliseconds, independent of `now`. */
   readonly uptime: () => number
   /** Whether `now` is this machine's own clock, which can be compared with another machine's. */
   readonly isMachines: boolean
   /** Ends early when the signal says so. */
   sleep(milliseconds: number, options?: SleepOptions): Promise<void>
-  /** These two keep no process alive. */
+  /** These two do not keep the process alive. */
   after(milliseconds: number, work: () => void): Timer
   every(milliseconds: number, work: () => void): Timer
 }
 
 export interface SleepOptions {
   readonly signal?: AbortSignal
-  /** It keeps no process alive. */
+  /** It does not keep the process alive. */
   readonly isInBackground?: boolean
 }
 
@@ -61,7 +61,7 @@ export function machineClock({ now = Date.now, uptime = () => performance.now() 
   }
 }
 
-/** A moment as people and other programs read it. */
+/** A time in RFC 3339, in UTC. */
 export function rfc3339(moment: number): string {
   return new Date(moment).toISOString()
 }

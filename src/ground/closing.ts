@@ -1,4 +1,4 @@
-/** Closes what was opened: the last first, each exactly once, and each whatever becomes of the others. */
+/** Closes what was opened: in reverse order, each exactly once, and each even if others fail. */
 export class Closing {
   readonly #steps: (() => unknown)[] = []
   #closed: Promise<void> | undefined
@@ -8,13 +8,13 @@ export class Closing {
     this.#steps.push(step)
   }
 
-  /** Everybody gets the same promise. It rejects with the first failure, when all is closed that can be. */
+  /** All calls return the same promise. It rejects with the first failure, after everything was closed that can be. */
   close(): Promise<void> {
     this.#closed ??= this.#closeAll()
     return this.#closed
   }
 
-  /** After a failure that is worth more than those of closing. */
+  /** Closes after a failure, and rethrows that one instead of failures to close. */
   async closeAfter(failure: unknown): Promise<never> {
     await this.close().catch(() => {})
     throw failure

@@ -18,5 +18,5 @@ export type LicenceDrm = Drm | typeof CLEAR_KEY
 
 export const CLEAR_KEY = 'clearkey'
 
-/** In place of a KID, for a DRM that can do without: the key is for whatever is asked. */
+/** In place of a KID, for a DRM where it is optional: the key is for any KID. */
 export const NO_KID = ''

@@ -2,7 +2,7 @@
 export const ENVIRONMENTS = ['test', 'production'] as const
 export type Environment = (typeof ENVIRONMENTS)[number]
 
-/** Whose keys, events and contents they are: a customer has a service of its own in each environment. */
+/** The owner of keys, events and contents: a customer in one environment. */
 export interface Owner {
   readonly customerId: number
   readonly environment: Environment

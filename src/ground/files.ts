@@ -22,13 +22,13 @@ export interface DurableFile {
   readonly path: string
   readonly text: string
   readonly mode: number
-  /** Otherwise a file that is there stays, and writing throws EEXIST. */
+  /** Otherwise an existing file stays, and writing throws EEXIST. */
   readonly replace: boolean
 }
 
 /**
- * Writes a file that others see whole or not at all, and that is on the disk afterwards. Its draft is in the same
- * folder, under a random name: in containers all processes have the same id.
+ * Writes a file atomically and durably. Its draft is in the same folder, under a random name: in containers all processes
+ * have the same id.
  */
 export function writeDurably(file: DurableFile): void {
   const draft = `${file.path}.${randomUUID()}.draft`
@@ -67,7 +67,7 @@ function publish(draft: string, { path, replace }: DurableFile): boolean {
   }
 }
 
-/** Removes what processes left that were killed while they wrote this file. */
+/** Deletes drafts of this file that killed processes left. */
 export function removeDrafts(path: string): void {
   const prefix = `${basename(path)}.`
   const folder = dirname(path)
@@ -95,8 +95,8 @@ export function hasCode(error: unknown, code: string): boolean {
 }
 
 /**
- * Makes a folder and those above it. Node's own `recursive` never ends where nothing can be made in a folder that is
- * there, as in /proc.
+ * Creates a folder and its parents. Node's `recursive` never returns where an existing parent refuses new folders, as in
+ * /proc.
  */
 export function makeFolder(given: string): void {
   const path = resolve(given)
@@ -105,7 +105,7 @@ export function makeFolder(given: string): void {
   try {
     mkdirSync(path)
   } catch (error) {
-    // Another process makes it, too.
+    // Another process has created it.
     if (!existsSync(path)) throw error
   }
 }
@@ -113,12 +113,12 @@ export function makeFolder(given: string): void {
 /** Of certificates and keys: many times what the authorities of a whole system take. */
 export const LARGEST_PEM = 4 * 1024 * 1024
 
-/** Opening a pipe that nobody writes to would wait for a writer. Windows has no such flag. */
-const WITHOUT_WAITING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
+/** Opening a pipe without a writer would block. Windows has no such flag. */
+const READ_NON_BLOCKING = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)
 
-/** The content of a regular file, in UTF-8. Throws with the code `NOT_A_FILE` or `TOO_LARGE` where it is none, or too large. */
+/** The content of a regular file, in UTF-8. Throws with the code `NOT_A_FILE` or `TOO_LARGE` otherwise. */
 export function readRegularFile(path: string, mostBytes: number): string {
-  const descriptor = openSync(path, WITHOUT_WAITING)
+  const descriptor = openSync(path, READ_NON_BLOCKING)
   try {
     requireRegular(fstatSync(descriptor), mostBytes)
     return readFileSync(descriptor, 'utf8')
@@ -127,9 +127,9 @@ export function readRegularFile(path: string, mostBytes: number): string {
   }
 }
 
-/** The same for a large file, without holding up others. */
+/** The same for a large file, without blocking the event loop. */
 export async function readLargeFile(path: string, mostBytes: number): Promise<Buffer> {
-  const file = await open(path, WITHOUT_WAITING)
+  const file = await open(path, READ_NON_BLOCKING)
   try {
     requireRegular(await file.stat(), mostBytes)
     return await file.readFile()

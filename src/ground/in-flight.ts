@@ -1,4 +1,4 @@
-/** Counts what has begun and not ended, and tells everybody who asks when nothing is left. */
+/** Counts operations in flight, and resolves `idle` when none is left. */
 export class InFlight {
   #count = 0
   #idle: (() => void)[] = []

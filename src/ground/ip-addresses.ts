@@ -1,13 +1,13 @@
 import { BlockList, isIP, isIPv4, SocketAddress } from 'node:net'
 
-/** The one spelling of an IP address, whatever way it was written or came by; `undefined` when it is none. */
+/** The canonical spelling of an IP address; `undefined` for any other text. */
 export function canonicalAddress(text: string): string | undefined {
   // A zone (fe80::1%eth0) says where this machine saw the address, not which it is.
-  // Some proxies tell the port, too.
+  // Some proxies add the port.
   const address = text.replace(/%.*$/s, '').replace(/^(\d+(?:\.\d+){3}):\d+$|^\[(.*)\](?::\d+)?$/, '$1$2')
   if (isIP(address) !== 6) return isIPv4(address) ? address : undefined
   const { address: canonical } = new SocketAddress({ address, family: 'ipv6' })
-  // A socket that listens for both kinds shows IPv4 clients so.
+  // A dual-stack socket shows IPv4 clients like this.
   const mapped = canonical.replace(/^::ffff:/, '')
   return isIPv4(mapped) ? mapped : canonical
 }
@@ -33,8 +33,8 @@ export class AddressList {
 
 /**
  * The network whose requests are counted together: an IPv4 address, or the 64 bits of an IPv6 address that one
- * customer of a network provider has for himself. What is no address, as a proxy may say, is one network of its own.
- * Never a part of the text that it was read from: that would keep a whole header in memory.
+ * customer of a network provider has. Anything else, such as `unknown` from a proxy, is one network.
+ * The result never is a slice of the given text, which would keep a whole header in memory.
  */
 export function networkOf(text: string): number | string {
   const address = canonicalAddress(text)

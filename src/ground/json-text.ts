@@ -25,7 +25,7 @@ export function parseJson(text: string | Buffer): unknown {
   return accepted(value, step.value)
 }
 
-/** The same for a large text: waits for `pause` now and then, so that others get their turn. */
+/** The same for a large text: awaits `pause` after each slice, so that the event loop is not blocked. */
 export async function parseLargeJson(text: string, pause: () => Promise<unknown>): Promise<unknown> {
   const { value, repeated } = parsedInSlices(text)
   let step = repeated.next()
@@ -59,7 +59,7 @@ const CLOSE_BRACE = 0x7d
 /** About a millisecond's work. */
 const SLICE = 100_000
 
-/** Where a name stands that its object already has, in a text that is JSON; it yields after every slice. */
+/** The position of a repeated name in an object of a valid JSON text; yields after every slice. */
 function* repeatedName(text: string): Generator<void, number | undefined> {
   const names = new NamesInScope()
   let sliceEnd = SLICE
@@ -92,7 +92,7 @@ class NamesInScope {
     return this.#isNext
   }
 
-  /** Answers whether the name is new. */
+  /** Returns whether the name is new. */
   add(name: string): boolean {
     this.#isNext = false
     if (this.#names?.has(name)) return false

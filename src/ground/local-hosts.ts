@@ -9,7 +9,7 @@ export function hostnameIn(host: string): string {
     .replace(/:\d*$/, '')
 }
 
-/** `localhost`, 127.0.0.0/8 and `[::1]`: nobody else can be reached under these. */
+/** `localhost`, 127.0.0.0/8 and `[::1]`: names of this machine only. */
 export function isLoopbackName(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || (isIP(hostname) === 4 && hostname.startsWith('127.'))
 }
@@ -20,9 +20,8 @@ export function isLoopbackAddress(host: string): boolean {
 }
 
 /**
- * Whether this may be a name that somebody else lets resolve to this machine (DNS rebinding). That takes a domain of
- * one's own: an address is none, nor is a name without a dot, and those of the real service and below `localhost` are
- * nobody else's.
+ * Whether this may be a name that an attacker resolves to this machine (DNS rebinding). That takes a domain of the
+ * attacker's: not an address, a name without a dot, a name of the real service or one below `localhost`.
  */
 export function maybeRebound(hostname: string): boolean {
   if (hostname.startsWith('[') || isIP(hostname) !== 0 || !hostname.includes('.')) return false

@@ -9,10 +9,9 @@ export interface WatchedFiles {
 }
 
 /**
- * Calls `changed` when one of the files is another than at this call. They are looked at four times a second: a mounted
- * secret changes behind a link, of which the system tells nobody. Of files that are being written it is not told
- * before they have stayed as they are for one look. What `changed` answers with `'again'`, because the files don't
- * fit together yet, is tried again at every look.
+ * Calls `changed` when one of the files is another than at this call. They are polled four times a second: a mounted
+ * secret changes behind a symlink, which the system does not report. A change counts once the files were the same in two
+ * polls. When `changed` returns `'again'`, because the files don't fit together yet, every poll calls it again.
  */
 export function watchFiles(
   paths: readonly string[],
@@ -36,7 +35,7 @@ export function watchFiles(
     isLooking = true
     look()
       .catch(() => {
-        // Whoever is told has said so; the files are tried again.
+        // `changed` has reported the error; the files are read again.
         known = undefined
       })
       .finally(() => {

@@ -11,7 +11,7 @@ import type { TextSeal } from '../tokens/text-seal.js'
 import type { Fingerprints } from './fingerprints.js'
 import { type Outcome, openOutcome, otherRequest, sealedElsewhere, sealOutcome } from './keyed-outcome.js'
 
-/** More than twice the longest time of a request, and room for clocks that differ: what has not ended never will. */
+/** More than twice the longest time of a request, with room for clock differences: a request in flight for longer is dead. */
 const LEASE_MS = 300_000
 
 export interface KeyedRequest {
@@ -23,7 +23,7 @@ export interface KeyedRequest {
   readonly requestId: string
 }
 
-/** The keys that are taken, as all instances see them, and what came of their requests. */
+/** Claimed keys, as all instances see them, and the outcomes of their requests. */
 export class ClaimedKeys {
   readonly #parts: ClaimedKeysParts
 
@@ -39,31 +39,31 @@ export class ClaimedKeys {
       key_hash: fingerprints.ofKey(service_id, key),
       request_hash: fingerprints.ofRequest(drm, parameters),
       claim: randomBytes(random, 16).toString('hex'),
-      // A request that is under way keeps its key, and so does one whose end nobody knows.
+      // A request in flight keeps its key, and so does one with an unknown outcome.
       expires_at: now() + LEASE_MS + seconds * 1000,
     }
   }
 
-  /** `false` when somebody has it. */
+  /** `false` if another request has the key. */
   async take(claim: KeyClaim): Promise<boolean> {
     const { repository, now } = this.#parts
     try {
       return await orUnavailable(repository.claim(claim, now()))
     } catch (error) {
-      // The database may have taken it without being able to say so, and nothing was asked for yet.
+      // The claim may have succeeded without an answer, and nothing was issued yet.
       void repository.release(claim).catch(() => {})
       throw error
     }
   }
 
-  /** What came of the request that has the key; a refusal where that was another one than this. */
-  async outcomeOf(claim: KeyClaim): Promise<Outcome | 'under way' | 'nobody has it'> {
+  /** The outcome of the request that has the key. Throws if that request was a different one. */
+  async outcomeOf(claim: KeyClaim): Promise<Outcome | 'in flight' | 'free'> {
     const { repository, seal, now } = this.#parts
     const taken = await orUnavailable(repository.find(claim, now()))
-    if (taken === undefined) return 'nobody has it'
+    if (taken === undefined) return 'free'
     if (taken.request_hash !== claim.request_hash) throw otherRequest()
     if (taken.outcome === null)
-      return repository.isExclusive || taken.claimed_at <= now() - LEASE_MS ? ABANDONED : 'under way'
+      return repository.isExclusive || taken.claimed_at <= now() - LEASE_MS ? ABANDONED : 'in flight'
     const outcome = openOutcome(seal, taken, taken.outcome)
     if (outcome === undefined) throw sealedElsewhere()
     return outcome
@@ -72,26 +72,26 @@ export class ClaimedKeys {
   async complete(claim: KeyClaim, outcome: Outcome, requestId: string): Promise<void> {
     const { repository, seal, now, seconds } = this.#parts
     const sealed = sealOutcome(seal, claim, outcome)
-    await this.#noted(repository.complete(claim, sealed, now() + seconds * 1000), requestId)
+    await this.#logFailure(repository.complete(claim, sealed, now() + seconds * 1000), requestId)
   }
 
   async release(claim: KeyClaim, requestId: string): Promise<void> {
-    await this.#noted(this.#parts.repository.release(claim), requestId)
+    await this.#logFailure(this.#parts.repository.release(claim), requestId)
   }
 
-  /** The answer is worth more than its memory: without one the key stays taken. */
-  async #noted(work: Promise<void>, requestId: string): Promise<void> {
+  /** The answer matters more than storing it: a failure is logged, and the key stays claimed. */
+  async #logFailure(work: Promise<void>, requestId: string): Promise<void> {
     await work.catch((error: Error) => {
       const stack = framesOf(error)
       this.#parts.logger.error(
         { requestId, error: error.name, stack },
-        'what became of an Idempotency-Key was not kept',
+        'the outcome of an Idempotency-Key was not stored',
       )
     })
   }
 }
 
-/** Its process has ended, or could not write down what came of it. */
+/** Its process has died, or could not store the outcome. */
 const ABANDONED = { unknown: 502 } as const
 
 export interface ClaimedKeysParts {

@@ -2,7 +2,7 @@ import sodium from 'sodium-native'
 import type { SortedParameters } from '../../schemas/sorting.js'
 import type { Drm } from '../ground/drms.js'
 
-/** What is kept of a key and of a request: hashes (BLAKE2b) with the database's salt. */
+/** Keys and requests are stored as hashes (BLAKE2b) with the database's salt. */
 export class Fingerprints {
   readonly #salt: Buffer
 
@@ -15,8 +15,8 @@ export class Fingerprints {
   }
 
   /**
-   * Of all that a token is made from, in whatever order it came. A faulty request differs from the one that it may
-   * have been meant to be.
+   * Of everything that a token is made from, independent of the order of parameters. A faulty request has a different hash
+   * from its corrected form.
    */
   ofRequest(drm: Drm, { whole, keys, ignored, faults }: SortedParameters): string {
     return this.#hash([
@@ -35,7 +35,7 @@ export class Fingerprints {
   }
 }
 
-/** Who asks, and the form of the answer: neither changes the token. An authenticator may be replaced meanwhile. */
+/** The caller, and the form of the answer: neither changes the token. An authenticator may be rotated between retries. */
 const FORM: ReadonlySet<string> = new Set(['customerAuthenticator', 'errorFormat', 'playerConfig'])
 
 function inOrder(entries: readonly (readonly [string, unknown])[]): string[] {

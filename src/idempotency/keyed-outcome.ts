@@ -8,7 +8,7 @@ const issued = z.object({ token: z.string(), licenseAcquisitionUrl: z.string() }
 const unknown = z.object({ unknown: z.literal([500, 502, 503, 504]) })
 const outcome = z.union([issued, unknown])
 
-/** What came of the request that took a key: a token, or nobody knows, and the status that said so. */
+/** The outcome of the request that claimed a key: a token, or the status of an unknown outcome. */
 export type Outcome = z.output<typeof outcome>
 export type UnknownOutcome = z.output<typeof unknown>
 
@@ -24,12 +24,12 @@ export function openOutcome(seal: TextSeal, place: Place, sealed: string): Outco
   return text === undefined ? undefined : outcome.parse(JSON.parse(text))
 }
 
-/** A token belongs to one key and one request, whoever can write to the database. */
+/** Binds a token to one key and one request, even against changes in the database. */
 function placeOf({ service_id, key_hash, request_hash }: Place): string {
   return `idempotency ${service_id} ${key_hash} ${request_hash}`
 }
 
-/** Nothing was issued and nothing was asked, so the transaction log does not tell of these. */
+/** Nothing was issued, so these are not in the transaction log. */
 function refusal(status: 409 | 422, message: string, retryAfter?: number): PublicError {
   return new PublicError(message, { code: status, status, parameter: IDEMPOTENCY_KEY, retryAfter, isRecorded: true })
 }
@@ -38,7 +38,7 @@ export function otherRequest(): PublicError {
   return refusal(422, 'This Idempotency-Key was used with another request')
 }
 
-export function stillUnderWay(): PublicError {
+export function stillInFlight(): PublicError {
   return refusal(409, 'A request with this Idempotency-Key is still under way', 1)
 }
 

@@ -8,13 +8,13 @@ import { unwrapKey } from './key-wrap.js'
 export interface ResolvedKey {
   readonly kid: string
   readonly algId: 'aesctr' | 'aescbc'
-  /** Hexadecimal, as everything that goes into a token and comes out again; without it the issuer has to have it. */
+  /** Hexadecimal, as everything that goes into a token and comes out again; if missing, the issuer must have it. */
   readonly contentKey: string | undefined
 }
 
 /**
  * The content key of every key request: given, unwrapped, or from the key storage. A key that is not there is a
- * fault, unless somebody else may have it.
+ * fault, unless another service may have it.
  */
 export async function resolveContentKeys(
   requests: readonly KeyRequest[],

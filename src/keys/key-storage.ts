@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { KeyChange, KeyObject, NewKey } from '../../schemas/keystore.js'
-import { KeyStorageError, orUnavailable } from '../errors/key-storage-error.js'
+import { KeyStorageError, orStorageUnavailable } from '../errors/key-storage-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Owner } from '../ground/environment.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
@@ -14,19 +14,19 @@ export interface KeyStorage {
   findWrapped(owner: Owner, kid: string): Promise<Buffer | undefined>
 }
 
-/** Whose keys a request is about, and the KEK that came with it: with one keys are wrapped and unwrapped here. */
+/** Whose keys a request is about, and the KEK that it sent: with a KEK, keys are wrapped and unwrapped here. */
 export interface KeyCaller {
   readonly owner: Owner
   readonly kek: Buffer | undefined
 }
 
-/** A part of all keys; behind `last` there may be more. Who takes the keys takes them out (`emptied`). */
+/** A page of keys; after `last` there may be more. The reader empties `keys` (`emptied`). */
 export interface KeyPage {
   readonly keys: KeyObject[]
   readonly last: string | undefined
 }
 
-/** What a customer does with stored keys. Of an expired key nobody sees anything any more. */
+/** A customer's stored keys. An expired key is invisible. */
 export class StoredKeys implements KeyStorage {
   readonly #repository: KeyRepository
   readonly #now: Now
@@ -43,7 +43,7 @@ export class StoredKeys implements KeyStorage {
     return row && Buffer.from(row.ek, 'hex')
   }
 
-  /** Stores a new key, or answers the one that has its KID; then the rest of what was given does not matter. */
+  /** Stores a new key, or returns the existing key with its KID; then the other parameters are ignored. */
   async create(
     caller: KeyCaller,
     givenKid: string | undefined,
@@ -55,15 +55,15 @@ export class StoredKeys implements KeyStorage {
       if (found !== undefined) return { isNew: false, key: wholeKey(found, caller.kek) }
       const row = this.#newRow(caller, kid, readRest())
       const key = wholeKey(row, caller.kek)
-      if (await orUnavailable(this.#repository.add(row, row.last_update))) return { isNew: true, key }
-      // Meanwhile somebody else has stored a key with this KID: that one it is.
+      if (await orStorageUnavailable(this.#repository.add(row, row.last_update))) return { isNew: true, key }
+      // Another request has stored a key with this KID in the meantime: return that one.
     }
   }
 
   async change({ owner, kek }: KeyCaller, kid: string, given: KeyChange): Promise<void> {
     const { kekId: kek_id, info, contentId: content_id, expiration } = given
     const change = { ek: wrappedKey(given, kek), kek_id, info, content_id, expiration }
-    const isChanged = await orUnavailable(this.#repository.change(serviceOf(owner), kid, change, this.#now()))
+    const isChanged = await orStorageUnavailable(this.#repository.change(serviceOf(owner), kid, change, this.#now()))
     if (!isChanged) refuseMissing(kid)
   }
 
@@ -78,7 +78,7 @@ export class StoredKeys implements KeyStorage {
 
   /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
   async list({ owner, kek }: KeyCaller, after = ''): Promise<KeyPage> {
-    const rows = await orUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE))
+    const rows = await orStorageUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE))
     const now = this.#now()
     const last = rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid
     const alive = emptied(rows).filter(({ expiration }) => expiration === null || expiration > now)
@@ -90,16 +90,16 @@ export class StoredKeys implements KeyStorage {
   }
 
   async count(owner: Owner): Promise<number> {
-    return orUnavailable(this.#repository.count(serviceOf(owner), this.#now()))
+    return orStorageUnavailable(this.#repository.count(serviceOf(owner), this.#now()))
   }
 
   async remove(owner: Owner, kid: string): Promise<void> {
-    const isRemoved = await orUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
+    const isRemoved = await orStorageUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
     if (!isRemoved) refuseMissing(kid)
   }
 
   #find(owner: Owner, kids: readonly string[]): Promise<KeyRow[]> {
-    return orUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now()))
+    return orStorageUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now()))
   }
 
   #newRow({ owner, kek }: KeyCaller, kid: string, given: NewKey): KeyRow {
@@ -144,7 +144,7 @@ interface GivenKey {
   readonly ek?: Buffer | undefined
 }
 
-/** The wrapped key that a request gives: wrapped here where it is given in clear, else tried where a KEK is there. */
+/** The wrapped key of a request: a key in clear is wrapped here; a wrapped one is verified if there is a KEK. */
 function wrappedKey({ k, ek }: GivenKey, kek: Buffer | undefined): string | undefined {
   if (k === undefined) {
     if (ek !== undefined && kek !== undefined && unwrapKey(kek, ek) === undefined)

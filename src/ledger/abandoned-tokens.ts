@@ -3,16 +3,16 @@ import type { Now } from '../ground/clock.js'
 import type { PendingTokenRepository } from '../store/token-repositories.js'
 import type { Ledger } from './ledger.js'
 
-/** More than twice the longest time that another service may take, and room for clocks that differ. */
+/** More than twice the longest time that another service may take, with room for clock differences. */
 export const ABANDONED_AFTER_MS = 300_000
 
 /**
- * Tokens that another service was asked for by a process that has ended since, or that could not write down what came
- * of it. Whether they were issued nobody knows, and so the log says; they stay paid for.
+ * Tokens requested from another service by a process that has died since, or that could not store the outcome. It is
+ * unknown whether they were issued: the log says so, and they stay paid for.
  */
 export class AbandonedTokens {
   readonly #parts: AbandonedTokensParts
-  /** What was asked for before is of another process, and where nobody else can be one it has ended. */
+  /** Tokens requested before this are of another process, which is dead if the database is exclusive. */
   readonly #startedAt: number
 
   constructor(parts: AbandonedTokensParts) {
@@ -20,8 +20,8 @@ export class AbandonedTokens {
     this.#startedAt = parts.now()
   }
 
-  /** Tells the log of at most `most` of them, and answers how many there were. Instances that do it together tell once. */
-  async tell(most: number): Promise<number> {
+  /** Settles at most `most` of them, and returns how many. Each is logged once, even if several instances run this. */
+  async settle(most: number): Promise<number> {
     const { pendingTokens, ledger, logger, now } = this.#parts
     const time = now()
     const longAgo = time - ABANDONED_AFTER_MS

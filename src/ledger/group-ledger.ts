@@ -3,30 +3,30 @@ import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/event-repository.js'
 import { type PendingTokenRow, serviceId } from '../store/tables.js'
-import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './group-queue.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type QueuedEntry } from './group-queue.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
 
-/** So many go at once; fewer wait until the requests that have arrived with them had their turn to join. */
-const ENOUGH = 16
-/** One is being committed and the next is on its way, so that neither the database nor the requests stand still. */
-const MOST_UNDER_WAY = 2
-/** More than anybody will ever draw twice. */
+/** A group of this size starts at once; a smaller one waits for requests that arrived in the same event loop turn. */
+const FULL_GROUP = 16
+/** One group commits while the next is sent, so that neither the database nor the requests idle. */
+const MAX_IN_FLIGHT = 2
+/** Enough random bytes to never collide. */
 const ID_BYTES = 15
-/** With so many waiting, the database can't keep up, and more would only wait in vain. */
-const MOST_WAITING = 20_000
+/** With this many in the queue the database cannot keep up, and more would only time out. */
+const MAX_QUEUED = 20_000
 
 /**
- * Requests that come together share a transaction: while groups are being committed the next one gathers. So
- * durability costs a request one commit's time, and not each request a commit.
+ * Group commit: requests that arrive together share a transaction, and the next group gathers while others commit. So a
+ * durable event costs the time of a commit, but not a commit for each request.
  */
 export class GroupLedger implements Ledger {
   readonly #events: EventRepository
   readonly #random: Randomness
   readonly #listener: EventListener
   readonly #locked: LockedServices
-  #waiting: Waiting[] = []
-  #underWay = 0
+  #waiting: QueuedEntry[] = []
+  #inFlight = 0
   #isScheduled = false
 
   /** Every event goes through here, so the listener hears of all of them. */
@@ -67,17 +67,17 @@ export class GroupLedger implements Ledger {
   }
 
   /** The cast: what takes a token is no redemption. */
-  #takeToken(entry: Entry, unanswered?: Waiting['unanswered']): Promise<UsedUp | undefined> {
+  #takeToken(entry: Entry, unanswered?: QueuedEntry['unanswered']): Promise<UsedUp | undefined> {
     return this.#join(entry, unanswered) as Promise<UsedUp | undefined>
   }
 
-  #join(entry: Entry, unanswered?: Waiting['unanswered']): Promise<NotCovered | undefined> {
-    if (this.#waiting.length >= MOST_WAITING) return Promise.reject(new Error('too many wait for the ledger'))
+  #join(entry: Entry, unanswered?: QueuedEntry['unanswered']): Promise<NotCovered | undefined> {
+    if (this.#waiting.length >= MAX_QUEUED) return Promise.reject(new Error('too many wait for the ledger'))
     return new Promise((resolve, reject) => {
       const waiting = { entry, resolve, reject, unanswered }
       if (this.#locked.has(entry)) return this.#locked.add(waiting)
       this.#waiting.push(waiting)
-      if (this.#waiting.length >= ENOUGH) this.#startGroups()
+      if (this.#waiting.length >= FULL_GROUP) this.#startGroups()
       else if (!this.#isScheduled) {
         this.#isScheduled = true
         setImmediate(() => {
@@ -88,33 +88,33 @@ export class GroupLedger implements Ledger {
     })
   }
 
-  /** Entries of a locked service that wait already would hold up the next group. */
-  #leaveLocked(): void {
+  /** Queued entries of a locked service would delay the next group. */
+  #moveLocked(): void {
     for (const waiting of this.#waiting) if (this.#locked.has(waiting.entry)) this.#locked.add(waiting)
     this.#waiting = this.#waiting.filter(({ entry }) => !this.#locked.has(entry))
   }
 
   #startGroups(): void {
-    while (this.#waiting.length > 0 && this.#underWay < MOST_UNDER_WAY) {
+    while (this.#waiting.length > 0 && this.#inFlight < MAX_IN_FLIGHT) {
       const { group, rest } = nextGroup(this.#waiting)
       this.#waiting = rest
-      this.#underWay += 1
+      this.#inFlight += 1
       void this.#commit(group)
     }
   }
 
-  async #commit(group: readonly Waiting[]): Promise<void> {
+  async #commit(group: readonly QueuedEntry[]): Promise<void> {
     try {
       const uncovered = await this.#events.commit(group.map(({ entry }) => entry))
       const locked = answerGroup(group, uncovered, this.#listener)
       for (const waiting of locked) this.#locked.add(waiting)
-      if (locked.length > 0) this.#leaveLocked()
+      if (locked.length > 0) this.#moveLocked()
     } catch (error) {
-      // With those who wait meanwhile: a failure can take seconds, and none shall see two of them.
+      // Also the entries that queued meanwhile: a failure can take seconds, and no request should wait for two.
       failGroup(group, error)
       for (const { reject } of this.#waiting.splice(0)) reject(error)
     }
-    this.#underWay -= 1
+    this.#inFlight -= 1
     this.#startGroups()
   }
 }

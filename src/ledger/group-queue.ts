@@ -1,7 +1,7 @@
 import { type Entry, type NotCovered, REFUSED, type Uncovered, type WrittenEvent } from '../store/engine.js'
 
-/** An entry that a request waits for. */
-export interface Waiting {
+/** An entry that waits for a commit, and the request that waits for it. */
+export interface QueuedEntry {
   readonly entry: Entry
   resolve(why: NotCovered | undefined): void
   reject(error: unknown): void
@@ -9,39 +9,39 @@ export interface Waiting {
   readonly unanswered?: ((error: unknown) => unknown) | undefined
 }
 
-const LARGEST_GROUP = 256
+const MAX_GROUP = 256
 
 /**
- * The next group, and who waits on. Of several redemptions of one token the first goes in: the next one has to see what
- * it has counted.
+ * The next group, and the rest of the queue. Of several redemptions of one token only the first joins: the next one has to
+ * see its count.
  */
-export function nextGroup(waiting: readonly Waiting[]): { group: Waiting[]; rest: Waiting[] } {
-  const group: Waiting[] = []
-  const repeated: Waiting[] = []
+export function nextGroup(waiting: readonly QueuedEntry[]): { group: QueuedEntry[]; rest: QueuedEntry[] } {
+  const group: QueuedEntry[] = []
+  const repeated: QueuedEntry[] = []
   const redeemed = new Set<string>()
   let next = 0
-  for (; next < waiting.length && group.length < LARGEST_GROUP; next += 1) {
-    const one = waiting[next] as Waiting // within the bounds
+  for (; next < waiting.length && group.length < MAX_GROUP; next += 1) {
+    const one = waiting[next] as QueuedEntry // within the bounds
     if (isRepeated(one.entry, redeemed)) repeated.push(one)
     else group.push(one)
   }
   return { group, rest: [...repeated, ...waiting.slice(next)] }
 }
 
-/** Told of each event once it is durable, as it stands in the log. */
+/** Called with each event once it is durable, as it is in the log. */
 export type EventListener = (event: WrittenEvent) => void
 
 /**
- * Answers all of a group but those that were passed over because their service is locked: returns them. The listener
- * hears of what was written before those who wait do.
+ * Resolves the entries of a group, and returns those that were skipped because their service is locked. The listener is
+ * called before the waiting requests continue.
  */
 export function answerGroup(
-  group: readonly Waiting[],
+  group: readonly QueuedEntry[],
   uncovered: readonly Uncovered[],
   listener: EventListener,
-): Waiting[] {
+): QueuedEntry[] {
   const reasons = new Map(uncovered.map(({ place, why }) => [place, why]))
-  const locked: Waiting[] = []
+  const locked: QueuedEntry[] = []
   for (const [place, waiting] of group.entries()) {
     const why = reasons.get(place)
     if (why === 'locked') {
@@ -56,7 +56,7 @@ export function answerGroup(
 }
 
 /** Rejects a group that the database did not answer for. */
-export function failGroup(group: readonly Waiting[], error: unknown): void {
+export function failGroup(group: readonly QueuedEntry[], error: unknown): void {
   for (const { reject, unanswered } of group) reject(unanswered === undefined ? error : unanswered(error))
 }
 

@@ -6,11 +6,11 @@ import type { PendingTokenRow } from '../store/tables.js'
 export type EventKind =
   | 'token_issued'
   | 'token_refused'
-  /** Another service was asked for a token, and nobody knows whether it issued one. */
+  /** Another service was asked for a token, and it is unknown whether it issued one. */
   | 'token_unknown'
   | 'token_redeemed'
   | 'redemption_refused'
-  /** The entitlement service did not give out a token; what it gives out is `token_issued`. */
+  /** The entitlement service refused a token; one that it issues is `token_issued`. */
   | 'entitlement_refused'
 
 /** An event of a customer's transaction log (spec: records.md). Nothing secret is in it. */
@@ -31,7 +31,7 @@ export interface LedgerEvent {
   readonly requestId: string
 }
 
-/** The log, whatever keeps it. What it resolves is durable. */
+/** The transaction log. What it resolves is durable. */
 export interface Ledger {
   /**
    * Takes one token from the customer's balance and the quota of the event's day, and appends the event, in one
@@ -49,9 +49,9 @@ export interface Ledger {
    */
   reserve(event: LedgerEvent): Promise<Reservation | UsedUp>
   /**
-   * Appends what came of it, and gives back what was taken where nothing was issued: `token_refused`. A reservation
-   * becomes one event: settled again, or after it has become `token_unknown`, nothing happens. So who does not know
-   * whether it was settled tries again.
+   * Appends the outcome, and refunds the token where none was issued: `token_refused`. A reservation becomes exactly one
+   * event: to settle it again, or after it has become `token_unknown`, does nothing. So a caller that does not know
+   * whether it was settled can retry.
    */
   settle(reservation: Reservation, event: LedgerEvent): Promise<void>
   /** The same for a reservation of a process that has ended: it becomes `token_unknown`, and stays paid for. */
@@ -63,7 +63,7 @@ export interface Reservation {
   readonly id: string
 }
 
-/** The database did not answer, so nobody knows whether it took the token. To settle it is safe in both cases. */
+/** The database did not answer, so it is unknown whether the token was taken. Settling it is safe in both cases. */
 export class UnansweredReservation extends Error {
   constructor(
     readonly reservation: Reservation,

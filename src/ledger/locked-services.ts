@@ -1,12 +1,12 @@
 import type { EventRepository } from '../store/event-repository.js'
-import { answerGroup, type EventListener, failGroup, nextGroup, type Waiting } from './group-queue.js'
+import { answerGroup, type EventListener, failGroup, nextGroup, type QueuedEntry } from './group-queue.js'
 
-/** More would only wait until the database gives up on them. */
-const MOST_WAITING = 2000
+/** More would only wait until they time out in the database. */
+const MAX_QUEUED = 2000
 
 /**
- * Services that another session has locked for longer than a group waits. Each waits for its lock in groups of its own,
- * until one is written: nobody else waits with it.
+ * Services that another session has locked for longer than a group waits. Each has its own queue and groups
+ * until one is written, so that no other service waits with it.
  */
 export class LockedServices {
   readonly #events: EventRepository
@@ -19,15 +19,15 @@ export class LockedServices {
   }
 
   /** Whether an entry has to wait here. */
-  has({ service_id }: Waiting['entry']): boolean {
+  has({ service_id }: QueuedEntry['entry']): boolean {
     return this.#queues.size > 0 && this.#queues.has(service_id)
   }
 
-  add(waiting: Waiting): void {
+  add(waiting: QueuedEntry): void {
     const { service_id } = waiting.entry
     const queue = this.#queues.get(service_id) ?? { waiting: [], isWorking: false }
     this.#queues.set(service_id, queue)
-    if (queue.waiting.length >= MOST_WAITING) {
+    if (queue.waiting.length >= MAX_QUEUED) {
       waiting.reject(new Error('too many wait for a locked service'))
       return
     }
@@ -45,12 +45,12 @@ export class LockedServices {
       isLocked = await this.#commit(group, queue)
     }
     queue.isWorking = false
-    // One that is still locked stays here, so that the next entry holds up no group of others.
+    // A service that is still locked stays here, so that its next entry does not delay the group of others.
     if (!isLocked) this.#queues.delete(service)
   }
 
-  /** Answers whether the service is still locked. */
-  async #commit(group: readonly Waiting[], queue: Queue): Promise<boolean> {
+  /** Returns whether the service is still locked. */
+  async #commit(group: readonly QueuedEntry[], queue: Queue): Promise<boolean> {
     try {
       const locked = answerGroup(
         group,
@@ -71,6 +71,6 @@ export class LockedServices {
 }
 
 interface Queue {
-  waiting: Waiting[]
+  waiting: QueuedEntry[]
   isWorking: boolean
 }

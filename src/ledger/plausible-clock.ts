@@ -3,17 +3,16 @@ import type { Clock, Now } from '../ground/clock.js'
 import type { ClockMemory } from '../store/shared-settings.js'
 
 const HOUR_MS = 3_600_000
-/** As long as a service stands still without anybody thinking of it: over holidays. */
-export const LONGEST_STANDSTILL_MS = 7 * 24 * HOUR_MS
-/** A clock that is farther ahead is believed after it has run for so long, and nobody has corrected it. */
+/** The longest time that a service is plausibly stopped: over holidays. */
+const LONGEST_STANDSTILL_MS = 7 * 24 * HOUR_MS
+/** A clock that is farther ahead is trusted once it has run for this long without a correction. */
 const CONFIRMED_AFTER_MS = 6 * HOUR_MS
-/** Clocks that are set by a server of time differ by much less. */
+/** Clocks that are synchronized (NTP) differ by much less. */
 const MOST_AHEAD_OF_DATABASE_MS = 60_000
 
 /**
- * Whether the machine's clock may be believed when something is removed for good because its time is over. One that is
- * behind does no harm. One that is ahead shows: since the database was last in use more time would have passed than
- * is likely, or PostgreSQL's own clock says something else.
+ * Decides whether this machine's clock is trusted to delete expired data. A clock that is behind does no harm. A clock that
+ * is ahead is detected: implausibly much time has passed since the database was last in use, or PostgreSQL's clock differs.
  */
 export class PlausibleClock {
   readonly #parts: PlausibleClockParts
@@ -28,12 +27,12 @@ export class PlausibleClock {
   }
 
   /**
-   * The time that all instances on one database agree about, however far their machines' clocks are apart: what one
-   * writes down with it, another can compare. It holds once `compare` was called.
+   * A time that all instances on one database agree on, however far their machines' clocks are apart. Valid once `compare`
+   * was called.
    */
   readonly sharedNow: Now = () => this.#parts.clock.now() - this.#ahead
 
-  /** Finds out how far this machine's clock is from the database's, and answers what that says, where it has one. */
+  /** Measures the offset of this machine's clock from the database's. Returns the database's time, if it has a clock. */
   async compare(): Promise<number | undefined> {
     const { clock, memory } = this.#parts
     if (!clock.isMachines) return undefined
@@ -43,8 +42,8 @@ export class PlausibleClock {
     return databaseTime
   }
 
-  /** The database remembers the time of a clock that is believed. */
-  async isBelieved(): Promise<boolean> {
+  /** Stores the time in the database when the clock is trusted. */
+  async isTrusted(): Promise<boolean> {
     const { clock, memory } = this.#parts
     const time = clock.now()
     const lastSeen = await memory.lastSeen()

@@ -4,7 +4,7 @@ import type { EventRepository } from '../store/event-repository.js'
 import { type EventRow, serviceId } from '../store/tables.js'
 
 /** Finds events of a customer's log (spec: records.md). */
-export class LookUp {
+export class RecordLookUp {
   readonly #events: EventRepository
 
   constructor(events: EventRepository) {

@@ -10,16 +10,16 @@ import type { PlausibleClock } from './plausible-clock.js'
 
 const DAY_MS = 86_400_000
 const EVERY_MS = 60_000
-/** So many go at once, with a pause after them: nobody who asks for a token shall notice. */
+/** Rows per step, with a pause after each step, so that token requests are not delayed. */
 const STEP = 500
 const PAUSE_MS = 20
-/** Nobody sees an expired key any more, but whoever has set the wrong date, or the wrong clock, can still be helped. */
+/** Expired keys are invisible, but can still be recovered after a wrong date or a wrong clock. */
 const KEYS_KEPT_MS = 30 * DAY_MS
 
 /**
- * Removes events that are older than the log shall reach back, stored keys that expired long ago, the counts of expired
- * tokens, and Idempotency-Keys whose time is over, in small steps, for as long as the server runs; and before that
- * tells the log of tokens that nobody else will tell of. All of that waits while the clock can't be believed.
+ * Deletes events that are older than the retention, stored keys that expired long ago, the redemption counts of expired
+ * tokens, and expired Idempotency-Keys, in small steps while the server runs. Before that it settles abandoned tokens.
+ * All of it waits while the clock is not trusted.
  */
 export class Retention {
   readonly #parts: RetentionParts
@@ -49,8 +49,8 @@ export class Retention {
   async #sweep(): Promise<void> {
     const { clock, plausible, abandoned, events, idempotency, keys, redemptions, days } = this.#parts
     const present = clock.now()
-    if (!(await plausible.isBelieved())) return
-    await this.#inSteps(() => abandoned.tell(STEP))
+    if (!(await plausible.isTrusted())) return
+    await this.#inSteps(() => abandoned.settle(STEP))
     await this.#inSteps(() => keys.removeExpired(present - KEYS_KEPT_MS, STEP))
     await this.#inSteps(() => redemptions.removeExpired(present, STEP))
     await this.#inSteps(() => idempotency.removeExpired(present, STEP))
@@ -61,18 +61,18 @@ export class Retention {
 
   async #attempt(work: () => Promise<void>): Promise<void> {
     await work().catch((error: Error) =>
-      this.#parts.logger.error({ error: error.name, stack: framesOf(error) }, 'what is old could not be cleared away'),
+      this.#parts.logger.error({ error: error.name, stack: framesOf(error) }, 'expired data could not be deleted'),
     )
   }
 
-  /** One step that fails keeps nobody from the others. */
+  /** A step that fails does not stop the others. */
   async #inSteps(step: () => Promise<number>): Promise<void> {
     await this.#attempt(async () => {
       while (!this.#isStopping && (await step()) >= STEP) await this.#wait(PAUSE_MS)
     })
   }
 
-  /** Ends early when the server stops, and never keeps a process alive. */
+  /** Ends early when the server stops, and does not keep the process alive. */
   async #wait(milliseconds: number): Promise<void> {
     await this.#parts.clock.sleep(milliseconds, { signal: this.#stopping.signal, isInBackground: true })
   }
@@ -88,7 +88,7 @@ export interface RetentionParts {
   readonly idempotency: IdempotencyRepository
   readonly keys: KeyRepository
   readonly redemptions: RedemptionRepository
-  /** How far back the log reaches; 0: for ever. */
+  /** How many days the log reaches back; 0: unlimited. */
   readonly days: number
   readonly clock: Clock
   readonly plausible: PlausibleClock

@@ -5,10 +5,10 @@ import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
 import { serviceId } from '../store/tables.js'
-import { RequestsPerMinute, type Standing } from './requests-per-minute.js'
+import { type RateLimitStatus, RequestsPerMinute } from './requests-per-minute.js'
 
-/** Told after every request that counts, also the one too many. */
-export type Tell = (standing: Standing) => void
+/** Called after every request that counts, including one over the limit. */
+export type ReportRateLimit = (status: RateLimitStatus) => void
 
 export interface RateLimitParts {
   /** Requests a minute; 0: any number. */
@@ -31,8 +31,8 @@ export class AddressLimit {
     return this.#perMinute > 0
   }
 
-  admit(address: string, tell: Tell): void {
-    this.#limit.admit(networkOf(address), this.#perMinute, tell)
+  admit(address: string, reportRateLimit: ReportRateLimit): void {
+    this.#limit.admit(networkOf(address), this.#perMinute, reportRateLimit)
   }
 }
 
@@ -46,9 +46,9 @@ export class AccountLimit {
     this.#limit = new Limit('account', parts)
   }
 
-  admit({ id, limits }: Account, environment: Environment, tell: Tell): void {
+  admit({ id, limits }: Account, environment: Environment, reportRateLimit: ReportRateLimit): void {
     const perMinute = limits.requestsPerMinute ?? this.#perMinute
-    if (perMinute > 0) this.#limit.admit(serviceId(id, environment), perMinute, tell)
+    if (perMinute > 0) this.#limit.admit(serviceId(id, environment), perMinute, reportRateLimit)
   }
 }
 
@@ -65,16 +65,16 @@ class Limit<Caller> {
     this.#metrics = metrics
   }
 
-  admit(caller: Caller, perMinute: number, tell: Tell): void {
-    const standing = this.#requests.count(caller, perMinute)
-    tell(standing)
-    if (!standing.isOver) return
+  admit(caller: Caller, perMinute: number, reportRateLimit: ReportRateLimit): void {
+    const status = this.#requests.count(caller, perMinute)
+    reportRateLimit(status)
+    if (!status.isOver) return
     this.#metrics.rateLimited(this.#what)
     // No documented code says it, so it is the status, as with everything that HTTP itself refuses.
     throw new PublicError(`Too many requests ${WHOSE[this.#what]}: ${perMinute} a minute are allowed`, {
       code: 429,
       status: 429,
-      retryAfter: standing.resetSeconds,
+      retryAfter: status.resetSeconds,
     })
   }
 }

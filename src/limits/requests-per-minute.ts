@@ -1,23 +1,23 @@
 import type { Clock } from '../ground/clock.js'
 
-/** Where a caller stands after a request. */
-export interface Standing {
+/** A caller's rate limit status after a request. */
+export interface RateLimitStatus {
   readonly limit: number
   /** How many requests it may still send in this minute. */
   readonly remaining: number
   /** Whole seconds until the next minute begins. */
   readonly resetSeconds: number
-  /** This request was one too many. */
+  /** This request was over the limit. */
   readonly isOver: boolean
 }
 
 const MINUTE = 60_000
-/** A flood from ever new addresses must not fill the memory. */
+/** A flood from many addresses must not fill the memory. */
 const MOST_CALLERS = 100_000
 
 /**
  * Counts requests by caller. A minute is the same for all of them and begins with the first request after the one
- * before has ended, so nothing has to be swept: what was counted goes all at once. A minute with too many callers ends early.
+ * before has ended, so nothing has to be swept: all counts are dropped at once. A minute with too many callers ends early.
  */
 export class RequestsPerMinute<Caller> {
   readonly #clock: Clock
@@ -28,7 +28,7 @@ export class RequestsPerMinute<Caller> {
     this.#clock = clock
   }
 
-  count(caller: Caller, limit: number): Standing {
+  count(caller: Caller, limit: number): RateLimitStatus {
     const now = this.#clock.uptime()
     const before = this.#countedBefore(caller, now)
     const isOver = before >= limit

@@ -1,8 +1,8 @@
 /** Protection systems by the ids with which boxes and manifests name them. */
 export const PLAYREADY_SYSTEM = '9a04f079-9840-4286-ab92-e65be0885f95'
-export const COMMON_SYSTEM = '1077efec-c0b2-4d02-ace3-3c1e52e2fb4b'
+const COMMON_SYSTEM = '1077efec-c0b2-4d02-ace3-3c1e52e2fb4b'
 
-/** The box in version 0: what it is for is told by the system's own data. */
+/** The box in version 0: its KIDs are in the data of the protection system. */
 export function psshBox(system: string, data: Buffer): Buffer {
   return box(system, 0, [], data)
 }

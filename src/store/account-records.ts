@@ -10,20 +10,20 @@ export interface Account {
   readonly enabled: boolean
   /** The DRMs by their names: what is not named may be used. */
   readonly drm: Readonly<Record<Drm, boolean>>
-  /** How often one token may be redeemed; `null`: as often as its holder likes, until it expires. */
+  /** How often one token may be redeemed; `null`: no limit until it expires. */
   readonly maxRedemptions: number | null
   readonly limits: AccountLimits
 }
 
-/** In each environment for itself. */
+/** They apply to each environment separately. */
 export interface AccountLimits {
-  /** `null`: as many as from every account. */
+  /** `null`: the default for all accounts. */
   readonly requestsPerMinute: number | null
-  /** `null`: as many as the balance covers. */
+  /** `null`: limited by the balance only. */
   readonly tokensPerDay: number | null
 }
 
-/** An account with all that is kept of it: each environment has its own balance and authenticators. */
+/** An account with everything stored about it: each environment has its own balance and authenticators. */
 export interface KnownAccount extends Account {
   readonly services: Readonly<Record<Environment, KnownService>>
 }
@@ -38,11 +38,11 @@ export interface KnownAuthenticator {
   /** In hexadecimal. */
   readonly hash: string
   readonly createdAt: number
-  /** When it stops to be valid, because another has replaced it. */
+  /** When it stops being valid, because another has replaced it. */
   readonly validUntil: number | undefined
 }
 
-/** Accounts with their services and authenticators, for as many accounts in as many questions. */
+/** Accounts with their services and authenticators, in two queries whatever the number of accounts. */
 export async function knownAccounts(
   db: Kysely<Tables>,
   accounts: readonly Selectable<AccountRow>[],

@@ -28,7 +28,7 @@ export class AccountRepository {
     return Number(accounts)
   }
 
-  /** Which of these ids are taken. */
+  /** The ids that are taken among these. */
   async idsAmong(ids: readonly number[]): Promise<Set<number>> {
     const taken = new Set<number>()
     for (let start = 0; start < ids.length; start += IDS_AT_A_TIME) {
@@ -123,7 +123,7 @@ export class AccountRepository {
       if (drm !== undefined) await changeDrmOptions(db, id, drm)
       if (Object.keys(changed).length > 0) await db.updateTable('accounts').set(changed).where('id', '=', id).execute()
       if (tokensPerDay === undefined) return
-      // One after the other, in the order in which those who issue tokens lock them.
+      // One after the other, in the order in which issuing tokens locks them.
       for (const service of ENVIRONMENTS.map(environment => serviceId(id, environment)))
         await db.updateTable('services').set({ tokens_per_day: tokensPerDay }).where('id', '=', service).execute()
     })
@@ -131,7 +131,7 @@ export class AccountRepository {
 
   /**
    * The new balance; `undefined`, and nothing is changed, when it would be below 0 or greater than `greatest`. One
-   * statement, so that no token which is issued meanwhile is forgotten; and no instance remembers balances.
+   * statement, so that no token that is issued concurrently is lost; no instance caches balances.
    */
   async addToBalance(service: number, amount: number, greatest: number): Promise<number | undefined> {
     const changed = await this.#db
@@ -157,8 +157,8 @@ export class AccountRepository {
   async replaceAuthenticator(service: number, { hash, now, othersUntil }: Replacement): Promise<boolean> {
     return this.#change(async db => {
       await db.deleteFrom('authenticators').where('service_id', '=', service).where('valid_until', '<=', now).execute()
-      const kept = db.selectFrom('authenticators').select('hash').where('service_id', '=', service)
-      if ((await kept.where('hash', '=', hash).execute()).length > 0) return false
+      const stored = db.selectFrom('authenticators').select('hash').where('service_id', '=', service)
+      if ((await stored.where('hash', '=', hash).execute()).length > 0) return false
       await db
         .updateTable('authenticators')
         .set({ valid_until: othersUntil })
@@ -171,17 +171,17 @@ export class AccountRepository {
     })
   }
 
-  /** Differs after every change of what instances remember of accounts, whoever made it. */
+  /** Changes whenever anything changes that instances cache about accounts. */
   async revision(): Promise<string> {
     return sharedSetting(this.#db, REVISION, () => '0')
   }
 
-  /** Goes into the hashes of authenticators; the first instance on this database makes it. */
+  /** The salt of authenticator hashes; the first instance on this database creates it. */
   async salt(make: () => string): Promise<string> {
     return sharedSetting(this.#db, SALT, make)
   }
 
-  /** A transaction that changes accounts and tells all instances so. It counts first: that makes changes take turns. */
+  /** A transaction that changes accounts and invalidates the caches of all instances. The increment comes first and serializes changes. */
   async #change<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
     return this.#db.transaction().execute(async db => {
       await countUp(db, REVISION)

@@ -31,7 +31,7 @@ export class ContentRepository {
       .execute()
   }
 
-  /** The same content, sealed anew; `false`, and nothing is changed, when somebody has put another meanwhile. */
+  /** Replaces the sealed form of a content; `false`, and no change, if the content was replaced in the meantime. */
   async reseal(former: ContentRow, sealed: string): Promise<boolean> {
     const { numUpdatedRows } = await this.#db
       .updateTable('contents')
@@ -62,7 +62,7 @@ export class ContentRepository {
       .execute()
   }
 
-  /** `false` when there is none. */
+  /** `false` if there is no such content. */
   async remove(contentID: string): Promise<boolean> {
     const { numDeletedRows } = await this.#db
       .deleteFrom('contents')

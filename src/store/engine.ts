@@ -5,7 +5,7 @@ import type { EventRow } from './tables.js'
 /** An event of the log without its number. */
 export type WrittenEvent = Omit<EventRow, 'event_id'>
 
-/** An event on its way into the log, and what goes with it. */
+/** An event to be written to the log, and what goes with it. */
 export type Entry = WrittenEvent & {
   readonly step: Step
   /** The pending token that is written down or settled. */
@@ -25,11 +25,11 @@ export type Step =
   | 'append'
   /** Takes one token from the balance and the day's quota. */
   | 'issue'
-  /** Takes one as well, and writes down a pending token instead of the event. */
+  /** Takes one as well, and writes a pending token instead of the event. */
   | 'reserve'
-  /** The pending token becomes the event. Where it is gone it has become one before, and nothing happens. */
+  /** The pending token becomes the event. If it is gone it was settled before, and nothing happens. */
   | 'keep'
-  /** The same, and the token goes back to the balance and to the quota of its day. */
+  /** The same, and the token is refunded to the balance and to the quota of its day. */
   | 'refund'
   /** Counts a redemption and appends its event. A group has no two of the same token. */
   | 'redeem'
@@ -39,7 +39,7 @@ export type UsedUp = 'balance used up' | 'quota used up'
 
 export type NotCovered = UsedUp | 'redeemed too often' | 'settled before'
 
-/** An entry that did not go in as it was. */
+/** An entry that was not written as given. */
 export interface Uncovered {
   /** The entry's place in its group. */
   readonly place: number
@@ -47,30 +47,30 @@ export interface Uncovered {
   readonly why: NotCovered | 'locked'
 }
 
-/** What the rest of the store needs of a database: kysely speaks to it, and groups of events go in as one. */
+/** What the rest of the store needs of a database: a kysely dialect, and the commit of a group of events. */
 export interface Engine {
   readonly dialect: Dialect
   /** The same without limits of time: tables may take long to change, and instances wait for the one that does it. */
-  readonly patientDialect: Dialect
+  readonly migrationDialect: Dialect
   readonly clustered: Clustered
-  /** Nobody else has the database open, nor did while it was: what is pending at its start is of a process that is gone. */
+  /** No other process can have the database open, so what is pending at the start belongs to a dead process. */
   readonly isExclusive: boolean
   /**
-   * Takes the steps of all entries in one durable transaction, in their order. Where a balance or a quota has come to
-   * its end the entry goes in as its refusal; those are answered. Where a service stays locked by somebody else,
-   * its entries are passed over and answered, too. `alone`: the entries are of a service that was locked before.
+   * Commits all entries in one durable transaction, in their order. Where a balance or quota is used up, the entry is
+   * written as a refusal and returned. Where another session keeps a service locked,
+   * its entries are skipped and returned as well. `alone`: the entries are of a service that was locked before.
    */
   commit(entries: readonly Entry[], alone?: boolean): Promise<readonly Uncovered[]>
-  /** Said at the start. */
+  /** Logged at the start. */
   readonly warnings: readonly string[]
-  /** Resolves when the database answers: whether it refuses to write. Connections to such a database are let go, because it may be a former primary. */
+  /** Resolves when the database answers: whether it refuses to write. Connections to a read-only database are discarded, because it may be a former primary. */
   readOnly(): Promise<boolean>
   /** What the database's own clock says, where that is not this machine's. */
   time(): Promise<number | undefined>
   close(): Promise<void>
 }
 
-/** What becomes of an entry that its service's balance or quota does not cover (spec: playready-token.md). */
+/** The changes to an entry that its service's balance or quota does not cover (spec: playready-token.md). */
 export const REFUSED = { event: 'token_refused', token_id: null, error_code: -2019 } as const
 
 const DAY_MS = 86_400_000
@@ -80,7 +80,7 @@ export function dayOf(time: number): number {
   return Math.floor(time / DAY_MS)
 }
 
-/** Clocks of instances may differ around midnight. A day that is farther ahead was none. */
+/** Clocks of instances may differ around midnight. A day farther ahead comes from a wrong clock. */
 export const MOST_DAYS_AHEAD = 1
 
 export function startOfDay(day: number): number {

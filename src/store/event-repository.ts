@@ -13,7 +13,7 @@ export class EventRepository {
     this.#engine = engine
   }
 
-  /** Takes the steps of a group in one durable transaction, and answers those that did not go in as they were. */
+  /** Commits a group in one durable transaction. Returns the entries that were not written as given. */
   async commit(entries: readonly Entry[], alone = false): Promise<readonly Uncovered[]> {
     try {
       const uncovered = await this.#engine.commit(entries, alone)
@@ -46,7 +46,7 @@ export class EventRepository {
     return this.#of(service).orderBy('event_id', 'desc').limit(limit).execute()
   }
 
-  /** First their numbers, which the index of cookies has: asked for rows, SQLite prefers to walk through the whole log. */
+  /** Selects the event numbers first, from the index of cookies: selecting rows, SQLite would scan the whole log. */
   async newestWithCookie(service: number, cookie: string, limit: number): Promise<EventRow[]> {
     const numbers = this.#db
       .selectFrom('events')
@@ -58,7 +58,7 @@ export class EventRepository {
     return this.#of(service).where('event_id', 'in', numbers).orderBy('event_id', 'desc').execute()
   }
 
-  /** The device of the newest redemption with this cookie; those of devices that did not say which they are don't count. */
+  /** The device of the newest redemption with this cookie; redemptions without a device id do not count. */
   async newestDevice(service: number, cookie: string): Promise<string | undefined> {
     const [newest] = await this.#redemptions(service, cookie)
       .select('device_id')
@@ -112,7 +112,7 @@ export class EventRepository {
       .execute()
   }
 
-  /** Whether any service has ever had an event, also one that retention has removed since. */
+  /** Whether any service has ever had an event, including removed ones. */
   async wereAny(): Promise<boolean> {
     const used = await this.#db.selectFrom('services').select('id').where('last_event', '>', 0).limit(1).execute()
     return used.length > 0
@@ -126,7 +126,7 @@ export class EventRepository {
   /**
    * Removes the oldest events of a service, at most `most`, up to the first that is not older than `moment`: no gap
    * may come into the numbers. An event from the time after `now` was written by a clock that was wrong, so it ends
-   * nothing: it goes with the old ones behind it. Answers how many it has looked through at the end: with `most` there may be more.
+   * nothing: it is deleted with the old ones after it. Returns how many it examined: `most` means that there may be more.
    */
   async removeOldest(service: number, { moment, now }: { moment: number; now: number }, most: number): Promise<number> {
     for (let after = 0; ; ) {
@@ -159,7 +159,7 @@ export class EventRepository {
       .execute()
   }
 
-  /** By devices that said which they are. The kind of event is written out, because the index has no others. */
+  /** Redemptions with a device id. The kind of event is a literal, because the index is partial. */
   #redemptions(service: number, cookie: string) {
     return this.#db
       .selectFrom('events')

@@ -2,9 +2,9 @@ import type { Kysely } from 'kysely'
 import type { Engine } from './engine.js'
 import type { IdempotencyRow, Tables } from './tables.js'
 
-/** Which keys are taken, and what came of the requests that took them. What has expired is not there. */
+/** Claimed keys and the outcomes of their requests. Expired keys count as absent. */
 export class IdempotencyRepository {
-  /** Nobody else takes keys: one that is taken, but not by this process, was taken by one that is gone. */
+  /** No other process claims keys: a key that this process did not claim belongs to a dead one. */
   readonly isExclusive: boolean
   readonly #db: Kysely<Tables>
 
@@ -13,7 +13,7 @@ export class IdempotencyRepository {
     this.isExclusive = isExclusive
   }
 
-  /** Takes a key that nobody has: of all instances that try, one succeeds. It is durable. */
+  /** Claims a free key, durably. Of all instances that try, one succeeds. */
   async claim(claim: KeyClaim, now: number): Promise<boolean> {
     const { numInsertedOrUpdatedRows } = await this.#db
       .insertInto('idempotency_keys')
@@ -44,7 +44,7 @@ export class IdempotencyRepository {
       .executeTakeFirst()
   }
 
-  /** Writes down what came of it. Nobody but the one who has claimed the key can. */
+  /** Stores the outcome. Only the request that claimed the key can. */
   async complete({ service_id, key_hash, claim }: KeyClaim, outcome: string, expiresAt: number): Promise<void> {
     await this.#db
       .updateTable('idempotency_keys')
@@ -65,7 +65,7 @@ export class IdempotencyRepository {
       .execute()
   }
 
-  /** Forgets at most `most` keys that have expired, and answers how many there were. */
+  /** Deletes at most `most` expired keys, and returns how many. */
   async removeExpired(now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('idempotency_keys')
@@ -78,7 +78,7 @@ export class IdempotencyRepository {
         .deleteFrom('idempotency_keys')
         .where('service_id', '=', service_id)
         .where('key_hash', '=', key_hash)
-        // Somebody may have taken it anew.
+        // Another request may have claimed it in the meantime.
         .where('expires_at', '<=', now)
         .execute()
     return expired.length
@@ -86,5 +86,5 @@ export class IdempotencyRepository {
 }
 
 export type TakenKey = Pick<IdempotencyRow, 'service_id' | 'key_hash'>
-/** What is known when a key is taken. */
+/** What is known when a key is claimed. */
 export type KeyClaim = Omit<IdempotencyRow, 'claimed_at' | 'outcome'>

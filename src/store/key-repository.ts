@@ -5,7 +5,7 @@ import type { KeyRow, Tables } from './tables.js'
 export type KeyChange = { readonly [column in Changeable]?: KeyRow[column] | undefined }
 type Changeable = Exclude<keyof KeyRow, 'service_id' | 'kid' | 'last_update'>
 
-/** Keys counted at a time: so many take a few milliseconds, and a group of events waits no longer than that. */
+/** Keys counted per query: it takes a few milliseconds, which is the longest that it delays a group of events. */
 const COUNTED_AT_A_TIME = 20_000
 
 /** The wrapped keys of each service. An expired key is no key: `now` decides, in every question. */
@@ -22,14 +22,14 @@ export class KeyRepository {
   }
 
   /**
-   * The keys behind `after` in the order of their KIDs, expired ones among them: to pass over those in the question
-   * could take as long as there are many.
+   * The keys behind `after` in the order of their KIDs, including expired ones: filtering those in the query could
+   * take as long as there are many.
    */
   async page(service: number, after: string, limit: number): Promise<KeyRow[]> {
     return this.#of(service).where('kid', '>', after).orderBy('kid').limit(limit).execute()
   }
 
-  /** Removes keys that have expired, at most `most`; answers how many there were. */
+  /** Deletes at most `most` expired keys, and returns how many. */
   async removeExpired(now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('keys')
@@ -69,7 +69,7 @@ export class KeyRepository {
     return numInsertedOrUpdatedRows === 1n
   }
 
-  /** Changes a key in one step, so that two who change different columns both have their way; `false` without one. */
+  /** Changes a key in one step, so that two changes of different columns both take effect; `false` if there is no such key. */
   async change(service: number, kid: string, change: KeyChange, now: number): Promise<boolean> {
     const { numUpdatedRows } = await this.#db
       .updateTable('keys')

@@ -18,8 +18,8 @@ export class NewerDatabase extends Error {
 }
 
 /**
- * Brings the database to this version's tables; what was done is done once. Of instances that start together one
- * does it, under a lock, and the others wait. A newer version's database is refused. Answers what was applied.
+ * Brings the database to this version's tables; each migration runs once. Of instances that start together one
+ * does it, under a lock, and the others wait. A newer version's database is refused. Returns what was applied.
  */
 export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise<string[]> {
   const migrations: Record<string, Migration> = {

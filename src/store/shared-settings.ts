@@ -3,7 +3,7 @@ import type { Engine } from './engine.js'
 import type { EventRepository } from './event-repository.js'
 import type { Tables } from './tables.js'
 
-/** A text that all instances on one database share; the first that asks for it makes it. */
+/** A string that all instances on one database share. The first instance that reads it creates it. */
 export async function sharedSetting(db: Kysely<Tables>, name: string, make: () => string): Promise<string> {
   const find = () => db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst()
   const found = await find()
@@ -18,7 +18,7 @@ export async function sharedSetting(db: Kysely<Tables>, name: string, make: () =
   return value
 }
 
-/** Counts one up. Whoever does it in a transaction keeps all others who do waiting until its end. */
+/** Increments a counter. Inside a transaction it also is a lock: other increments wait until that transaction ends. */
 export async function countUp(db: Kysely<Tables>, name: string): Promise<void> {
   await db
     .insertInto('settings')
@@ -33,7 +33,7 @@ export async function countUp(db: Kysely<Tables>, name: string): Promise<void> {
 
 const LAST_SEEN = 'last seen'
 
-/** What the database knows of the time, by which a machine's clock can be checked. */
+/** What the database knows about time, to check this machine's clock against. */
 export class ClockMemory {
   readonly #db: Kysely<Tables>
   readonly #engine: Engine
@@ -45,7 +45,7 @@ export class ClockMemory {
     this.#events = events
   }
 
-  /** The latest time that an instance was sure of; in a database of a former version, that of the newest event. */
+  /** The latest time that an instance trusted; in a database of an earlier version, the time of the newest event. */
   async lastSeen(): Promise<number | undefined> {
     const found = await this.#db.selectFrom('settings').select('value').where('name', '=', LAST_SEEN).executeTakeFirst()
     return found === undefined ? this.#events.newestTime() : Number(found.value)

@@ -23,7 +23,7 @@ export interface Store {
   readonly redemptions: RedemptionRepository
   /** The migrations that were applied when it was opened. */
   readonly applied: readonly string[]
-  /** What its operator should know of it, said at the start. */
+  /** Warnings for the operator, logged at the start. */
   readonly warnings: readonly string[]
   readiness(): Promise<Readiness>
   close(): Promise<void>
@@ -63,8 +63,8 @@ export async function openStore(url: string): Promise<Store> {
 }
 
 /**
- * Where the newest group failed, no more requests may come than those that ask this, so it is tried: a group without
- * entries takes the same way, and a count is a change that has to reach the disk.
+ * Where the newest group failed, readiness probes may be the only requests left, so this writes: an empty group takes the
+ * same path, and a counter must reach the disk.
  */
 async function readiness(engine: Engine, db: Kysely<Tables>, events: EventRepository): Promise<Readiness> {
   try {
@@ -82,8 +82,8 @@ async function readiness(engine: Engine, db: Kysely<Tables>, events: EventReposi
   }
 }
 
-async function migrated({ patientDialect, clustered }: Engine): Promise<string[]> {
-  const db = new Kysely<Tables>({ dialect: patientDialect })
+async function migrated({ migrationDialect, clustered }: Engine): Promise<string[]> {
+  const db = new Kysely<Tables>({ dialect: migrationDialect })
   try {
     return await migrate(db, clustered)
   } finally {
@@ -94,7 +94,7 @@ async function migrated({ patientDialect, clustered }: Engine): Promise<string[]
 async function engineOf(url: string): Promise<Engine> {
   if (url === 'memory:') return sqliteEngine(':memory:')
   if (url.startsWith('sqlite:')) return sqliteEngine(url.slice('sqlite:'.length))
-  // Only those who use it wait for its library to load.
+  // Loaded only when used: its library takes time to load.
   const { postgresEngine } = await import('./postgres/postgres-engine.js')
   return postgresEngine(url)
 }

@@ -26,7 +26,7 @@ export interface AccountRow {
   readonly drm: string
   /** How often a token may be redeemed. */
   readonly max_redemptions: number | null
-  /** `null`: as many as from every account. */
+  /** `null`: the default for all accounts. */
   readonly requests_per_minute: Generated<number | null>
 }
 
@@ -49,7 +49,7 @@ export interface AuthenticatorRow {
   readonly hash: string
   readonly service_id: number
   readonly created_at: number
-  /** When a replaced authenticator stops to be valid. */
+  /** When a replaced authenticator stops being valid. */
   readonly valid_until: number | null
 }
 
@@ -81,13 +81,13 @@ export interface EventRow {
   readonly request_id: string
 }
 
-/** A token that was paid for, and that another service is being asked for. */
+/** A token that was paid for while another service is asked to issue it. */
 export interface PendingTokenRow {
   readonly id: string
   readonly service_id: number
   /** The day whose quota it counts in. */
   readonly quota_day: number
-  /** When it was asked for. */
+  /** When it was requested. */
   readonly time: number
   readonly drm: string
   readonly kids: string
@@ -107,15 +107,15 @@ export interface RedemptionRow {
   readonly expires_at: number
 }
 
-/** An Idempotency-Key that a request has taken; it is kept as a hash, and so is the request. */
+/** An Idempotency-Key that a request has taken; it is stored as a hash, and so is the request. */
 export interface IdempotencyRow {
   readonly service_id: number
   readonly key_hash: string
   readonly request_hash: string
-  /** Drawn at random by the request that has taken it: nobody else may say what came of it. */
+  /** Drawn at random by the request that has taken it: only that request may store the outcome. */
   readonly claim: string
   readonly claimed_at: number
-  /** Sealed. `null` while it is under way, and for ever where the process has ended before. */
+  /** Sealed. `null` while the request is in flight, and permanently where its process died. */
   readonly outcome: string | null
   readonly expires_at: number
 }
@@ -135,7 +135,7 @@ export interface SettingRow {
   readonly value: string
 }
 
-/** A service's number follows from the customer's, so that nobody has to look it up. */
+/** A service's number follows from the customer's, so no look-up is needed. */
 export function serviceId(customerId: number, environment: Environment): number {
   return customerId * 2 + (environment === 'production' ? 1 : 0)
 }

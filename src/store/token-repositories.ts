@@ -2,9 +2,9 @@ import type { Kysely } from 'kysely'
 import type { Engine } from './engine.js'
 import type { PendingTokenRow, Tables } from './tables.js'
 
-/** Tokens that were paid for and are not in the log yet. They come and go in groups of events. */
+/** Tokens that were paid for and are not in the log yet. Groups of events add and remove them. */
 export class PendingTokenRepository {
-  /** Nobody else has any pending. */
+  /** No other process can have pending tokens. */
   readonly isExclusive: boolean
   readonly #db: Kysely<Tables>
 
@@ -13,17 +13,17 @@ export class PendingTokenRepository {
     this.isExclusive = isExclusive
   }
 
-  /** Those that were asked for before `moment`, the oldest first. */
+  /** Tokens that were requested before `moment`, the oldest first. */
   askedBefore(moment: number, most: number): Promise<PendingTokenRow[]> {
     const asked = this.#db.selectFrom('pending_tokens').selectAll().where('time', '<', moment)
     return asked.orderBy('time').limit(most).execute()
   }
 }
 
-/** Instances may disagree about the time: a count stays for longer than its token, by more than any clock is wrong. */
+/** Clocks of instances differ: a count outlives its token by more than any clock is wrong. */
 const KEPT_AFTER_EXPIRY_MS = 86_400_000
 
-/** How often tokens were redeemed that may be a limited number of times. They are counted in groups of events. */
+/** How often tokens with a redemption limit were redeemed. Groups of events count them. */
 export class RedemptionRepository {
   readonly #db: Kysely<Tables>
 
@@ -31,7 +31,7 @@ export class RedemptionRepository {
     this.#db = db
   }
 
-  /** Forgets at most `most` tokens that have expired, and answers how many there were. */
+  /** Deletes at most `most` expired tokens, and returns how many. */
   async removeExpired(now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('redemptions')

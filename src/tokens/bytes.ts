@@ -1,6 +1,6 @@
 const FIRST_BYTES = 1024
-/** A buffer that has grown beyond this is not kept for the next text. */
-const MOST_KEPT = 16 * 1024
+/** A buffer that has grown beyond this is not reused. */
+const MAX_REUSED = 16 * 1024
 
 /** Writes fields one behind the other. */
 export class ByteWriter {
@@ -42,7 +42,7 @@ export class ByteWriter {
     const length = Math.max(this.#length, atLeast)
     this.#room(length - this.#length)
     this.#buffer.fill(0, this.#length, length)
-    if (this.#buffer.length > MOST_KEPT) return this.#release(length)
+    if (this.#buffer.length > MAX_REUSED) return this.#release(length)
     if (this.#finished.length !== length || this.#finished.buffer !== this.#buffer.buffer)
       this.#finished = this.#buffer.subarray(0, length)
     return this.#finished

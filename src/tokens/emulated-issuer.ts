@@ -5,11 +5,11 @@ import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { ByteWriter } from './bytes.js'
-import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder, usedUp } from './issuer.js'
+import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder, usedUpError } from './issuer.js'
 import { encodeContent, type TokenKey } from './token-content.js'
 import { type SealedToken, type TokenVault, VAULT_OVERHEAD } from './vault.js'
 
-/** So that the token goes into a URL or a header of 8 KB, with everything else in it. */
+/** So that the token fits into a URL or a header of 8 KB. */
 const LONGEST_TOKEN = 8000
 const MOST_CONTENT = (LONGEST_TOKEN / 4) * 3 - VAULT_OVERHEAD
 /** Nothing else can make a token as long. */
@@ -49,7 +49,7 @@ export class EmulatedIssuer implements TokenIssuer {
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
     const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id))
     const outcome = await orUnavailable(recording, { mayHaveIssued: true })
-    if (outcome !== 'recorded') throw usedUp(outcome, issuedAt)
+    if (outcome !== 'recorded') throw usedUpError(outcome, issuedAt)
   }
 }
 

@@ -8,7 +8,7 @@ import type { Account } from '../store/account-records.js'
 import { dayOf, startOfDay, type UsedUp } from '../store/engine.js'
 import type { TokenKey } from './token-content.js'
 
-/** Everything that a token is made from, checked and resolved. */
+/** Everything that a token is made from, validated and resolved. */
 export interface TokenOrder {
   readonly account: Account
   readonly environment: Environment
@@ -20,29 +20,29 @@ export interface TokenOrder {
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
   readonly requestId: string
-  /** The same as it was asked for. */
+  /** The parameters as the request has them. */
   readonly source: { readonly parameters: SortedParameters }
 }
 
-/** Without its content key it is one that only the issuer can have. */
+/** Without a content key, the issuer must have it. */
 export type OrderedKey = Omit<TokenKey, 'contentKey'> & { readonly contentKey: string | undefined }
 
-/** Who asks for a token, before it is known for which. */
+/** The caller of a token request, before its keys and terms are read. */
 export type Asking = Pick<TokenOrder, 'account' | 'environment' | 'requestId'>
 
-/** Makes tokens: by itself, or by asking a service that does. */
+/** Makes tokens itself, or asks another service for them. */
 export interface TokenIssuer {
-  /** Whether it has a key storage of its own, for keys that ours does not hold. */
+  /** Whether it has its own key storage, for keys that ours does not hold. */
   readonly hasKeyStorage: boolean
   /** `false` where `requireCapacity` would throw. */
   hasCapacity?(asking: Asking): boolean
-  /** Throws the refusal of a request that it makes no sense to make now. */
+  /** Throws the refusal of a request that cannot succeed now. */
   requireCapacity?(asking: Asking): void
   /** What it resolves is in the ledger, durable and paid for. */
   issue(order: TokenOrder): Promise<IssuedToken>
 }
 
-/** What the ledger says of a token that was issued. */
+/** The ledger event of an issued token. */
 export function issueEvent(order: TokenOrder, time: number, tokenId: string | undefined): LedgerEvent {
   const { account, environment, family, keys, restrictions, requestId } = order
   return {
@@ -62,8 +62,8 @@ export function issueEvent(order: TokenOrder, time: number, tokenId: string | un
   }
 }
 
-/** The refusal of a token that nothing is left for; the ledger has written it down. */
-export function usedUp(why: UsedUp, now: number): TokenError {
+/** The error of a used-up balance or quota; the ledger has recorded the refusal already. */
+export function usedUpError(why: UsedUp, now: number): TokenError {
   if (why === 'balance used up') return new TokenError({ code: -2019 }, { isRecorded: true })
   const retryAfter = Math.ceil((startOfDay(dayOf(now) + 1) - now) / 1000)
   const details = 'the quota of today is used up'

@@ -7,25 +7,25 @@ import { canonicalAddress } from '../ground/ip-addresses.js'
 import { openToken, type ReadToken, type TokenContent, type TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
-/** What a challenge asks for: KIDs, all keys where only the DRM itself can read them, or nothing that can be read. */
+/** What a challenge asks for: KIDs, all keys where only the DRM itself can read it, or a fault where it is unreadable. */
 export type Asked = { readonly kids: readonly string[] | 'all' } | { readonly fault: Fault }
 
-/** The one token that the places of a request hold; the same in two of them is no contradiction. */
-export function theToken(given: readonly string[]): string {
+/** The token of a request, which may repeat it in several places. */
+export function requireOneToken(given: readonly string[]): string {
   const [token, ...others] = new Set(given)
   if (token === undefined) throw invalidToken('no token was sent')
   if (others.length > 0) throw invalidToken('two different tokens were sent')
   return token
 }
 
-export function authentic(vault: TokenVault, families: Families, token: string): ReadToken {
-  const read = opened(vault, families, token)
+export function requireAuthentic(vault: TokenVault, families: Families, token: string): ReadToken {
+  const read = openIfReadable(vault, families, token)
   if (read === undefined) throw invalidToken('it was not made by this service')
   return read
 }
 
-/** A token that a newer version has sealed is authentic, but nobody here can read it. */
-function opened(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
+/** A token sealed by a newer version is authentic but unreadable here. */
+function openIfReadable(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   try {
     return openToken(vault, families, token)
   } catch (error) {
@@ -56,7 +56,7 @@ export function requireDevice(token: TokenContent, deviceId: string | undefined)
   throw new TokenError({ code: -4001, details })
 }
 
-/** The keys that are asked for, in the order of asking. */
+/** The requested keys, in the order of the request. */
 export function requireKeys(token: TokenContent, asked: Asked): readonly TokenKey[] {
   if ('fault' in asked) throw new TokenError(asked.fault)
   if (asked.kids === 'all') return token.keys

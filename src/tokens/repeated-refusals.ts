@@ -3,10 +3,10 @@ import type { Clock } from '../ground/clock.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Metrics } from '../metrics.js'
 
-/** As many refusals of one token for one reason are written in an hour; whoever holds it can have any number of them. */
+/** Refusals of one token for one reason that are logged per hour; its holder can cause any number of them. */
 const MOST_WRITTEN = 3
 const HOUR_MS = 3_600_000
-/** Tokens and reasons that are remembered. With more of them the hour ends early, so the memory has a bound. */
+/** Tokens and reasons that are counted. With more of them the hour ends early, which bounds the memory. */
 const MOST_REMEMBERED = 20_000
 
 /**
@@ -24,7 +24,7 @@ export class RepeatedRefusals {
     this.#parts = parts
   }
 
-  /** Counts one, and answers whether it is to be written. */
+  /** Counts a refusal, and returns whether to write it to the log. */
   isWritten(event: LedgerEvent): boolean {
     const name = `${event.errorCode} ${event.tokenId}`
     const now = this.#parts.clock.uptime()

@@ -7,7 +7,7 @@ export interface NumberedKey {
 }
 
 /**
- * Seals texts that are kept in the database, with the keys of the tokens:
+ * Seals texts that are stored in the database, with the keys of the tokens:
  *
  *     0-2    key number
  *     3-26   nonce

@@ -6,7 +6,7 @@ import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
 import { type TokenVault, VAULT_OVERHEAD } from './vault.js'
 
-/** What a token says: everything that the licence server needs to know. */
+/** The content of a token: everything that the licence server needs to know. */
 export interface TokenContent {
   readonly drm: Drm
   readonly environment: Environment
@@ -30,7 +30,7 @@ const ALGORITHMS = ['aesctr', 'aescbc'] as const
 type Algorithm = (typeof ALGORITHMS)[number]
 
 const FORMAT = 1
-/** The real single-key token has 128 bytes. Ours is filled up to that, so that the length tells nothing of a policy. */
+/** The real single-key token has 128 bytes. Ours is padded to that, so that the length reveals nothing about the policy. */
 const LEAST_CONTENT = 128 - VAULT_OVERHEAD
 
 const DEVICE = 1
@@ -62,7 +62,7 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
 }
 
 /** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
-export function decodeContent(content: Buffer, families: Families): TokenContent {
+function decodeContent(content: Buffer, families: Families): TokenContent {
   const from = new ByteReader(content)
   if (from.uint(1) !== FORMAT) throw new RangeError('unknown token format')
   const family = families.numbered(from.uint(1))
@@ -89,7 +89,7 @@ export interface ReadToken extends TokenContent {
   readonly customerId: number
 }
 
-/** What a token says; `undefined` when this vault did not seal it. */
+/** Opens and decodes a token; `undefined` if this vault did not seal it. */
 export function openToken(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   const opened = vault.open(token)
   if (opened === undefined) return undefined

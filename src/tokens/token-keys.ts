@@ -7,25 +7,25 @@ import { hasCode, makeFolder, readRegularFile, removeDrafts, writeDurably } from
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { TokenKeys } from './vault.js'
 
-export interface KeysOfServer {
+export interface ServerTokenKeys {
   readonly keys: TokenKeys
   /** Made by this start: what was sealed before cannot be opened. */
   readonly areNew: boolean
 }
 
-/** The keys that are configured, or those in `token.keys` of the data directory, or else one for this process alone. */
+/** The configured keys, or those in `token.keys` of the data directory, or one that lives as long as this process. */
 export function tokenKeysOf(
   { TOKEN_KEYS, DATA_DIR }: Pick<Config, 'TOKEN_KEYS' | 'DATA_DIR'>,
   random: Randomness,
   logger: Logger,
-): KeysOfServer {
+): ServerTokenKeys {
   if (TOKEN_KEYS !== undefined) return { keys: TOKEN_KEYS, areNew: false }
   if (DATA_DIR === '') return { keys: [randomBytes(random, 32)], areNew: true }
-  return keptTokenKeys(DATA_DIR, random, logger)
+  return storedTokenKeys(DATA_DIR, random, logger)
 }
 
 /** One in a line; a key is made on the first start. */
-function keptTokenKeys(dataDirectory: string, random: Randomness, logger: Logger): KeysOfServer {
+function storedTokenKeys(dataDirectory: string, random: Randomness, logger: Logger): ServerTokenKeys {
   const path = keyFile(dataDirectory)
   let areNew: boolean
   try {
@@ -40,7 +40,7 @@ function keptTokenKeys(dataDirectory: string, random: Randomness, logger: Logger
   return { keys, areNew }
 }
 
-/** Of processes that start at once one makes the key, and the others read what it wrote: those answer `false`. */
+/** Of processes that start together one creates the key file and returns `true`; the others read it. */
 function makeKeyFile(path: string, key: Buffer): boolean {
   try {
     writeDurably({ path, text: `${key.toString('hex')}\n`, mode: 0o600, replace: false })
@@ -54,13 +54,13 @@ function makeKeyFile(path: string, key: Buffer): boolean {
 /** The keys that a server keeps in its data directory. */
 export function readTokenKeys(dataDirectory: string): TokenKeys {
   const path = keyFile(dataDirectory)
-  return parse(contentOf(path), path)
+  return parseTokenKeys(readKeyFile(path), path)
 }
 
 /** Hundreds of keys. */
 const LARGEST_KEY_FILE = 64 * 1024
 
-function contentOf(path: string): string {
+function readKeyFile(path: string): string {
   try {
     return readRegularFile(path, LARGEST_KEY_FILE)
   } catch (error) {
@@ -73,7 +73,7 @@ function keyFile(dataDirectory: string): string {
   return join(dataDirectory, 'token.keys')
 }
 
-function parse(content: string, path: string): TokenKeys {
+function parseTokenKeys(content: string, path: string): TokenKeys {
   const lines = content
     .split('\n')
     .map(line => line.trim())
@@ -84,22 +84,22 @@ function parse(content: string, path: string): TokenKeys {
   return [first, ...others]
 }
 
-const EVERYBODY_WRITES = 0o002
-const OTHERS_USE = 0o066
+const WORLD_WRITABLE = 0o002
+const OTHERS_ACCESS = 0o066
 
 /**
- * Who can write the file can make tokens of their own. A group that can is warned of only: Kubernetes gives it the
- * files of a volume (`fsGroup`).
+ * Users who can write the file can make their own tokens. A group with access only causes a warning: Kubernetes gives it
+ * the files of a volume (`fsGroup`).
  */
 function requirePrivate(path: string, logger: Logger): void {
   if (process.platform === 'win32') return // it has no modes
   const mode = statSync(path).mode & 0o777
   const shown = mode.toString(8).padStart(4, '0')
-  if ((mode & EVERYBODY_WRITES) !== 0 && hasModes(dirname(path)))
+  if ((mode & WORLD_WRITABLE) !== 0 && hasModes(dirname(path)))
     throw new Error(
       `${path} can be written by every user of this machine (mode ${shown}), so the keys in it may be somebody else's. Put the right keys there, and then: chmod 600 ${path}`,
     )
-  if ((mode & OTHERS_USE) !== 0)
+  if ((mode & OTHERS_ACCESS) !== 0)
     logger.warn({ file: path, mode: shown }, 'other users of this machine can use the token keys: set mode 0600')
 }
 
@@ -108,7 +108,7 @@ function hasModes(folder: string): boolean {
   const probe = join(folder, `.${randomUUID()}.mode`)
   try {
     writeFileSync(probe, '', { mode: 0o600 })
-    return (statSync(probe).mode & EVERYBODY_WRITES) === 0
+    return (statSync(probe).mode & WORLD_WRITABLE) === 0
   } catch {
     return true // nothing can be written there, and nothing can be found out
   } finally {
@@ -116,7 +116,7 @@ function hasModes(folder: string): boolean {
   }
 }
 
-/** What starts left that were killed. Where nothing can be removed it does no harm. */
+/** Deletes drafts of killed starts. They do no harm where they cannot be deleted. */
 function removeLeftovers(path: string, logger: Logger): void {
   try {
     removeDrafts(path)
@@ -127,8 +127,8 @@ function removeLeftovers(path: string, logger: Logger): void {
 }
 
 /**
- * Earlier versions named their draft by the process's id. Only what is certainly a draft goes: another name of the
- * same file, or less than a key. A whole key may be somebody's copy of one that was rotated out.
+ * Earlier versions named their draft by the process id. Only certain drafts are deleted: a hard link to the same file, or
+ * less than a key. A whole key may be a backup of one that was rotated out.
  */
 function removeNumberedDrafts(path: string, logger: Logger): void {
   for (const name of readdirSync(dirname(path)).filter(name => /^token\.keys\.\d+$/.test(name))) {

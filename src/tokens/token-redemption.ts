@@ -10,21 +10,21 @@ import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
 import {
   type Asked,
-  authentic,
   invalidToken,
   requireAddress,
+  requireAuthentic,
   requireDevice,
   requireFamily,
   requireKeys,
+  requireOneToken,
   requireRunningRental,
   requireUnexpired,
-  theToken,
 } from './redemption-checks.js'
 import type { RepeatedRefusals } from './repeated-refusals.js'
 import type { ReadToken, TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
-/** A player's key request, whatever DRM it speaks. */
+/** A player's key request, of any DRM. */
 export interface RedemptionRequest {
   readonly drm: LicenceDrm
   /** From every place where the request has one. */
@@ -54,7 +54,7 @@ export class TokenRedemption {
 
   async redeem(request: RedemptionRequest): Promise<Redemption> {
     const { vault, families } = this.#parts
-    const token = authentic(vault, families, theToken(await this.#tokensOf(request)))
+    const token = requireAuthentic(vault, families, requireOneToken(await this.#tokensOf(request)))
     const account = await this.#accountOf(token)
     try {
       return await this.#grant(request, token, account)
@@ -78,18 +78,18 @@ export class TokenRedemption {
     return { token, keys }
   }
 
-  /** A key request may do without a token where an entitlement service is asked for one. */
+  /** A key request may omit the token if an entitlement service provides one. */
   async #tokensOf({ tokens, claim, requestId }: RedemptionRequest): Promise<readonly string[]> {
     if (bringsToken(tokens)) return tokens
     return (await this.#parts.askedService?.tokensFor(claim, requestId)) ?? []
   }
 
-  /** The token that the entitlement service has given just now is its answer. */
+  /** A token that the entitlement service has just provided needs no second question. */
   async #requireEntitlement({ tokens, claim, requestId }: RedemptionRequest, redemption: Redemption): Promise<void> {
     if (bringsToken(tokens)) await this.#parts.askedService?.requireAllowed({ ...redemption, claim, requestId })
   }
 
-  /** A customer who is no longer in the database is as good as disabled. */
+  /** A customer who is no longer in the database counts as disabled. */
   async #accountOf(token: ReadToken): Promise<Account> {
     const account = await orUnavailable(this.#parts.accounts.find(token.customerId))
     if (account === undefined) throw new TokenError({ code: -2031 })
@@ -142,7 +142,7 @@ export interface TokenRedemptionParts {
   readonly accounts: Accounts
   readonly ledger: Ledger
   readonly refusals: RepeatedRefusals
-  /** Who is asked before a licence is granted, if anybody is. */
+  /** The entitlement service that must allow a licence, if one is configured. */
   readonly askedService: AskedService | undefined
   readonly now: Now
 }
@@ -153,7 +153,7 @@ function bringsToken(tokens: readonly string[]): boolean {
   return tokens.length > 0
 }
 
-/** More than this no token has; a challenge may ask for more, but need not fill the log. */
+/** No token has more keys; a challenge that asks for more must not fill the log. */
 const MOST_LOGGED = 16
 
 function askedKids(asked: Asked, token: ReadToken): readonly string[] {
@@ -161,7 +161,7 @@ function askedKids(asked: Asked, token: ReadToken): readonly string[] {
   return asked.kids === 'all' ? token.keys.map(({ kid }) => kid) : [...new Set(asked.kids)].slice(0, MOST_LOGGED)
 }
 
-/** A failure of ours is none. */
+/** A 5xx is a failure of this service, not a refusal. */
 function isRefusal(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500
 }

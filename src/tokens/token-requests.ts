@@ -5,7 +5,7 @@ import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import { InFlight } from '../ground/in-flight.js'
-import type { Idempotency, KeyedToken } from '../idempotency/idempotency.js'
+import type { Idempotency, KeyedToken } from '../idempotency/idempotent-requests.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
 import {
@@ -24,11 +24,11 @@ export interface TokenRequest extends TokenContext {
 }
 
 const ADMISSION = new TokenSteps('credentials', 'account', 'limit', 'enabled', 'drm')
-/** From here on one Idempotency-Key has one outcome. */
+/** From these steps on, one Idempotency-Key has one outcome. */
 const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
 const ISSUING_BUT_LAST = new TokenSteps('keys', 'terms', 'device')
 
-/** The token requests of one DRM: the steps of a token, with the customer's log and idempotency around them. */
+/** The token requests of one DRM: the token steps, wrapped by the customer's log and idempotency. */
 export class TokenRequests {
   readonly schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
@@ -53,7 +53,7 @@ export class TokenRequests {
     }
   }
 
-  /** Waits until what is in flight is in the log and remembered: its caller may be gone long before. */
+  /** Waits until requests in flight are logged and their outcomes stored, even if their clients are gone. */
   async close(): Promise<void> {
     this.#isClosing = true
     await this.#inFlight.idle()
@@ -78,7 +78,7 @@ export class TokenRequests {
     return tokenOf(course)
   }
 
-  /** Of a key that was used before the answer is the same, and nothing below is done again. */
+  /** A key that was used before gets the same answer, and no step below runs again. */
   #issueOnce(course: TokenCourse, parameters: SortedParameters, key: string): Promise<KeyedToken> {
     const { environment, requestId } = course.context
     const { issuer } = this.#parts
@@ -90,14 +90,14 @@ export class TokenRequests {
       issue: () => this.#issue(course),
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
       refuse: async () => {
-        // Its own faults come first, as without a key.
+        // Faults of the request come first, as without a key.
         await ISSUING_BUT_LAST.take(course, this.#parts)
         issuer.requireCapacity?.(asking)
       },
     })
   }
 
-  /** The customer's log has what was refused, too: of the request, as much as is in order. */
+  /** Refusals are in the customer's log, with those parameters that are valid. */
   async #recordRefusal(course: TokenCourse, parameters: SortedParameters, errorCode: number): Promise<void> {
     const recording = this.#parts.ledger.append({
       customerId: accountOf(course).id,
@@ -119,7 +119,7 @@ export interface TokenRequestParts extends TokenStepParts {
   readonly now: Now
 }
 
-/** A failure of ours is none, and some the issuer has written down already. */
+/** A 5xx is a failure of this service, not a refusal. Some refusals are recorded by the issuer. */
 function isRefusal(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500 && !error.isRecorded
 }

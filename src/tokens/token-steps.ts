@@ -6,24 +6,24 @@ import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/content-keys.js'
 import type { KeyStorage } from '../keys/key-storage.js'
-import type { AccountLimit, Tell } from '../limits/rate-limits.js'
+import type { AccountLimit, ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
 import type { TokenIssuer, TokenOrder } from './issuer.js'
 
-/** What a token is asked with: the parameters of a request, or a content of the entitlement service's catalogue. */
+/** What a token is made from: the parameters of a request, or a content of the entitlement service's catalogue. */
 export interface TokenSource {
   readonly family: TokenFamily
-  /** In the words of a token request, for an issuer that asks another service. */
+  /** As parameters of a token request, for an issuer that asks another service. */
   readonly parameters: SortedParameters
   /** The authenticator, of a request that brings its account's. */
   readCredentials?(): string
   readKeys(): readonly KeyRequest[]
   readTerms(account: Account): TokenTerms
-  /** The device that the token is for, where the request itself does not say. */
+  /** Finds the device that the token is for, if the request does not name it. */
   findDevice?(): Promise<string>
 }
 
-/** One token on its way. Each step adds what it has found. */
+/** The state of one token request. Each step adds its result. */
 export class TokenCourse {
   authenticator: string | undefined = undefined
   account: Account | undefined
@@ -47,8 +47,8 @@ export interface TokenContext {
   /** Where clients reach the licence endpoints, as far as the request says: a host and its port. */
   readonly host: string
   readonly requestId: string
-  /** Where the account stands against its limit. */
-  readonly tell: Tell
+  /** Called with the account's rate limit status. */
+  readonly reportRateLimit: ReportRateLimit
 }
 
 export interface TokenStepParts {
@@ -62,8 +62,8 @@ export interface TokenStepParts {
 type TokenStep = (course: TokenCourse, parts: TokenStepParts) => void | Promise<void>
 
 /**
- * The way of every token, whichever DRM it is for. The limit comes before the log is touched, so that a flood does not
- * fill it.
+ * The steps of every token, of any DRM. The rate limit comes before any write to the log, so that a flood does not fill
+ * it.
  */
 const TOKEN_STEPS = {
   credentials: course => {
@@ -74,7 +74,7 @@ const TOKEN_STEPS = {
     course.account = await requireAccount(accounts, authenticator, course.context.environment)
   },
   limit: (course, { limit }) => {
-    limit.admit(accountOf(course), course.context.environment, course.context.tell)
+    limit.admit(accountOf(course), course.context.environment, course.context.reportRateLimit)
     course.isWithinLimit = true
   },
   enabled: course => {
@@ -150,7 +150,7 @@ function orderOf({ source, context, account, keys, terms }: TokenCourse): TokenO
   }
 }
 
-/** What a former step has found. */
+/** The result of an earlier step. */
 function found<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new Error(`a step is missing that finds the ${what} of a token`)
   return value

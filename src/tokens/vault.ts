@@ -13,11 +13,11 @@ import { type NumberedKey, TextSeal } from './text-seal.js'
  *     12-    the sealed part: the nonce, whose beginning is the token's id, and the ciphertext
  *     last   the authentication tag, 16 bytes
  *
- * XChaCha20-Poly1305, with the first twelve bytes authenticated beside the rest. Its nonce is long enough to be drawn
- * at random for ever, so that keys need to rotate only when the customer wants it.
+ * XChaCha20-Poly1305, with the first twelve bytes authenticated beside the rest. Its nonce is long enough for
+ * random nonces without a limit, so keys only rotate when the customer wants it.
  */
 export class TokenVault {
-  /** With the same keys, for what is no token. */
+  /** Seals other data with the same keys. */
   readonly texts: TextSeal
   readonly #keys: readonly [NumberedKey, ...NumberedKey[]]
   readonly #random: Randomness
@@ -43,7 +43,7 @@ export class TokenVault {
     return { id: tokenIdOf(text), token: text }
   }
 
-  /** `undefined` for everything that this vault did not seal exactly so. */
+  /** `undefined` for anything that this vault did not seal in exactly this form. */
   open(text: string): OpenedToken | undefined {
     const token = Buffer.from(text, 'base64url')
     // Buffer forgives padding, other alphabets and stray bits in the last character; a token has one spelling only.
@@ -103,7 +103,7 @@ export function tokenIdOf(text: string): string {
   return text.slice(16, 32)
 }
 
-/** A key's number follows from the key, so that nobody has to hand out numbers when keys rotate. */
+/** A key's number is derived from the key, so no numbers have to be assigned when keys rotate. */
 function numbered(secret: Buffer): NumberedKey {
   const digest = createHash('sha256').update('expressplay-token-backend key number').update(secret).digest()
   return { number: digest.readUIntBE(0, 3), secret }

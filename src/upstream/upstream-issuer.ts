@@ -5,7 +5,7 @@ import { orUnavailable, type PublicError, UNAVAILABLE } from '../errors/public-e
 import type { Now } from '../ground/clock.js'
 import type { Environment } from '../ground/environment.js'
 import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from '../ledger/ledger.js'
-import { type Asking, issueEvent, type TokenIssuer, type TokenOrder, usedUp } from '../tokens/issuer.js'
+import { type Asking, issueEvent, type TokenIssuer, type TokenOrder, usedUpError } from '../tokens/issuer.js'
 import { tokenIdOf } from '../tokens/vault.js'
 import type { CircuitState } from './circuit-breaker.js'
 import type { Settlements } from './settlements.js'
@@ -88,7 +88,7 @@ export class UpstreamIssuer implements TokenIssuer {
       throw error.cause
     })
     const reserved = await orUnavailable(reserving)
-    if (typeof reserved === 'string') throw usedUp(reserved, time)
+    if (typeof reserved === 'string') throw usedUpError(reserved, time)
     return reserved
   }
 

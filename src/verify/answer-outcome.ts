@@ -9,7 +9,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** What an answer says, whoever gave it. */
+/** What an answer says. */
 export type Outcome = IssuedOutcome | OtherOutcome
 
 export interface IssuedOutcome {

@@ -1,7 +1,7 @@
 import { documentedErrors } from '../errors/catalogue.js'
 import { type Change, orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 
-/** Who asks in the error table, beside the account itself: accounts that are refused for a trait of theirs. */
+/** Traits for which accounts in the error table are refused. */
 export const TRAITS = ['production', 'disabled', 'no-playready', 'no-balance'] as const
 export type Trait = (typeof TRAITS)[number]
 
@@ -16,7 +16,7 @@ export function refusalsFor(authenticators: Authenticators): {
   const known: Refusal[] = []
   const missing: Missing[] = []
   for (const refusal of refusals) {
-    const trait = TRAITS.find(one => authenticators[one] === undefined && names(refusal.change, one))
+    const trait = TRAITS.find(one => authenticators[one] === undefined && namesTrait(refusal.change, one))
     if (trait === undefined) known.push({ ...refusal, change: withAuthenticators(refusal.change, authenticators) })
     else missing.push({ title: refusal.title, trait })
   }
@@ -95,7 +95,7 @@ export function sampleCases(
   })
 }
 
-function names(change: Change, trait: Trait): boolean {
+function namesTrait(change: Change, trait: Trait): boolean {
   return [change.customerAuthenticator].flat().includes(`<${trait}>`)
 }
 

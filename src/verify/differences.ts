@@ -33,7 +33,7 @@ function ofToken(
 ): Difference[] {
   const status = compared('status', '200', `${answer.status}`)
   // The rest of an answer of another kind differs as well, and says nothing more.
-  if (outcome.kind !== 'a token') return [status, compared('outcome', 'a token', shown(outcome))]
+  if (outcome.kind !== 'a token') return [status, compared('outcome', 'a token', presentOutcome(outcome))]
   return [
     status,
     ...ofEvery(answer),
@@ -47,7 +47,7 @@ function ofToken(
 function ofRefusal({ code, parameter, isPage }: ExpectedRefusal, answer: Answer, outcome: Outcome): Difference[] {
   const documented = entry(code)
   const status = compared('status', `${documented.status}`, `${answer.status}`)
-  if (outcome.kind !== 'a refusal') return [status, compared('outcome', 'a refusal', shown(outcome))]
+  if (outcome.kind !== 'a refusal') return [status, compared('outcome', 'a refusal', presentOutcome(outcome))]
   const found = [status, ...ofEvery(answer), compared('code', `${code}`, `${outcome.code ?? NONE}`)]
   const before = `[${outcome.code ?? NONE}] before it`
   const isBefore = outcome.bracketed === undefined || outcome.bracketed === `${outcome.code ?? NONE}`
@@ -112,7 +112,7 @@ function isText(given: string, documented: string): boolean {
   return documented.endsWith(':') ? /^ ./s.test(rest) : rest === '' || /^: ./s.test(rest)
 }
 
-function shown(outcome: Outcome): string {
+function presentOutcome(outcome: Outcome): string {
   if (outcome.kind === 'a token') return 'a token'
   const { code, text }: OtherOutcome = outcome
   return [outcome.kind, ...(code === undefined ? [] : [`${code}`]), ...(text === '' ? [] : [text])].join(', ')

@@ -13,7 +13,7 @@ export interface Refusal {
 export interface Sample {
   readonly title: string
   readonly change: Change
-  /** What is in the token, for whoever can open it. */
+  /** The keys in the token, for tests that can open it. */
   readonly keys: readonly object[]
   /** The header x-ignored-parameters. */
   readonly ignored?: string

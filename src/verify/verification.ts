@@ -25,7 +25,7 @@ export interface VerificationParts {
   readonly licenceHost?: string | undefined
   /** For one request, in milliseconds. */
   readonly timeout: number
-  /** Another way to the service than HTTP. */
+  /** Replaces HTTP in tests. */
   readonly ask?: typeof ask
 }
 
@@ -59,15 +59,15 @@ function hostsOf({ service: { hostname }, licenceHost }: VerificationParts): Rea
   return new Set([hostname, licenceHostOf(hostname, 'pr')])
 }
 
-/** After so many requests in a row without an answer there is nobody to ask. */
-const PATIENCE = 3
+/** After this many unanswered requests in a row the service counts as down. */
+const MAX_UNANSWERED_IN_A_ROW = 3
 
 /** The error table and the published samples, sent to a service one after the other. */
 export class Verification {
   readonly #parts: VerificationParts
   readonly #cases: readonly Case[]
   readonly #notTried: readonly Missing[]
-  /** So many requests are meant to get a token. */
+  /** How many requests should get a token. */
   readonly credits: number
 
   constructor(parts: VerificationParts) {
@@ -103,7 +103,7 @@ export class Verification {
       } catch (cause) {
         unanswered.push({ title, method, cause })
         inARow += 1
-        if (inARow === PATIENCE) break
+        if (inARow === MAX_UNANSWERED_IN_A_ROW) break
       }
     }
     return { requests, tokens, differences: found, unanswered, notTried: this.#notTried }

@@ -137,7 +137,7 @@ t.test('instances whose clocks are far apart neither ask twice nor give each oth
     t.match(await right.ask(request, key), { statusCode: 409 }, 'the other one is at it')
     const { sharedNow, ledger } = right.services
     const abandoned = new AbandonedTokens({ ...right.store, ledger, now: sharedNow, logger: pino({ level: 'silent' }) })
-    t.equal(await abandoned.tell(500), 0)
+    t.equal(await abandoned.settle(500), 0)
     says(refusal)(held)
     t.match((await asking).json(), { code: -2019 })
     t.equal(upstream.arrivals.length, length + 1, 'the upstream was asked once')

@@ -282,7 +282,7 @@ async function sweep(desks: readonly Desk[], now: number): Promise<number> {
     clock = now
     return abandoned
   })
-  const found = await Promise.all(sweepers.map(sweeper => sweeper.tell(500)))
+  const found = await Promise.all(sweepers.map(sweeper => sweeper.settle(500)))
   return found.reduce((sum, count) => sum + count, 0)
 }
 

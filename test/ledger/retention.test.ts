@@ -84,26 +84,26 @@ onBothEngines(t, 'retention', async (t, database) => {
       clock: machineClock({ now: () => clock.now, uptime: () => clock.uptime }),
       logger: pino({}, { write: line => void lines.push(line) }),
     })
-    t.notOk(await plausible.isBelieved())
+    t.notOk(await plausible.isTrusted())
     clock.uptime += 6 * HOUR - 1
-    t.notOk(await plausible.isBelieved())
+    t.notOk(await plausible.isTrusted())
     clock.now = NOON + DAY
-    t.ok(await plausible.isBelieved(), 'corrected')
+    t.ok(await plausible.isTrusted(), 'corrected')
     clock.now = NOON + 400 * DAY
-    t.notOk(await plausible.isBelieved(), 'wrong again')
+    t.notOk(await plausible.isTrusted(), 'wrong again')
     clock.uptime += 6 * HOUR
-    t.ok(await plausible.isBelieved())
+    t.ok(await plausible.isTrusted())
     clock.now += 7 * DAY
-    t.ok(await plausible.isBelieved(), 'a week is no wonder')
+    t.ok(await plausible.isTrusted(), 'a week is no wonder')
     clock.now = 0
-    t.ok(await plausible.isBelieved(), 'what is behind does no harm')
+    t.ok(await plausible.isTrusted(), 'what is behind does no harm')
     t.equal(lines.length, 2, 'each time it is said once')
   })
 
   t.test("compares the machine's clock with that of PostgreSQL", async t => {
     const store = await openStore(await database())
     t.teardown(store.close)
-    const isBelieved = (milliseconds: number) =>
+    const isTrusted = (milliseconds: number) =>
       new PlausibleClock({
         memory: store.clock,
         clock: {
@@ -111,11 +111,11 @@ onBothEngines(t, 'retention', async (t, database) => {
           isMachines: true,
         },
         logger: pino({ level: 'silent' }),
-      }).isBelieved()
+      }).isTrusted()
     const isOnAnotherMachine = (await store.clock.databaseTime()) !== undefined
-    t.equal(await isBelieved(HOUR), !isOnAnotherMachine)
-    t.ok(await isBelieved(-HOUR))
-    t.ok(await isBelieved(0))
+    t.equal(await isTrusted(HOUR), !isOnAnotherMachine)
+    t.ok(await isTrusted(-HOUR))
+    t.ok(await isTrusted(0))
   })
 
   t.test('compares with the newest event in a database of a former version', async t => {

@@ -9,7 +9,7 @@ export async function pendingTokens(db: Kysely<unknown>, clustered: Clustered): 
       .addColumn(name, 'bigint', column => column.notNull().defaultTo(0))
       .execute()
 
-  // No index of times: the table holds what is under way, and it is looked through once a minute.
+  // No index of times: the table only holds tokens in flight, and is scanned once a minute.
   await db.schema
     .createTable('pending_tokens')
     .addColumn('id', 'text', column => column.primaryKey())

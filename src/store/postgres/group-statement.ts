@@ -3,8 +3,8 @@ import { type Entry, MOST_DAYS_AHEAD, REFUSED } from '../engine.js'
 
 /**
  * A group in one statement, which is a transaction by itself. The services are locked in the order of their numbers,
- * so that instances wait for each other but never in a circle; nobody touches a pending token or a count of redemptions
- * without the lock of its service. What is given back is so first. Then an entry is covered while those up to it, itself
+ * so that instances wait for each other but never deadlock; a pending token or a count of redemptions is only touched
+ * with the lock of its service. Refunds come first. Then an entry is covered while those up to it, itself
  * among them, are within balance and quota; the day of the quota is the newest that the service has seen, those of the
  * group among them, unless that was too far ahead. What is not covered goes in as refused, but for redemptions, which
  * are left out. Without its service an event has no number, and then the whole statement fails.
@@ -14,13 +14,13 @@ export function groupStatement(entries: readonly Entry[]): QueryConfig {
   return { ...statement, values: valuesOf(entries, columns) }
 }
 
-/** The same, but only for services that nobody has locked; the entries of the others are answered as locked. */
+/** The same, but only for services that are not locked; the entries of the others are returned as locked. */
 export function unlockedGroupStatement(entries: readonly Entry[]): QueryConfig {
   const { columns, text } = passingOver[kindOf(entries)]
   return { text, values: valuesOf(entries, columns) }
 }
 
-/** What a group has beside plain events. Each kind has a statement of its own, because most groups need none of it. */
+/** What a group has beside plain events. Each kind has its own statement, because most groups have only plain events. */
 type Kind = 'plain' | 'pending' | 'redemptions' | 'both'
 
 function kindOf(entries: readonly Entry[]): Kind {

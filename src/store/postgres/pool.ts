@@ -2,22 +2,22 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import pg from 'pg'
 
-/** After this long an unanswered question is a failed one: whoever waits for it gets its 503. */
-const PATIENCE_MS = 5000
-/** The server gives up, and an idle connection ends, before it looks as if the other end were gone. */
-const SHORTER_MS = 4000
-/** Nobody waits longer for a row that another session has locked. */
-const LOCK_MS = 1000
-/** A process that freezes inside a transaction keeps what it has locked no longer than this. */
+/** A query without an answer for this long has failed: its request gets a 503. */
+const TIMEOUT_MS = 5000
+/** Statements time out on the server, and idle connections close, before the connection counts as dead. */
+const SERVER_TIMEOUT_MS = 4000
+/** How long a statement waits for a row that another session has locked. */
+const LOCK_TIMEOUT_MS = 1000
+/** How long a process that freezes inside a transaction can hold its locks. */
 const IDLE_IN_TRANSACTION_MS = 3000
-/** Migrations may wait, and their statements may take long, but not the process between them. */
+/** Migrations may wait for locks and run long statements, but must not idle between them. */
 const IDLE_IN_MIGRATION_MS = 30_000
-/** The error code of a write that the server does not take, because it is no primary or no longer one. */
+/** The error code of a write to a server that is not, or no longer, the primary. */
 const READ_ONLY = '25006'
 
 /**
- * Connections that are given up together when their server turns out to be read-only: the next ones are made to
- * whatever the URL leads to by then, which after a failover is the new primary.
+ * Connections that are discarded together when their server turns out to be read-only. New ones go to whatever the URL
+ * resolves to by then: after a failover, the new primary.
  */
 export class Pool {
   readonly #make: () => pg.Pool
@@ -42,8 +42,8 @@ export class Pool {
     await Promise.all([this.#pool.end(), ...this.#ending])
   }
 
-  /** What is in use ends when it is given back. */
-  letGo(): void {
+  /** A connection in use ends when it is released. */
+  discardConnections(): void {
     const ending = this.#pool.end().finally(() => this.#ending.delete(ending))
     this.#ending.add(ending)
     this.#pool = this.#make()
@@ -51,29 +51,29 @@ export class Pool {
 
   #watched(pool: pg.Pool): pg.Pool {
     pool.on('connect', client => {
-      // Here every error of a statement passes, whoever has asked for it.
+      // Every error of every statement passes here.
       client.connection.on('errorMessage', ({ code }: pg.DatabaseError) => {
-        if (code === READ_ONLY && pool === this.#pool) this.letGo()
+        if (code === READ_ONLY && pool === this.#pool) this.discardConnections()
       })
     })
     return pool
   }
 }
 
-/** Of connections that wait for as long as it takes. */
-export function patientPool(url: string): pg.Pool {
+/** Its connections have no statement or lock timeout. */
+export function migrationPool(url: string): pg.Pool {
   return poolOf(url, { idle_in_transaction_session_timeout: IDLE_IN_MIGRATION_MS })
 }
 
 function servingPool(url: string, settings: pg.PoolConfig): pg.Pool {
   const pool = poolOf(url, {
-    statement_timeout: SHORTER_MS,
-    lock_timeout: LOCK_MS,
+    statement_timeout: SERVER_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
-    idleTimeoutMillis: SHORTER_MS,
+    idleTimeoutMillis: SERVER_TIMEOUT_MS,
     ...settings,
   })
-  pool.on('connect', client => endWhenSilent(client.connection.stream))
+  pool.on('connect', client => destroyWhenSilent(client.connection.stream))
   return pool
 }
 
@@ -81,24 +81,23 @@ function poolOf(url: string, settings: pg.PoolConfig): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'expressplay-token-backend',
-    connectionTimeoutMillis: PATIENCE_MS,
+    connectionTimeoutMillis: TIMEOUT_MS,
     keepAlive: true,
     types: { getTypeParser: (oid, format) => (oid === INT8 ? Number : pg.types.getTypeParser(oid, format)) },
     ...settings,
   })
-  // An idle connection that breaks: the pool forgets it, and the next question opens another.
+  // An idle connection broke: the pool has removed it, and the next query opens another.
   pool.on('error', () => {})
-  // One that breaks in use: its question fails, and that is enough.
+  // A connection broke in use: its query fails, and that is enough.
   pool.on('connect', client => client.on('error', () => {}))
   return pool
 }
 
 /**
- * A connection whose other end is gone without a word must not be asked again. Nor can those that are idle be trusted
- * when one is silent; so all end that were silent for too long, whether something was asked or not.
+ * Closes a connection that received nothing for too long, in use or idle: its other end may be gone without closing it.
  */
-function endWhenSilent(stream: Duplex): void {
-  if (stream instanceof Socket) stream.setTimeout(PATIENCE_MS, () => stream.destroy(new Error('PostgreSQL is silent')))
+function destroyWhenSilent(stream: Duplex): void {
+  if (stream instanceof Socket) stream.setTimeout(TIMEOUT_MS, () => stream.destroy(new Error('PostgreSQL is silent')))
 }
 
 /** Whole numbers of 64 bits: ours never leave what a JavaScript number holds exactly. */

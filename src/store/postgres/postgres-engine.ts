@@ -2,25 +2,25 @@ import { PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Engine, Entry, Uncovered } from '../engine.js'
 import { groupStatement, unlockedGroupStatement } from './group-statement.js'
-import { Pool, patientPool } from './pool.js'
+import { migrationPool, Pool } from './pool.js'
 import { requireUnicode, warningsOf } from './server-settings.js'
 
 const CONNECTIONS = 8
 const GROUPS = 2
-/** For services that somebody has locked: so that no other group waits for a connection because of them. */
+/** For services that another session has locked, so that no other group waits for a connection because of them. */
 const ALONE = 2
 /**
  * A group's statement is planned once, while the tables may still be empty and with no idea of the group's size. So
  * what only suits a few rows is ruled out.
  */
 const PLANNED_FOR_ANY_SIZE = '-c enable_seqscan=off -c enable_nestloop=off'
-/** The error code of a lock that another session holds for longer than anybody waits. */
+/** The error code of a lock that was not released within `lock_timeout`. */
 const LOCKED = '55P03'
 
 /** PostgreSQL, shared by any number of instances. */
 export async function postgresEngine(url: string): Promise<Engine> {
   const queries = new Pool(url, { max: CONNECTIONS })
-  // Of their own, so that no look-up holds up a token.
+  // Separate pools, so that no look-up delays a token.
   const groups = new Pool(url, { max: GROUPS, options: PLANNED_FOR_ANY_SIZE })
   const alone = new Pool(url, { max: ALONE, options: PLANNED_FOR_ANY_SIZE })
   const close = async () => {
@@ -30,7 +30,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
     await requireUnicode(queries)
     return {
       dialect: new PostgresDialect({ pool: queries }),
-      patientDialect: new PostgresDialect({ pool: async () => patientPool(url) }),
+      migrationDialect: new PostgresDialect({ pool: async () => migrationPool(url) }),
       clustered: undefined,
       isExclusive: false,
       warnings: await warningsOf(groups),
@@ -38,7 +38,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
       readOnly: async () => {
         const [row] = await queries.query<{ readOnly: boolean }>(READ_ONLY)
         if (row?.readOnly !== true) return false
-        for (const pool of [queries, groups, alone]) pool.letGo()
+        for (const pool of [queries, groups, alone]) pool.discardConnections()
         return true
       },
       time: async () => {
@@ -56,7 +56,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
 const READ_ONLY = `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "readOnly"`
 const TIME = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS time'
 
-/** One service that stays locked does not fail the group: the others go in without it. */
+/** A service that stays locked does not fail the group: the others are written without it. */
 async function commit(pool: Pool, entries: readonly Entry[]): Promise<readonly Uncovered[]> {
   try {
     return await pool.query<Uncovered>(groupStatement(entries))
@@ -79,7 +79,7 @@ function isLocked(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === LOCKED
 }
 
-/** Of a host with several addresses each has failed in its own way. */
+/** A host with several addresses has one error for each. */
 function textOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(textOf).join(', ')
   return error instanceof Error ? error.message : String(error)

@@ -1,18 +1,18 @@
 import type { Pool } from './pool.js'
 
-/** In another encoding a text that it has no characters for would fail the whole group that it is in. */
+/** In another encoding, a string with characters that it lacks would fail its whole group. */
 export async function requireUnicode(pool: Pool): Promise<void> {
   const [row] = await pool.query<{ encoding: string }>("SELECT current_setting('server_encoding') AS encoding")
   const encoding = row?.encoding ?? 'none'
   if (encoding !== 'UTF8') throw new Error(`the encoding of the database must be UTF8, and is ${encoding}`)
 }
 
-/** What its operator should know: why answered tokens may be lost, or statements may fail at random. */
+/** Warnings for the operator: why answered tokens may be lost, or statements may fail at random. */
 export async function warningsOf(pool: Pool): Promise<string[]> {
   const [one, other] = await Promise.all([pool.connect(), pool.connect()])
   try {
     const ask = async (client: typeof one) => (await client.query<Session>(SESSION)).rows[0]
-    // In turns: a pooler gives the server's session to one when the other has been answered.
+    // Alternating: a pooler hands the same server session to whichever client queries next.
     const sessions = [await ask(one), await ask(other), await ask(one)]
     const [first, second, third] = sessions
     if (first === undefined) return []
@@ -36,7 +36,7 @@ interface Session {
   readonly fsync: string
 }
 
-/** Whether a pooler has swallowed what a connection is opened with shows in any of it. */
+/** Shows whether a pooler has dropped the settings that a connection is opened with. */
 const SESSION = `SELECT pg_backend_pid() AS pid,
   current_setting('lock_timeout') <> '0' AND current_setting('idle_in_transaction_session_timeout') <> '0'
     AND current_setting('statement_timeout') <> '0' AND current_setting('enable_nestloop') = 'off' AS "isAsAsked",

@@ -3,7 +3,7 @@ import type { Entry, Uncovered } from '../engine.js'
 import { type Outcome, SqliteDatabase } from './sqlite-database.js'
 import type { Value } from './statement.js'
 
-/** A database that is spoken to one question at a time, wherever it lives. */
+/** A database, in this thread or another. It handles one query at a time. */
 export interface Connection {
   execute(sql: string, values: readonly Value[]): Promise<Outcome>
   commit(entries: readonly Entry[]): Promise<readonly Uncovered[]>
@@ -20,7 +20,7 @@ export function inlineConnection(path: string): Connection {
   }
 }
 
-/** What is asked of the thread: a method of the database, and its arguments. */
+/** A message to the thread: a method of the database, and its arguments. */
 export type Question =
   | { readonly method: 'execute'; readonly sql: string; readonly values: readonly Value[] }
   | { readonly method: 'commit'; readonly entries: readonly Entry[] }
@@ -32,7 +32,7 @@ export interface Answer {
   readonly failure?: { readonly message: string; readonly code: string | undefined }
 }
 
-/** In a thread of its own, so that nobody waits for the disk but those who asked. */
+/** In a worker thread, so that the main thread never waits for the disk. */
 export async function threadConnection(path: string): Promise<Connection> {
   const script = new URL('./thread.js', import.meta.url)
   const worker = new Worker(script, { workerData: { path }, resourceLimits: { maxYoungGenerationSizeMb: 8 } })
@@ -50,7 +50,7 @@ export async function threadConnection(path: string): Promise<Connection> {
   }
   worker.on('error', error => {
     refuseAll(error)
-    // Nobody can go on without the database, so this is an unforeseen error of the process.
+    // The service cannot run without the database, so this is an uncaught error of the process.
     throw error
   })
   worker.on('exit', () => refuseAll(new Error('the database is closed')))
@@ -64,12 +64,12 @@ export async function threadConnection(path: string): Promise<Connection> {
   }
 
   try {
-    await ask(undefined) // the thread's first word is that the database is open, or why not
+    await ask(undefined) // the thread's first message says that the database is open, or why not
   } catch (error) {
     await worker.terminate() // it would keep the process alive
     throw error
   }
-  // The casts: each method answers what the database's method of that name does.
+  // The casts: each method returns what the database's method of that name returns.
   return {
     execute: (sql, values) => ask({ method: 'execute', sql, values }) as Promise<Outcome>,
     commit: entries => ask({ method: 'commit', entries }) as Promise<readonly Uncovered[]>,

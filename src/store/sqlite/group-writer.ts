@@ -100,7 +100,7 @@ class Group {
   }
 }
 
-/** Takes one token, unless there is none left: tells why. */
+/** Takes one token, or returns why none is left. */
 function charge(service: Service, day: number): UsedUp | undefined {
   if (service.balance < 1) return 'balance used up'
   const isNewDay = day > service.quota_day || service.quota_day > day + MOST_DAYS_AHEAD

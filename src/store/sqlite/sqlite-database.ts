@@ -11,7 +11,7 @@ export interface Outcome {
   readonly changes: number
 }
 
-/** One SQLite file, opened by nobody else; or a database in memory. It answers at once, so it belongs into a thread. */
+/** One SQLite file, locked for this process, or a database in memory. Its calls are synchronous, so a file belongs in a thread. */
 export class SqliteDatabase {
   readonly #database: Database.Database
   readonly #writer: GroupWriter
@@ -36,7 +36,7 @@ export class SqliteDatabase {
   }
 }
 
-/** Pages of the log file between two checkpoints: few of them, because each holds up the groups that come meanwhile. */
+/** Pages of the log file between two checkpoints: few, because a checkpoint delays the groups that arrive during it. */
 const CHECKPOINT_PAGES = 4000
 const CACHE_KIB = 8_000
 
@@ -62,8 +62,8 @@ function open(path: string): Database.Database {
 }
 
 /**
- * For its mode. A file that is there stays untouched: to close any descriptor of it would drop the lock of a server
- * in this process that has it open.
+ * Creates the file with mode 0600. An existing file is not opened: closing any descriptor of it would drop the lock of a
+ * server in this process that has it open.
  */
 function makeFile(path: string): void {
   try {

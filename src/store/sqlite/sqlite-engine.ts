@@ -20,10 +20,10 @@ export async function sqliteEngine(path: string): Promise<Engine> {
   const dialect = dialectOf(connection, gate)
   return {
     dialect,
-    patientDialect: dialect,
+    migrationDialect: dialect,
     clustered: sql`without rowid`,
     isExclusive: true,
-    // No group may come between the statements of somebody's transaction.
+    // A group must not run between the statements of a transaction.
     commit: entries => gate.pass(() => connection.commit(entries)),
     warnings: [],
     readOnly: async () => {
@@ -97,7 +97,7 @@ class SqliteDriver implements Driver {
   async destroy(): Promise<void> {}
 }
 
-/** What kysely takes for a connection of its own: a share of the only one, which a transaction has for itself. */
+/** A connection to kysely; in fact all of them share the only one, and a transaction has exclusive use of it. */
 class SharedConnection implements DatabaseConnection {
   readonly #connection: Connection
   readonly #gate: Gate
@@ -115,7 +115,7 @@ class SharedConnection implements DatabaseConnection {
     return { rows: rows as R[], numAffectedRows: BigInt(changes) }
   }
 
-  // biome-ignore lint/correctness/useYield: what is too long for one answer is asked for in pages.
+  // biome-ignore lint/correctness/useYield: long results are read in pages.
   async *streamQuery(): AsyncIterableIterator<never> {
     throw new Error('queries are not streamed')
   }
@@ -131,7 +131,7 @@ class SharedConnection implements DatabaseConnection {
     }
   }
 
-  /** Kysely rolls back after a commit that failed; by then the transaction is over, and the next may be somebody else's. */
+  /** Kysely rolls back after a commit that failed; by then the transaction is over, and the next one may have begun. */
   async end(statement: 'commit' | 'rollback'): Promise<void> {
     if (!this.#isInTransaction) return
     try {
@@ -147,8 +147,8 @@ class SharedConnection implements DatabaseConnection {
 }
 
 /**
- * Keeps everybody else out while a transaction is open. Those who come when it is not need no turns: the database
- * answers one question after the other.
+ * A mutex that one transaction holds while it is open. Queries outside of transactions do not exclude each other: the
+ * database runs one after the other anyway.
  */
 class Gate {
   #opened: Promise<void> | undefined

@@ -18,7 +18,7 @@ export class Statement {
     return this.#statement.all(checked(values)) as object[] // it makes objects of rows
   }
 
-  /** Answers how many rows it changed. */
+  /** Returns how many rows it changed. */
   run(values: readonly Value[] = []): number {
     return this.#statement.run(checked(values)).changes
   }

@@ -23,12 +23,12 @@ function ask(question: Question): unknown {
 }
 
 function answer(work: () => unknown): void {
-  let told: Answer
+  let reply: Answer
   try {
-    told = { value: work() }
+    reply = { value: work() }
   } catch (error) {
     const { message, code }: NodeJS.ErrnoException = error instanceof Error ? error : new Error(String(error))
-    told = { failure: { message, code } }
+    reply = { failure: { message, code } }
   }
-  parentPort?.postMessage(told)
+  parentPort?.postMessage(reply)
 }

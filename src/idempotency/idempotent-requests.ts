@@ -3,12 +3,12 @@ import { PublicError } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
 import type { KeyClaim } from '../store/idempotency-repository.js'
 import type { ClaimedKeys, KeyedRequest } from './claimed-keys.js'
-import { type Outcome, otherRequest, stillUnderWay, type UnknownOutcome, unknownOutcome } from './keyed-outcome.js'
+import { type Outcome, otherRequest, stillInFlight, type UnknownOutcome, unknownOutcome } from './keyed-outcome.js'
 
-/** So long a request waits for another one with its key. */
-const PATIENCE_MS = 10_000
+/** How long a request waits for another one with its key. */
+const MAX_WAIT_MS = 10_000
 const FIRST_PAUSE_MS = 20
-const LONGEST_PAUSE_MS = 400
+const MAX_PAUSE_MS = 400
 
 /** A token, and whether it was issued before, to a request with the same key. */
 export interface KeyedToken extends IssuedToken {
@@ -16,14 +16,14 @@ export interface KeyedToken extends IssuedToken {
 }
 
 /**
- * One token for one key, however often it is asked for and of how many instances: who takes the key in the database
- * issues it, and all others wait for what comes of that. What may have issued a token is never done again.
+ * One token for one key, across all requests and instances: the request that claims the key in the database issues the
+ * token, and all others wait for its outcome. What may have issued a token is never retried.
  */
 export class Idempotency {
   readonly #keys: ClaimedKeys
   readonly #clock: Clock
-  /** The keys that somebody in this process works for; all others in it wait for that one. */
-  readonly #underWay = new Map<string, UnderWay>()
+  /** Keys with a request in flight in this process; other requests with the key wait for it. */
+  readonly #inFlight = new Map<string, InFlightKey>()
 
   constructor(keys: ClaimedKeys, clock: Clock) {
     this.#keys = keys
@@ -33,37 +33,37 @@ export class Idempotency {
   async once(request: KeyedRequest, work: KeyedWork): Promise<KeyedToken> {
     const attempt = {
       claim: this.#keys.newClaim(request),
-      deadline: this.#clock.uptime() + PATIENCE_MS,
+      deadline: this.#clock.uptime() + MAX_WAIT_MS,
       requestId: request.requestId,
       work,
     }
     const { service_id, key_hash, request_hash } = attempt.claim
     const name = `${service_id} ${key_hash}`
     for (;;) {
-      const other = this.#underWay.get(name)
+      const other = this.#inFlight.get(name)
       if (other === undefined) {
-        // Gone before those who wait for it look again.
-        const work = this.#work(attempt).finally(() => this.#underWay.delete(name))
-        this.#underWay.set(name, { request_hash, outcome: work.then(asItIs, outcomeOf) })
+        // Deleted before the waiting requests check again.
+        const work = this.#work(attempt).finally(() => this.#inFlight.delete(name))
+        this.#inFlight.set(name, { request_hash, outcome: work.then(asOutcome, outcomeOf) })
         return work
       }
       if (other.request_hash !== request_hash) throw otherRequest()
-      const outcome = await Promise.race([other.outcome, this.#clock.sleep(LONGEST_PAUSE_MS, { isInBackground: true })])
+      const outcome = await Promise.race([other.outcome, this.#clock.sleep(MAX_PAUSE_MS, { isInBackground: true })])
       if (outcome !== undefined) return replayed(outcome)
       this.#requireTime(attempt)
     }
   }
 
-  /** Until the key is this request's, or another instance has an answer. */
+  /** Polls until this request claims the key, or another instance has an outcome. */
   async #work(attempt: Attempt): Promise<KeyedToken> {
     let mayBeFree = true
-    for (let milliseconds = FIRST_PAUSE_MS; ; milliseconds = Math.min(milliseconds * 1.5, LONGEST_PAUSE_MS)) {
+    for (let milliseconds = FIRST_PAUSE_MS; ; milliseconds = Math.min(milliseconds * 1.5, MAX_PAUSE_MS)) {
       const isPossible = attempt.work.isPossible()
       if (mayBeFree && isPossible && (await this.#keys.take(attempt.claim))) return this.#issue(attempt)
       const outcome = await this.#keys.outcomeOf(attempt.claim)
       if (typeof outcome === 'object') return replayed(outcome)
       this.#requireTime(attempt)
-      mayBeFree = outcome === 'nobody has it'
+      mayBeFree = outcome === 'free'
       if (!mayBeFree) await this.#clock.sleep(milliseconds)
       else if (!isPossible) await attempt.work.refuse()
     }
@@ -81,7 +81,7 @@ export class Idempotency {
   }
 
   #requireTime({ deadline }: Attempt): void {
-    if (this.#clock.uptime() >= deadline) throw stillUnderWay()
+    if (this.#clock.uptime() >= deadline) throw stillInFlight()
   }
 }
 
@@ -92,22 +92,22 @@ interface Attempt {
   readonly work: KeyedWork
 }
 
-/** What is done for a key that nobody has used. */
+/** The work for a key that is free. */
 export interface KeyedWork {
   issue(): Promise<IssuedToken>
   /** Whether it makes sense to issue now, as far as can be known without asking the database. */
   isPossible(): boolean
-  /** Throws why it does not; a key is not taken for that. */
+  /** Throws the reason why not; the key stays free. */
   refuse(): Promise<void>
 }
 
-interface UnderWay {
+interface InFlightKey {
   readonly request_hash: string
-  /** `undefined` when there is none: the next one may try. */
+  /** `undefined` if nothing was issued: the next request may try. */
   readonly outcome: Promise<Outcome | undefined>
 }
 
-/** What remains of a failure: where it is certain that nothing was issued, nothing does. */
+/** The outcome of a failure; `undefined` if it is certain that nothing was issued. */
 function outcomeOf(error: unknown): UnknownOutcome | undefined {
   if (!(error instanceof PublicError)) return { unknown: 500 }
   if (!error.mayHaveIssued) return undefined
@@ -119,6 +119,6 @@ function replayed(outcome: Outcome): KeyedToken {
   return { ...outcome, isReplayed: true }
 }
 
-function asItIs(token: IssuedToken): Outcome {
+function asOutcome(token: IssuedToken): Outcome {
   return token
 }
