@@ -10,7 +10,7 @@ import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
-import { TokenCourse, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
+import { TokenProgress, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
 import type { Contents } from './content.js'
 import type { Devices } from './devices.js'
 import { registrationContent } from './registration.js'
@@ -49,8 +49,8 @@ export class Granting {
     decision.content = content
     const source = new ContentSource(this.#parts.families.named(content.drm), content, decision, this.#parts.now)
     const context = { ...decision, environment: this.#parts.environment }
-    const course = new TokenCourse(source, context, decision.account)
-    await ALLOWED.take(course, this.#parts)
+    const progress = new TokenProgress(source, context, decision.account)
+    await ALLOWED.take(progress, this.#parts)
     requireListed(content, customerCookie)
     // Before any device is looked for, and again when its token is made.
     lifeOf(content, this.#parts.now())
@@ -61,8 +61,8 @@ export class Granting {
       decision.content = registrationContent(content, source.family, this.#parts.random)
       source.content = decision.content
     }
-    await ISSUING.take(course, this.#parts)
-    return tokenOf(course)
+    await ISSUING.take(progress, this.#parts)
+    return tokenOf(progress)
   }
 
   /** The customer's own endpoint knows better than any catalogue. */

@@ -11,7 +11,7 @@ import type { Account } from '../store/account-records.js'
 import {
   accountOf,
   type TokenContext,
-  TokenCourse,
+  TokenProgress,
   type TokenSource,
   type TokenStepParts,
   TokenSteps,
@@ -60,54 +60,55 @@ export class TokenRequests {
   }
 
   async #answer(request: TokenRequest): Promise<KeyedToken> {
-    const course = new TokenCourse(new RequestSource(this.family, this.schema, request.parameters), request)
+    const progress = new TokenProgress(new RequestSource(this.family, this.schema, request.parameters), request)
     try {
-      await ADMISSION.take(course, this.#parts)
+      await ADMISSION.take(progress, this.#parts)
       const { idempotencyKey } = request
       return await (idempotencyKey === undefined
-        ? this.#issue(course)
-        : this.#issueOnce(course, request.parameters, idempotencyKey))
+        ? this.#issue(progress)
+        : this.#issueOnce(progress, request.parameters, idempotencyKey))
     } catch (error) {
-      if (course.isWithinLimit && isRefusal(error)) await this.#recordRefusal(course, request.parameters, error.code)
+      if (progress.isWithinLimit && isRefusal(error))
+        await this.#recordRefusal(progress, request.parameters, error.code)
       throw error
     }
   }
 
-  async #issue(course: TokenCourse): Promise<KeyedToken> {
-    await ISSUING.take(course, this.#parts)
-    return tokenOf(course)
+  async #issue(progress: TokenProgress): Promise<KeyedToken> {
+    await ISSUING.take(progress, this.#parts)
+    return tokenOf(progress)
   }
 
   /** A key that was used before gets the same answer, and no step below runs again. */
-  #issueOnce(course: TokenCourse, parameters: SortedParameters, key: string): Promise<KeyedToken> {
-    const { environment, requestId } = course.context
+  #issueOnce(progress: TokenProgress, parameters: SortedParameters, key: string): Promise<KeyedToken> {
+    const { environment, requestId } = progress.context
     const { issuer } = this.#parts
-    const account = accountOf(course)
+    const account = accountOf(progress)
     const asking = { account, environment, requestId }
     const { drm } = this.family
     const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {
-      issue: () => this.#issue(course),
+      issue: () => this.#issue(progress),
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
       refuse: async () => {
         // Faults of the request come first, as without a key.
-        await ISSUING_BUT_LAST.take(course, this.#parts)
+        await ISSUING_BUT_LAST.take(progress, this.#parts)
         issuer.requireCapacity?.(asking)
       },
     })
   }
 
   /** Refusals are in the customer's log, with those parameters that are valid. */
-  async #recordRefusal(course: TokenCourse, parameters: SortedParameters, errorCode: number): Promise<void> {
+  async #recordRefusal(progress: TokenProgress, parameters: SortedParameters, errorCode: number): Promise<void> {
     const recording = this.#parts.ledger.append({
-      customerId: accountOf(course).id,
-      environment: course.context.environment,
+      customerId: accountOf(progress).id,
+      environment: progress.context.environment,
       time: this.#parts.now(),
       event: 'token_refused',
       drm: this.family.drm,
       ...this.schema.readWhatHolds(parameters),
       errorCode,
-      requestId: course.context.requestId,
+      requestId: progress.context.requestId,
     })
     await orUnavailable(recording)
   }

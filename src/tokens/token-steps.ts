@@ -24,7 +24,7 @@ export interface TokenSource {
 }
 
 /** The state of one token request. Each step adds its result. */
-export class TokenCourse {
+export class TokenProgress {
   authenticator: string | undefined = undefined
   account: Account | undefined
   keys: readonly ResolvedKey[] | undefined = undefined
@@ -59,42 +59,42 @@ export interface TokenStepParts {
 }
 
 /** Throws the documented error that ends the request. */
-type TokenStep = (course: TokenCourse, parts: TokenStepParts) => void | Promise<void>
+type TokenStep = (progress: TokenProgress, parts: TokenStepParts) => void | Promise<void>
 
 /**
  * The steps of every token, of any DRM. The rate limit comes before any write to the log, so that a flood does not fill
  * it.
  */
 const TOKEN_STEPS = {
-  credentials: course => {
-    course.authenticator = found(course.source.readCredentials?.(), 'authenticator')
+  credentials: progress => {
+    progress.authenticator = found(progress.source.readCredentials?.(), 'authenticator')
   },
-  account: async (course, { accounts }) => {
-    const authenticator = found(course.authenticator, 'authenticator')
-    course.account = await requireAccount(accounts, authenticator, course.context.environment)
+  account: async (progress, { accounts }) => {
+    const authenticator = found(progress.authenticator, 'authenticator')
+    progress.account = await requireAccount(accounts, authenticator, progress.context.environment)
   },
-  limit: (course, { limit }) => {
-    limit.admit(accountOf(course), course.context.environment, course.context.reportRateLimit)
-    course.isWithinLimit = true
+  limit: (progress, { limit }) => {
+    limit.admit(accountOf(progress), progress.context.environment, progress.context.reportRateLimit)
+    progress.isWithinLimit = true
   },
-  enabled: course => {
-    requireEnabled(accountOf(course))
+  enabled: progress => {
+    requireEnabled(accountOf(progress))
   },
-  drm: course => {
-    requireDrm(accountOf(course), course.source.family)
+  drm: progress => {
+    requireDrm(accountOf(progress), progress.source.family)
   },
-  keys: async (course, { keyStorage, issuer }) => {
-    const owner = { customerId: accountOf(course).id, environment: course.context.environment }
+  keys: async (progress, { keyStorage, issuer }) => {
+    const owner = { customerId: accountOf(progress).id, environment: progress.context.environment }
     const mayBeElsewhere = issuer.hasKeyStorage
-    course.keys = await resolveContentKeys(course.source.readKeys(), owner, { storage: keyStorage, mayBeElsewhere })
+    progress.keys = await resolveContentKeys(progress.source.readKeys(), owner, { storage: keyStorage, mayBeElsewhere })
   },
-  terms: course => {
-    course.terms = course.source.readTerms(accountOf(course))
+  terms: progress => {
+    progress.terms = progress.source.readTerms(accountOf(progress))
   },
-  device: course =>
-    course.source.findDevice === undefined ? undefined : bindToDevice(course, course.source.findDevice()),
-  issue: async (course, { issuer }) => {
-    course.token = await issuer.issue(orderOf(course))
+  device: progress =>
+    progress.source.findDevice === undefined ? undefined : bindToDevice(progress, progress.source.findDevice()),
+  issue: async (progress, { issuer }) => {
+    progress.token = await issuer.issue(orderOf(progress))
   },
 } satisfies Record<string, TokenStep>
 
@@ -108,29 +108,29 @@ export class TokenSteps {
     this.#steps = names.map(name => TOKEN_STEPS[name])
   }
 
-  async take(course: TokenCourse, parts: TokenStepParts): Promise<void> {
+  async take(progress: TokenProgress, parts: TokenStepParts): Promise<void> {
     for (const step of this.#steps) {
-      const taking = step(course, parts)
+      const taking = step(progress, parts)
       if (taking !== undefined) await taking
     }
   }
 }
 
-export function accountOf({ account }: TokenCourse): Account {
+export function accountOf({ account }: TokenProgress): Account {
   return found(account, 'account')
 }
 
-export function tokenOf({ token }: TokenCourse): IssuedToken {
+export function tokenOf({ token }: TokenProgress): IssuedToken {
   return found(token, 'token')
 }
 
-async function bindToDevice(course: TokenCourse, finding: Promise<string>): Promise<void> {
+async function bindToDevice(progress: TokenProgress, finding: Promise<string>): Promise<void> {
   const deviceId = await finding
-  const terms = found(course.terms, 'terms')
-  course.terms = { ...terms, restrictions: { ...terms.restrictions, deviceId } }
+  const terms = found(progress.terms, 'terms')
+  progress.terms = { ...terms, restrictions: { ...terms.restrictions, deviceId } }
 }
 
-function orderOf({ source, context, account, keys, terms }: TokenCourse): TokenOrder {
+function orderOf({ source, context, account, keys, terms }: TokenProgress): TokenOrder {
   const { policies, restrictions, useHttps } = found(terms, 'terms')
   return {
     account: found(account, 'account'),
