@@ -6,7 +6,7 @@ import { readKek, readKeyChange, readKid, readKids, readNewKey, readNewKid } fro
 import type { RawParameters } from '../schemas/sorting.js'
 import { type Accounts, requireAccount, requireEnabled } from '../src/accounts/authentication.js'
 import type { Environment } from '../src/ground/environment.js'
-import { environmentOf } from '../src/http/addressed-host.js'
+import { environmentOf } from '../src/ground/real-hosts.js'
 import { sendAs, sendJson } from '../src/http/answers.js'
 import { keystoreErrors } from '../src/http/error-forms.js'
 import { logFailure } from '../src/http/errors.js'

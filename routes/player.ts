@@ -5,7 +5,7 @@ import type { Accounts } from '../src/accounts/authentication.js'
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { builtFile } from '../src/ground/own-package.js'
-import { environmentOf } from '../src/http/addressed-host.js'
+import { environmentOf } from '../src/ground/real-hosts.js'
 import { sendAs } from '../src/http/answers.js'
 import { sampleParameters } from '../src/sample.js'
 

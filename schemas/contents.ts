@@ -58,7 +58,7 @@ export const shownContent = z.discriminatedUnion('readable', [
   unreadable,
 ])
 
-export const listedContent = z.discriminatedUnion('readable', [
+const listedContent = z.discriminatedUnion('readable', [
   z.object({
     ...readable,
     viewers: z

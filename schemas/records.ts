@@ -6,7 +6,7 @@ import type { RawParameters } from './sorting.js'
 /** How many events an answer has when the request does not say, and at most (spec: records.md). */
 export const NEWEST = 32
 const PAGE = 200
-export const MOST = 1000
+const MOST = 1000
 
 /** The parameters of a look-up in the transaction log; the description says what each allows. */
 export const recordParameters = {
@@ -102,7 +102,7 @@ function wholeNumber(least: number, most: number) {
 }
 
 /** An event, as it is answered. What has no value is left out and never `null`, at which clients break. */
-export const recordedEvent = z
+const recordedEvent = z
   .object({
     event_id: z.int().meta({ description: 'Counts up from 1 without a gap, for each customer and environment.' }),
     time: z.iso.datetime().meta({ description: 'RFC 3339 with milliseconds.' }),

@@ -22,5 +22,3 @@ export const webhookAnswer = z
     objectError,
   )
   .meta({ description: "The customer's decision." })
-
-export type WebhookAnswer = z.input<typeof webhookAnswer>

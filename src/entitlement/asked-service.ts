@@ -4,12 +4,12 @@ import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
 import { TOKEN_NAME, type ViewerClaim } from '../../schemas/licences.js'
 import type { AskedEntitlement } from '../config/settings-asked-entitlement.js'
 import { ConfigError } from '../errors/config-error.js'
-import { StatusError } from '../errors/public-error.js'
+import { PublicError, StatusError } from '../errors/public-error.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import { uuidOf } from '../pssh/kid-forms.js'
 import type { ReadToken, TokenKey } from '../tokens/token-content.js'
 import { EntitlementClient } from './client/client.js'
-import { EntitlementDenied } from './entitlement-denied.js'
+import type { Denied } from './client/denials.js'
 import { REGISTRATION_KID } from './registration.js'
 
 export interface AskedServiceParts {
@@ -114,4 +114,15 @@ function newGuid(random: Randomness): string {
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return uuidOf(bytes.toString('hex'))
+}
+
+/** Somebody else's denial of a licence, with the number and the text that the player is to see. */
+export class EntitlementDenied extends PublicError {
+  /** Whether the number is the service's own, and may be any. */
+  readonly isOfService: boolean
+
+  constructor({ error, errorText, failure }: Denied) {
+    super(errorText, { code: error, status: 403 })
+    this.isOfService = failure === undefined
+  }
 }

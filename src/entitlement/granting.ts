@@ -12,9 +12,8 @@ import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
 import { TokenProgress, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
 import type { Contents } from './content.js'
-import type { Devices } from './devices.js'
+import type { Devices, RegisteredDevices } from './devices.js'
 import { registrationContent } from './registration.js'
-import { requireDevice, requireListed } from './rules.js'
 import { ContentSource, lifeOf, policyAt } from './terms.js'
 import type { Judge } from './viewer-question.js'
 
@@ -108,4 +107,17 @@ function requireCookie({ requestType, customerCookie }: EntitlementRequest): voi
 function requireSomeDrm(account: Account, { tokens }: Families): void {
   const [first] = tokens
   if (first !== undefined && tokens.every(({ drm }) => account.drm[drm] === false)) requireDrm(account, first)
+}
+
+/** Who may have a content, as its catalogue says. */
+export function requireListed({ viewers }: Content, cookie: string | undefined): void {
+  if (viewers === 'everyone') return
+  if (cookie === undefined || !viewers.has(cookie)) throw new EntitlementRefusal('notListed')
+}
+
+/** The devices that came first may have it, so that a new one does not shut out an old one. */
+export function requireDevice({ devicesPerCookie }: Content, { newest, first }: RegisteredDevices): string {
+  if (newest === undefined) throw new EntitlementRefusal('noDevice')
+  if (devicesPerCookie !== undefined && !first.includes(newest)) throw new EntitlementRefusal('tooManyDevices')
+  return newest
 }

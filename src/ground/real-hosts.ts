@@ -74,3 +74,20 @@ export function licenceHostOf(host: string, drm: string): string {
   const { name, domain, port } = realHost(host) ?? {}
   return name === `${drm}-gen` || name === `${drm}-gen-2` ? `${drm}.${domain}${port}` : host
 }
+
+/** A request, as far as its Host header goes. */
+interface Addressed {
+  readonly host: string
+}
+
+const PLAIN_HOST = /^[\w.-]+(?::\d{1,5})?$|^\[[\da-fA-F:.]+\](?::\d{1,5})?$/
+
+/** The host that a request is for. The Host header becomes part of an answer, so it must be no more than a host. */
+export function plainHost({ host }: Addressed): string {
+  return PLAIN_HOST.test(host) ? host : 'localhost'
+}
+
+/** The environment that a request is for, where its host names none of the real service's. */
+export function environmentOf(request: Addressed, otherwise: Environment): Environment {
+  return environmentOfHost(plainHost(request), otherwise)
+}

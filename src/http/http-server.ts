@@ -1,18 +1,23 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { createServer as createPlainServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
+import {
+  createServer as createPlainServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from 'node:http'
 import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import type { Config } from '../config/config.js'
-import type { Randomness } from '../ground/randomness.js'
+import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import { badHttp } from './bad-http.js'
 import type { ErrorForm } from './error-forms.js'
 import { HttpConnections } from './http-connections.js'
-import { requestIds } from './request-ids.js'
 import { ROUTER_OPTIONS, refuseUnroutable } from './unknown-paths.js'
 
 declare module 'fastify' {
@@ -122,4 +127,18 @@ export async function listen(app: FastifyInstance, where: { host: string; port: 
     if (listens !== undefined) addresses.push(server.address() as AddressInfo) // as above
   }
   return { url, addresses }
+}
+
+const ACCEPTABLE = /^[\w.:-]{1,64}$/
+
+/** The id of each request: the caller's own `x-request-id` where it is a plain word, else a new one. */
+export function requestIds(random: Randomness): (request: Pick<IncomingMessage, 'headers'>) => string {
+  const start = randomBytes(random, 6).toString('hex')
+  let count = 0
+  return ({ headers }) => {
+    const given = headers['x-request-id']
+    if (typeof given === 'string' && ACCEPTABLE.test(given)) return given
+    count += 1
+    return `${start}-${count.toString(36)}`
+  }
 }

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import type { AddressLimit } from '../limits/rate-limits.js'
-import type { RateLimitStatus } from '../limits/requests-per-minute.js'
+import type { AddressLimit, RateLimitStatus } from '../limits/rate-limits.js'
 
 declare module 'fastify' {
   interface FastifyReply {

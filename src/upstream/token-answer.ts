@@ -124,7 +124,7 @@ function textBehind(code: number, text: string): string {
 }
 
 /** What is above is no status of HTTP. */
-export const LAST_STATUS = 599
+const LAST_STATUS = 599
 const LONGEST_MESSAGE = 300
 
 function refusal(

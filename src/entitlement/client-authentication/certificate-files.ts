@@ -130,7 +130,7 @@ export function secureContextOptions({ own, authorities }: ServiceCertificates):
 }
 
 /** What keeps OpenSSL from using the certificates, such as a key that is too short; `undefined` when nothing does. */
-export function refusalOfOpenSsl(certificates: ServiceCertificates): string | undefined {
+function refusalOfOpenSsl(certificates: ServiceCertificates): string | undefined {
   try {
     createSecureContext(secureContextOptions(certificates))
     return undefined

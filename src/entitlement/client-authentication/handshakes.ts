@@ -1,8 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
-import type { Clock } from '../../ground/clock.js'
-import { LineLimit } from '../../ground/line-limit.js'
+import type { Clock, Timer } from '../../ground/clock.js'
 import type { Metrics } from '../../metrics.js'
 import type { ClientRefusal } from './client-authorities.js'
 import { subjectText } from './client-names.js'
@@ -99,4 +98,41 @@ function reasonOf(code: string): ClientRefusal {
 /** Nothing but a word of OpenSSL or Node. Those of OpenSSL 3.5 may have a stroke: `ERR_SSL_SSL/TLS_ALERT_…`. */
 function codeWord(code: unknown): string {
   return typeof code === 'string' && /^[A-Z][A-Z\d_/]{0,79}$/.test(code) ? code : 'UNKNOWN'
+}
+
+/**
+ * Lets the first few log lines of a kind through in every second, and says afterwards how many more there would have
+ * been: a flood of one kind of line must not fill the disk.
+ */
+export class LineLimit {
+  readonly #perSecond: number
+  readonly #more: (kind: string, count: number) => void
+  readonly #counts = new Map<string, number>()
+  readonly #clock: Clock
+  #timer: Timer | undefined
+
+  constructor(clock: Clock, perSecond: number, more: (kind: string, count: number) => void) {
+    this.#clock = clock
+    this.#perSecond = perSecond
+    this.#more = more
+  }
+
+  /** Whether a line of this kind shall be written. There are few kinds. */
+  admit(kind: string): boolean {
+    const count = (this.#counts.get(kind) ?? 0) + 1
+    this.#counts.set(kind, count)
+    this.#timer ??= this.#clock.after(1000, () => this.#endSecond())
+    return count <= this.#perSecond
+  }
+
+  close(): void {
+    this.#endSecond()
+  }
+
+  #endSecond(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    for (const [kind, count] of this.#counts) if (count > this.#perSecond) this.#more(kind, count - this.#perSecond)
+    this.#counts.clear()
+  }
 }
