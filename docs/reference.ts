@@ -33,7 +33,7 @@ function errorsPage(): string {
 
 In the order in which the checks run: a request with several faults gets the first of these.
 \`<…>\` stands for details. An error of HTTP itself (a wrong path, a wrong method) carries the HTTP status as its code.
-From a [gateway](gateway.md#bad-days) \`-2030\` also comes with 502 and 504, and errors of the real service come with their own codes and texts.
+From a [gateway](gateway.md#when-the-upstream-fails) \`-2030\` also comes with 502 and 504, and errors of the real service come with their own codes and texts.
 
 | code | status | message |
 | --- | --- | --- |

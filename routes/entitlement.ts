@@ -26,7 +26,9 @@ export interface EntitlementRoutesOptions {
 export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
   const { entitlements, licenceHost } = options
   readJsonBodies(app, { isLenient: true, refusal: () => new EntitlementRefusal('notJson') })
-  app.post('/entitlement', { schema: OPERATION }, async (request, reply) => {
+  for (const [path, operationId] of PATHS) app.post(path, { schema: { ...OPERATION, operationId } }, decide)
+
+  async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     if (request.body === undefined) throw new EntitlementRefusal('notJson')
     const asked = readEntitlementRequest(request.body)
     reply.asked = askedOf(asked)
@@ -38,8 +40,14 @@ export const entitlementRoutes = fp(async (app: FastifyInstance, options: Entitl
     const { messageID, version } = echoOf(request.body)
     const answer: EntitlementAnswer = { messageID, version, isAllowed: true, epTokenURL, error: 0, errorText: '' }
     return sendJson(reply, answer)
-  })
+  }
 })
+
+/** The second is where a published sample for iOS posts to. */
+const PATHS = [
+  ['/entitlement', 'askEntitlement'],
+  ['/sees/SEESServlet', 'askSeesServlet'],
+] as const
 
 /** What tells one decision from another, and is no secret. */
 function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['asked'] {
@@ -48,8 +56,7 @@ function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['aske
   return { messageID, requestType, contentID }
 }
 
-const OPERATION: Operation = {
-  operationId: 'askEntitlement',
+const OPERATION: Omit<Operation, 'operationId'> = {
   tags: ['entitlement'],
   summary: 'Whether a viewer may have a key.',
   security: [{ clientCertificate: [] }],

@@ -193,6 +193,7 @@ t.test('versions and fields', async t => {
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', ';;;', 'application/json; charset=utf-16'])
     t.match(await send({ body, headers: { 'content-type': type } }), { status: 200, error: 0 }, type)
   t.match(await send({ body }), { status: 200, error: 0 }, 'no content type')
+  t.match(await send({ path: '/sees/SEESServlet', body }), { status: 200, error: 0 }, 'by its other name')
 })
 
 t.test('what HTTP refuses has the same form', async t => {
