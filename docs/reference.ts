@@ -5,8 +5,8 @@ import { catalogueJsonSchema } from '../schemas/catalogue.js'
 import { jsonSchema } from '../schemas/json-schema.js'
 import { metaOf } from '../schemas/rules.js'
 import { playready } from '../src/drm/playready-family.js'
-import { documentedErrors } from '../src/errors/catalogue.js'
 import { documentedRefusals } from '../src/errors/entitlement-refusal.js'
+import { documentedErrors } from '../src/errors/error-catalogue.js'
 import { envExample, withSettingTables } from './setting-pages.js'
 
 /**

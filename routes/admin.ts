@@ -29,7 +29,7 @@ import { contentRoutes } from './contents.js'
 export interface AdminRoutesOptions {
   readonly administration: Administration
   readonly contents: ContentAdministration
-  /** Without it nobody may administer. */
+  /** Without it, administration is off. */
   readonly access: AdminAccess | undefined
 }
 

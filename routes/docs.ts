@@ -29,7 +29,7 @@ const DOCUMENTS = ['openapi.json', 'openapi-entitlement.json'] as const
 /** `/openapi.json`, `/openapi-entitlement.json`, and at `/docs` a page from which a request can be tried. */
 export async function docsRoutes(app: FastifyInstance): Promise<void> {
   const texts = new Map<string, string>()
-  // Read when somebody first asks: no start waits for it.
+  // Read at the first request, so the start does not wait for it.
   const textOf = (name: string) => {
     const text = texts.get(name) ?? readFileSync(builtFile(name), 'utf8')
     texts.set(name, text)

@@ -49,7 +49,7 @@ const PATHS = [
   ['/sees/SEESServlet', 'askSeesServlet'],
 ] as const
 
-/** What tells one decision from another, and is no secret. */
+/** Identifies a decision in the log; nothing secret. */
 function askedOf(asked: EntitlementRequest | UnknownVersion): FastifyReply['asked'] {
   if ('unknownVersion' in asked) return { version: asked.unknownVersion }
   const { messageID, requestType, contentID } = asked

@@ -69,7 +69,7 @@ function queryOf({ raw }: KeyRequest): string {
   return /^[^?#]*(\?[^#]*)?/.exec(raw.url ?? '')?.[1] ?? ''
 }
 
-/** It is the connection that tells: of several requests at once on it, only the first one's answer hears that it closed. */
+/** Watches the connection: of several pipelined requests, only the first one's response hears that it closed. */
 function goneSignal({ raw: { socket } }: KeyRequest, { raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
   const leave = () => gone.abort()
@@ -95,7 +95,7 @@ async function pass(
   const ours = Object.entries({ ...reply.getHeaders(), ...HARMLESS })
   const headers = ours.flatMap(([name, value]) => [value ?? []].flat().flatMap(one => [name, String(one)]))
   const stalled = licences.watchReading(() => {
-    // An answer that is not the connection's next one waits for its turn.
+    // A response that is not the next one on its connection is queued.
     if (reply.raw.writableNeedDrain && reply.raw.socket !== null) answer.body.destroy(new RequestFailure('not read'))
     else stalled.restart()
   })

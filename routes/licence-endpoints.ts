@@ -76,7 +76,7 @@ async function licenceEndpoint(
     })
 }
 
-/** A number that somebody else has chosen is no label. */
+/** A number that the upstream chooses is no label. */
 function countedAs(error: PublicError): number {
   return error instanceof EntitlementDenied && error.isOfService ? error.status : error.code
 }

@@ -28,7 +28,7 @@ export async function operationsRoutes(
   )
   app.get('/readyz', { config, schema: READINESS }, async (_request, reply) => {
     const status = await store.readiness()
-    // An upstream that fails does so for all instances: to send no requests to any of them would help nobody.
+    // A failing upstream fails for all instances, so taking them out of rotation would not help.
     const answer = { status, upstream: upstream?.states }
     return sendAs(reply.code(status === 'ready' ? 200 : 503), 'application/json', JSON.stringify(answer))
   })

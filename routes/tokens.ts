@@ -10,7 +10,7 @@ import { sendAs } from '../src/http/answers.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
 import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
-import { playerConfigOf } from '../src/player-config.js'
+import { playerConfigOf } from '../src/player-configurations.js'
 import type { TokenRequests } from '../src/tokens/token-requests.js'
 import { tokenOperation } from './token-operation.js'
 
@@ -19,7 +19,7 @@ export interface TokenRoutesOptions {
   readonly metrics: Metrics
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
-  /** Where Clear Key clients go with a token whose licence URL this is; nowhere, where nobody knows Clear Key. */
+  /** Where Clear Key clients redeem a token with this licence URL; `undefined` if the service has no Clear Key. */
   readonly clearKeyUrl: Issuing['clearKeyUrl']
   /** Without it the header means nothing. */
   readonly readsIdempotencyKey: boolean

@@ -15,7 +15,7 @@ export interface ToolRoutesOptions {
   readonly publicUrl: URL | undefined
 }
 
-/** `/tools`: help for those who package and play. Nothing secret is answered, so nobody has to say who they are. */
+/** `/tools`: help for packaging and playback. Nothing secret is answered, so no credentials are needed. */
 export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutesOptions): Promise<void> {
   useErrorForm(app, jsonErrors)
   readJsonBodies(app)

@@ -155,6 +155,6 @@ export function read<T>(schema: z.ZodType<T>, content: unknown): T {
   const parsed = schema.safeParse(content)
   if (parsed.success) return parsed.data
   const faults = jsonFaults(parsed.error)
-  const told = faults.map(({ place, message }) => (place === '' ? message : `${place}: ${message}`))
-  throw new StatusError(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
+  const described = faults.map(({ place, message }) => (place === '' ? message : `${place}: ${message}`))
+  throw new StatusError(400, described.join('; '), faults.find(({ field }) => field !== '')?.field)
 }

@@ -18,7 +18,7 @@ export interface Content {
   /** How long a token for it can be redeemed, in seconds. */
   readonly duration: number
   readonly viewers: 'everyone' | ReadonlySet<string>
-  /** Nobody may have it from this moment on, in milliseconds since 1970. */
+  /** No viewer may have it from this moment on, in milliseconds since 1970. */
   readonly until?: number | undefined
   /** Of the devices registered under a cookie so many may have it: those that came first. */
   readonly devicesPerCookie?: number | undefined
@@ -110,7 +110,7 @@ export function entryWith<P extends z.ZodType<ContentPolicy, unknown>>(policy: P
     .meta({ description: 'A content: its keys, what a licence allows, and who may have one.' })
 }
 
-/** One content with a policy of its own: as an administrator adds it, or a customer's webhook tells it. Reads a `Content`. */
+/** One content with a policy of its own: as an administrator adds it, or a customer's webhook returns it. Reads a `Content`. */
 export const contentEntry = entryWith(policyEntry)
 
 export type ContentEntry = z.input<typeof contentEntry>

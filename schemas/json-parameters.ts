@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Fault, firstFault } from '../src/errors/catalogue.js'
+import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import type { ParameterGroup } from './group.js'
 import { jsonSchema } from './json-schema.js'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Fault } from '../src/errors/catalogue.js'
+import type { Fault } from '../src/errors/error-catalogue.js'
 import { NO_KID } from '../src/ground/drms.js'
 import { ParameterGroup, type Relation, type Texts } from './group.js'
 import { hex, metaOf, parameter, rule } from './rules.js'

@@ -122,7 +122,7 @@ function readParameter<T extends z.ZodType>(schema: T, value: unknown, name: str
   throw new KeyStorageError('parameter', `${name} ${error.issues[0]?.message}`)
 }
 
-/** No body is an empty object. One that is no object has the wrong syntax, else its first wrong field is told. */
+/** A missing body counts as an empty object. A body that is no object has the wrong syntax; otherwise its first wrong field is reported. */
 function readBody<T extends z.ZodType>(schema: T, body: unknown = {}): z.output<T> {
   const { success, data, error } = schema.safeParse(body)
   if (success) return data

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Fault, firstFault } from '../src/errors/catalogue.js'
+import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { StatusError } from '../src/errors/public-error.js'
 import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'
 import { faultsOf, rule } from './rules.js'

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Fault } from '../src/errors/catalogue.js'
+import type { Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 import type { Texts } from './group.js'
 import type { PlayreadyPolicy } from './playready.js'

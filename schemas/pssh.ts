@@ -88,11 +88,11 @@ export function readPsshRequest(body: unknown): PsshRequest {
   const parsed = psshRequest.safeParse(body)
   if (parsed.success) return parsed.data
   const faults = jsonFaults(parsed.error)
-  const told = faults.map(({ place, message }) => (place === '' ? message : `${place} ${message}`))
-  throw new StatusError(400, told.join('; '), faults.find(({ field }) => field !== '')?.field)
+  const described = faults.map(({ place, message }) => (place === '' ? message : `${place} ${message}`))
+  throw new StatusError(400, described.join('; '), faults.find(({ field }) => field !== '')?.field)
 }
 
-/** `message` where it is no object; what an object has too much is told by its name. */
+/** `message` if it is no object; an unknown member is reported by its name. */
 function refusal(message: string) {
   return { error: ({ code }: { code: string }) => (code === 'invalid_type' ? message : undefined) }
 }

@@ -59,7 +59,7 @@ export type RecordRequest =
       readonly after?: number | undefined
     }
 
-/** What is asked for. No documented code tells what is wrong with it. */
+/** A look-up request. There is no documented error code for a wrong one. */
 export function readRecordRequest(query: RawParameters): RecordRequest {
   const given = WAYS.map(way => way.filter(name => query[name] !== undefined)).filter(way => way.length > 0)
   const [[first] = [], [second] = []] = given

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
+import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 
 /**

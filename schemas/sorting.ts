@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein'
 import type { z } from 'zod'
-import type { ErrorCode, Fault } from '../src/errors/catalogue.js'
+import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import { metaOf } from './rules.js'
 
 /** What HTTP delivered: a value, or several when the name came more than once. */
@@ -104,7 +104,7 @@ export class ParameterSorter {
     return { whole, keys: keysOf(bare, numbered, faults), ignored, variants, faults }
   }
 
-  /** Whether only case, signs, or what a service may take for an index tells it from a known name: `ContentKey[]`, `kid.01`. */
+  /** Whether it differs from a known name only by case, punctuation or something like an index: `ContentKey[]`, `kid.01`. */
   #isVariant(name: string): boolean {
     const beforeBracket = name.split(BRACKET_OR_NUL, 1)[0] ?? name
     const beforeDot = name.slice(0, name.lastIndexOf('.') + 1)

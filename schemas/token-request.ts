@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { type ErrorCode, type Fault, firstFault, noLaterThan } from '../src/errors/catalogue.js'
+import { type ErrorCode, type Fault, firstFault, noLaterThan } from '../src/errors/error-catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
@@ -58,7 +58,7 @@ export class TokenRequestSchema {
     return this.#sorter.sort(query, body)
   }
 
-  /** Unknown names with a suggestion for the misspelt ones, as the header `x-ignored-parameters` tells them. */
+  /** Unknown names, with suggestions for misspelled ones: the header `x-ignored-parameters`. */
   describeIgnored({ ignored }: SortedParameters): string {
     const described = [...ignored.keys()].slice(0, 16).map(name => {
       const suggestion = this.#sorter.suggestion(name)

@@ -27,7 +27,7 @@ import { limiting } from './http/limiting.js'
 import type { AddressLimit } from './limits/rate-limits.js'
 import type { Services } from './services.js'
 
-/** The application of these services, on a server of its own that nobody has told to listen. */
+/** The application of these services, on a server of its own that does not listen yet. */
 export async function buildApp(services: Services): Promise<FastifyInstance> {
   const app = httpServer(services)
   await app.register(application, { services })

@@ -13,8 +13,8 @@ export type { AccountInput } from '../schemas/accounts-file.js'
 export type { TokenPolicy } from '../schemas/policy.js'
 export { demoAccount } from './accounts/account-seeds.js'
 export type { Settings } from './config/setting-groups.js'
-export type { ErrorCode } from './errors/catalogue.js'
 export { ConfigError } from './errors/config-error.js'
+export type { ErrorCode } from './errors/error-catalogue.js'
 export { TokenError } from './errors/public-error.js'
 export type { Server } from './server.js'
 export type { ReadToken, TokenContent, TokenKey } from './tokens/token-content.js'
@@ -57,7 +57,7 @@ const OPTIONS = Object.keys({
   logger: true,
 } satisfies Record<keyof ServerOptions, true>)
 
-/** TypeScript finds a misspelled option in a literal; in JavaScript it would do nothing, and nobody would know. */
+/** TypeScript finds a misspelled option in a literal; JavaScript would silently ignore it. */
 function refuseUnknownOptions(options: ServerOptions): void {
   const unknown = Object.keys(options).filter(name => !OPTIONS.includes(name))
   if (unknown.length > 0)

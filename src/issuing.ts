@@ -2,7 +2,7 @@ import { clearKeyUrl } from './drm/licence-urls.js'
 import type { Issuing, IssuingParts } from './issuing-parts.js'
 import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 
-/** Makes tokens, asks for them, or tells what was answered once: the mode decides it here and nowhere else. */
+/** Makes tokens, asks for them, or replays recorded ones: the only place that decides by the mode. */
 export async function issuing(parts: IssuingParts): Promise<Issuing> {
   const { config, vault, ledger, clock } = parts
   if (config.MODE === 'emulate')

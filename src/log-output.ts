@@ -14,7 +14,7 @@ const PATIENCE_MS = 500
 export interface LogOutputParts {
   /** The number of an open file: 1 is standard output. */
   readonly file: number
-  /** Whether somebody watches: then each line is written at once. */
+  /** Whether a person watches: then each line is written at once. */
   readonly isWatched: boolean
   /** Called with the number of dropped lines when the output works again. */
   recovered(dropped: number): void
@@ -22,7 +22,7 @@ export interface LogOutputParts {
 
 /**
  * Writes lines to a file, a terminal or a pipe that may be full, stalled or gone: it tries again until they are
- * written, and meanwhile keeps a bounded number of bytes. Lines beyond those are dropped and counted. Nobody ever waits.
+ * written, and meanwhile keeps a bounded number of bytes. Lines beyond those are dropped and counted. Callers never wait.
  */
 export class LogOutput {
   readonly #parts: LogOutputParts
@@ -131,7 +131,7 @@ export class LogOutput {
     try {
       for (const bytes of this.#waiting) if (writeSync(this.#parts.file, bytes) < bytes.length) return
     } catch {
-      // There is nobody left who could be told.
+      // The process is ending and the output is broken: there is nowhere to report it.
     }
   }
 }

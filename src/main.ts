@@ -8,7 +8,7 @@ import { framesOf } from './errors/public-error.js'
 import { type ProcessLog, processLog } from './logging.js'
 import { type StartedServer, serve } from './server.js'
 
-/** The process: reads the configuration, listens, and drains when it is told to stop. The exit code of the start: 0 or 1. */
+/** The process: reads the configuration, listens, and drains on a stop signal. The exit code of the start: 0 or 1. */
 export async function main(
   settings: (warn: (warning: string) => void) => Settings,
   { stderr }: CommandContext,
@@ -27,7 +27,7 @@ export async function main(
     stderr.write(startFailure(error, config, warnings))
     return 1
   }
-  // First: whoever reads where it listens may stop it at once.
+  // First: a supervisor that reads the address may stop the process at once.
   drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
   stderr.write(banner(config, server))
   announce(config, server, log)

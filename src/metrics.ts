@@ -2,13 +2,13 @@ import { STATUS_CODES } from 'node:http'
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { documentedDenials } from './entitlement/client/denials.js'
 import type { ClientRefusal } from './entitlement/client-authentication/client-authorities.js'
-import { documentedErrors } from './errors/catalogue.js'
 import { documentedRefusals } from './errors/entitlement-refusal.js'
+import { documentedErrors } from './errors/error-catalogue.js'
 import type { Drm, LicenceDrm } from './ground/drms.js'
 import type { WrittenEvent } from './store/engine.js'
 import { environmentOfService } from './store/tables.js'
 
-/** What Prometheus is told. Labels are names, codes and patterns of ours only, never anything from a request. */
+/** The metrics for Prometheus. Labels are names, codes and patterns of ours only, never anything from a request. */
 export class Metrics {
   readonly registry = new Registry()
 

@@ -36,7 +36,7 @@ export interface StartedServer extends Server {
   /** Of every socket: `localhost` is two. */
   readonly addresses: readonly AddressInfo[]
   readonly entitlementAddresses: readonly AddressInfo[]
-  /** Where the public demo account works, whoever has added it. */
+  /** The environments in which the public demo account works. */
   readonly openDemo: readonly Environment[]
   readonly accounts: number
 }
@@ -70,7 +70,7 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
   if (areNew && (await store.events.wereAny())) logger.warn(NEW_KEYS)
   if (config.MODE === 'gateway' && !namesDemo(given) && (await openDemo(store.accounts, random)).length > 0)
     throw new ConfigError([DEMO_IN_GATEWAY])
-  // Its authenticators are public, so it comes into no database that somebody uses.
+  // Its authenticators are public, so it is never added to a database in use.
   const addsDemo = given === undefined && config.MODE !== 'gateway' && (await store.accounts.count()) === 0
   const services = await buildServices({
     config,
@@ -137,7 +137,7 @@ function namesDemo(accounts: readonly AccountSeed[] | undefined): boolean {
   return accounts?.some(({ authenticators }) => authenticators.test === demoAccount.authenticators.test) === true
 }
 
-/** A gateway that can ask for nobody is no gateway. */
+/** A gateway needs at least one account with upstream credentials. */
 function requireCredentials(accounts: readonly AccountSeed[] | undefined): void {
   if (accounts === undefined) throw new ConfigError(['ACCOUNTS_FILE must be given with MODE=gateway'])
   const missing = missingCredentials(accounts)

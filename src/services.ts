@@ -49,7 +49,7 @@ export interface ServiceParts {
 
 export type Services = Awaited<ReturnType<typeof buildServices>>
 
-/** What the routes call, built from a configuration; whoever listens starts and stops it. */
+/** What the routes call, built from a configuration; the listener starts and stops it. */
 export async function buildServices(parts: ServiceParts) {
   const closing = new Closing()
   return openServices(parts, closing).catch(failure => closing.closeAfter(failure))

@@ -1,6 +1,6 @@
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { FamilySchema } from '../../schemas/token-request.js'
-import type { ErrorCode } from '../errors/catalogue.js'
+import type { ErrorCode } from '../errors/error-catalogue.js'
 import type { Drm, LicenceDrm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
 import type { Asked } from '../tokens/redemption-checks.js'

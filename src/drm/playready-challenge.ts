@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Fault } from '../errors/catalogue.js'
+import type { Fault } from '../errors/error-catalogue.js'
 import { guidOf } from '../pssh/kid-forms.js'
 import type { Asked } from '../tokens/redemption-checks.js'
 import { findDescendant, findElements, parseXml, wholeText, type XmlElement } from './xml.js'

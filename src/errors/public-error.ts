@@ -1,4 +1,4 @@
-import { documentedError, type ErrorCode, type Fault } from './catalogue.js'
+import { documentedError, type ErrorCode, type Fault } from './error-catalogue.js'
 
 /** An error whose code, status and text are public. */
 export class PublicError extends Error {

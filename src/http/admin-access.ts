@@ -7,8 +7,8 @@ export type Admission = 'admitted' | 'unauthorized' | { readonly refused: string
 export type AdminAccess = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => Admission
 
 /**
- * Who may administer. With a token, whoever shows it. Without one nobody may, and `undefined` says so; only an
- * emulator, which guards nothing of value, then serves those who sit at the same machine.
+ * Who may administer: with a token, every client that sends it. Without a token, administration is off (`undefined`), except
+ * in an emulator, which guards nothing of value and serves clients on the same machine.
  */
 export function adminAccess(
   token: string | undefined,
@@ -23,7 +23,7 @@ function holdersOf(token: string): AdminAccess {
   const expected = digest(token)
   return ({ headers }) => {
     const [, given] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
-    // Of digests, because the comparison needs equal lengths and would tell the token's.
+    // Of digests, because the comparison needs equal lengths and would reveal the token's.
     return given !== undefined && timingSafeEqual(digest(given), expected) ? 'admitted' : 'unauthorized'
   }
 }

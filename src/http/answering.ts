@@ -7,7 +7,7 @@ import { isUnroutable } from './unknown-paths.js'
 declare module 'fastify' {
   interface FastifyReply {
     isRecorded: boolean
-    /** What the log tells of a request beside its route: nothing secret. */
+    /** What the log says of a request beside its route: nothing secret. */
     asked: Readonly<Record<string, string | number>> | undefined
   }
 }
@@ -50,7 +50,7 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   app.addHook('onRequest', (request, reply, next) => {
     addStandardHeaders(request, reply)
     if (request.raw.socket.destroyed) {
-      // Its connection ended while it waited for its turn.
+      // Its connection ended while it was queued.
       reply.hijack()
       return record(request, reply, true)
     }

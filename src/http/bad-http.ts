@@ -68,7 +68,7 @@ export function badHttp(parts: BadHttpParts) {
     const refusal = REFUSALS[code] ?? BAD_REQUEST
     connections.refuse(socket, unfinished => {
       if (unfinished === undefined) answer(socket, refusal)
-      // Whoever reads the body answers its error as any other. Before anybody does, there is nobody to tell.
+      // A handler that reads the body answers its error like any other. Before that, no handler can be notified.
       else if (!unfinished.listenerCount('error')) socket.destroy()
       else unfinished.emit('error', Object.assign(new Error(refusal.reason), { statusCode: refusal.status }))
     })

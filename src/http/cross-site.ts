@@ -21,9 +21,9 @@ export interface CrossSiteOptions {
 }
 
 /**
- * A page in somebody's browser can send requests wherever that browser can connect to. Refused is what would change
- * something for the page of another site, and on a server of this machine everything that a page asks for under a name
- * of its own that resolves to it (DNS rebinding). Other clients send none of the headers that this goes by.
+ * A page in a user's browser can send requests to wherever that browser can connect. This refuses requests from pages of
+ * other sites that would change something. On a server that only this machine can reach, it also refuses requests under a
+ * name that merely resolves to it (DNS rebinding). Other clients send none of the headers that this checks.
  */
 export const crossSite = fp(async (app: FastifyInstance, options: CrossSiteOptions) => {
   const { origins, publicUrl, localNames } = options

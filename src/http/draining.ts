@@ -4,10 +4,10 @@ import { StatusError } from '../errors/public-error.js'
 
 /**
  * A shutdown that answers the requests in flight and waits for nothing else: new requests are refused, and connections
- * without a request are closed, be they kept alive, opened in advance, or silent after half a request's head.
+ * without a request are closed, whether kept alive, opened in advance, or stalled in the middle of a request's head.
  */
 export const draining = fp(async (app: FastifyInstance) => {
-  // On a server of somebody else's, its connections are for him to end.
+  // On a server that the host application owns, the host ends the connections.
   if (!app.hasDecorator('connections')) return
   const { connections } = app
 

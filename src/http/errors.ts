@@ -14,7 +14,7 @@ declare module 'fastify' {
     errorForm?: ErrorForm
   }
   interface FastifyReply {
-    /** The error that this request was answered with: the log and the metrics tell it. */
+    /** The error that this request was answered with, for the log and the metrics. */
     refusal: Refusal | undefined
   }
 }

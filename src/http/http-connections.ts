@@ -87,7 +87,7 @@ class Connection {
   constructor(socket: Socket, shared: Shared) {
     this.#socket = socket
     this.#shared = shared
-    // Node resumes the socket whenever somebody reads a body.
+    // Node resumes the socket whenever a body is read.
     socket.on('resume', () => {
       if (this.#isPaused) socket.pause()
     })
@@ -170,7 +170,7 @@ class Connection {
     for (const [request, response] of this.#waiting.splice(0)) this.#abandon(request, response)
   }
 
-  /** The handler has nobody to answer, and writes down that there was a request. */
+  /** The client is gone: the handler only records that there was a request. */
   #abandon(request: IncomingMessage, response: ServerResponse): void {
     closeUnsent(response)
     this.#shared.handle(request, response)
@@ -178,8 +178,8 @@ class Connection {
 }
 
 /**
- * Node closes the response whose turn it was, and says nothing to those behind it: files that they send would stay
- * open. On a socket that has ended they close as well.
+ * When a connection ends, Node closes the current response but not those queued behind it, whose files would stay open.
+ * Assigning them an ended socket closes them.
  */
 function closeUnsent(response: ServerResponse): void {
   if (response.socket !== null) return

@@ -5,7 +5,7 @@ import { StatusError } from '../errors/public-error.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Whether somebody else reads the body, who may know more content codings. */
+    /** Whether another service reads the body, which may know more content codings. */
     takesAnyCoding?: boolean
   }
 }

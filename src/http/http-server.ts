@@ -39,7 +39,7 @@ export interface HttpServerParts {
   readonly createServer?: ((options: ServerOptions, handler: RequestListener) => TlsServer) | undefined
   /** Whose word on where a request comes from holds, where it is not TRUSTED_PROXIES. */
   readonly proxies?: readonly string[] | undefined
-  /** The form of errors where nobody can say which one is asked for, if it is not HTML. */
+  /** The form of errors for a request that cannot say which form it wants; HTML without it. */
   readonly errorForm?: ErrorForm | undefined
 }
 
@@ -80,7 +80,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
 
   const app = fastify({
     logger: false,
-    // That there are options of TLS tells it the scheme, and no more.
+    // It only derives the scheme from the presence of TLS options.
     ...(parts.createServer && { https: {} }),
     serverFactory: newServer,
     genReqId: newRequestId,
@@ -122,7 +122,7 @@ export async function listen(app: FastifyInstance, where: { host: string; port: 
     const server = app.newServer()
     server.listen(first.port, address)
     app.server.once('close', () => server.close())
-    // An address that this machine does not have, or a port that somebody else has there.
+    // This machine does not have the address, or another process has the port.
     const listens = await once(server, 'listening').catch(() => undefined)
     if (listens !== undefined) addresses.push(server.address() as AddressInfo) // as above
   }

@@ -20,7 +20,7 @@ export function readJsonBodies(app: FastifyInstance, options: JsonBodiesOptions 
   const { isLenient = false, refusal } = options
   const parsePlainObjects = app.getDefaultJsonParser('error', 'error')
 
-  // A content type that is not even one would be refused before anybody reads the body.
+  // Fastify would refuse a malformed content type before any parser sees the body.
   if (isLenient)
     app.addHook('onRequest', (request, _reply, next) => {
       request.raw.headers['content-type'] = JSON_TYPE

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ErrorCode } from '../errors/catalogue.js'
+import type { ErrorCode } from '../errors/error-catalogue.js'
 import { JSON_TYPE } from './answers.js'
 
 type Shape = Readonly<Record<string, z.ZodType>>

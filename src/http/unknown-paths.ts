@@ -47,7 +47,7 @@ export class MethodNotAllowed extends StatusError {
 /** In the order in which they are listed. A preflight belongs to the method that it asks about. */
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-/** Asks a router like Fastify's own, which it does not let anybody ask; made when a path is unknown for the first time. */
+/** Uses a second router, since Fastify does not expose its own; built when a path is unknown for the first time. */
 function methodsByPath(app: FastifyInstance): (url: string) => string[] {
   const routes: { url: string; methods: readonly string[] }[] = []
   app.addHook('onRoute', ({ url, method }) => void routes.push({ url, methods: [method].flat() }))
@@ -75,8 +75,8 @@ export function isUnroutable(request: IncomingMessage): boolean {
 }
 
 /**
- * Sends what the router refuses before any hook runs, a path that is no URL, to the router once more: as a path that
- * it can read and nobody serves. So it is counted, limited, logged and answered like everything else.
+ * Routes a request again whose path is no URL, which the router refuses before any hook runs: as a path that it can read and
+ * that has no route. So it is counted, limited, logged and answered like every other request.
  */
 export function refuseUnroutable(route: (request: IncomingMessage, response: ServerResponse) => void) {
   return ({ statusCode }: FastifyError, { raw }: FastifyRequest, reply: FastifyReply): void => {

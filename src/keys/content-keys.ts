@@ -1,5 +1,5 @@
 import type { KeyRequest } from '../../schemas/keys.js'
-import { type Fault, firstFault } from '../errors/catalogue.js'
+import { type Fault, firstFault } from '../errors/error-catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import type { Owner } from '../ground/environment.js'
 import type { KeyStorage } from './key-storage.js'

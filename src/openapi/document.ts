@@ -1,7 +1,7 @@
 import type { RouteOptions } from 'fastify'
 import { z } from 'zod'
 import { errorAnswer, messageWithCode } from '../../schemas/answers.js'
-import { type DocumentedError, documentedErrors } from '../errors/catalogue.js'
+import { type DocumentedError, documentedErrors } from '../errors/error-catalogue.js'
 import { type ErrorForm, htmlErrors, jsonErrors } from '../http/error-forms.js'
 import type { Answer, Content, DocumentedRefusals, Operation, Reads, Refuses, Sample } from '../http/operation.js'
 import { type Json, JsonSchemas } from './json-schemas.js'

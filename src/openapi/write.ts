@@ -31,7 +31,7 @@ const services = await buildServices({
 const routes = await routesOf(async app => void (await app.register(application, { services })))
 const entitlement = await routesOf(async app => {
   await app.register(errors, { logger, errorForm: entitlementErrors })
-  // Nobody asks it: its routes are looked at, and no more.
+  // It is never called: only its routes are read.
   await app.register(entitlementRoutes, { entitlements: undefined as never, licenceHost: () => '' })
 })
 await store.close()

@@ -1,5 +1,5 @@
 import type { Families } from '../drm/families.js'
-import type { Fault } from '../errors/catalogue.js'
+import type { Fault } from '../errors/error-catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import { rfc3339 } from '../ground/clock.js'
 import { CLEAR_KEY, type LicenceDrm, NO_KID } from '../ground/drms.js'

@@ -1,4 +1,4 @@
-import { documentedErrors } from '../errors/catalogue.js'
+import { documentedErrors } from '../errors/error-catalogue.js'
 import { type Change, orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 
 /** Traits for which accounts in the error table are refused. */

@@ -1,4 +1,4 @@
-import { documentedErrors, type ErrorCode } from '../errors/catalogue.js'
+import { documentedErrors, type ErrorCode } from '../errors/error-catalogue.js'
 import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './answer-outcome.js'
 import type { ExpectedRefusal, ExpectedToken } from './cases.js'
 

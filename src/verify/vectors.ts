@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { ErrorCode } from '../errors/catalogue.js'
+import type { ErrorCode } from '../errors/error-catalogue.js'
 
 /** A request that is refused, as data. */
 export interface Refusal {

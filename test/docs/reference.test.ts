@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { referencePages } from '../../docs/reference.js'
 import { readCatalogue } from '../../src/entitlement/catalogue/reading.js'
-import { documentedErrors } from '../../src/errors/catalogue.js'
+import { documentedErrors } from '../../src/errors/error-catalogue.js'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
-import { documentedErrors, type ErrorCode } from '../../src/errors/catalogue.js'
+import { documentedErrors, type ErrorCode } from '../../src/errors/error-catalogue.js'
 import { anyCharacter } from '../any-character.js'
 import { appWith } from '../app.js'
 import { repetitions } from '../counts.js'

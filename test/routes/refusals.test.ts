@@ -1,5 +1,5 @@
 import t from 'tap'
-import { documentedErrors, type ErrorCode } from '../../src/errors/catalogue.js'
+import { documentedErrors, type ErrorCode } from '../../src/errors/error-catalogue.js'
 import { refusalCases, refusalsFor } from '../../src/verify/cases.js'
 import { differences } from '../../src/verify/differences.js'
 import type { Refusal } from '../../src/verify/vectors.js'

@@ -15,7 +15,7 @@ export function inlineConnection(path: string): Connection {
   const database = new SqliteDatabase(path)
   return {
     execute: async (sql, values) => database.execute(sql, values),
-    commit: async entries => database.commit(entries),
+    commit: async entries => database.writer.commit(entries),
     close: async () => database.close(),
   }
 }

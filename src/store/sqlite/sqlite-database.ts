@@ -2,7 +2,6 @@ import { closeSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'libsql'
 import { makeFolder } from '../../ground/files.js'
-import type { Entry, Uncovered } from '../engine.js'
 import { GroupWriter } from './group-writer.js'
 import { Statement, type Value } from './statement.js'
 
@@ -14,21 +13,18 @@ export interface Outcome {
 /** One SQLite file, locked for this process, or a database in memory. Its calls are synchronous, so a file belongs in a thread. */
 export class SqliteDatabase {
   readonly #database: Database.Database
-  readonly #writer: GroupWriter
+  /** Writes groups of events. */
+  readonly writer: GroupWriter
 
   constructor(path: string) {
     this.#database = open(path)
-    this.#writer = new GroupWriter(this.#database)
+    this.writer = new GroupWriter(this.#database)
   }
 
   execute(sql: string, values: readonly Value[]): Outcome {
     const statement = new Statement(this.#database, sql)
     if (statement.isReader) return { rows: statement.all(values), changes: 0 }
     return { rows: [], changes: statement.run(values) }
-  }
-
-  commit(entries: readonly Entry[]): readonly Uncovered[] {
-    return this.#writer.commit(entries)
   }
 
   close(): void {

@@ -16,7 +16,7 @@ function ask(question: Question): unknown {
     case 'execute':
       return database.execute(question.sql, question.values)
     case 'commit':
-      return database.commit(question.entries)
+      return database.writer.commit(question.entries)
     case 'close':
       return database.close()
   }
