@@ -45,15 +45,15 @@ async function openEntitlementServices(
   closing.add(() => file?.close())
   const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
   const { webhook } = settings
-  const judge = webhook && new Webhook({ settings: webhook, clock, random, logger })
-  closing.add(() => judge?.close())
+  const authorizer = webhook && new Webhook({ settings: webhook, clock, random, logger })
+  closing.add(() => authorizer?.close())
   const entitlements = new Entitlements({
     ...services,
     issuer: services.issuing.issuer,
     customerId,
     environment: config.ENVIRONMENT,
     contents: firstOf(sources),
-    judge,
+    authorizer,
     devices: services.issuing.devices ?? new LedgerDevices(store.events),
   })
   closing.add(() => entitlements.close())

@@ -33,7 +33,7 @@ export class AskedService {
     this.#logger = logger
   }
 
-  /** The tokens of a viewer who brings none: none where no content is named. */
+  /** The tokens for a viewer who presents no token; empty when the claim names no content. */
   async tokensFor(claim: ViewerClaim | StatusError, requestId: string): Promise<readonly string[]> {
     const { contentID, requestType, customerCookie } = requireReadable(claim)
     if (contentID === undefined) return []
@@ -41,7 +41,7 @@ export class AskedService {
     return new URL(url).searchParams.getAll(TOKEN_NAME)
   }
 
-  /** Also where a token is there already, for these keys of it. */
+  /** Asks about a presented token, too, for these of its keys. */
   async requireAllowed({ token, keys, claim, requestId }: Presented): Promise<void> {
     if (this.#when !== 'always' || isRegistration(token)) return
     const { contentID, requestType } = requireReadable(claim)
@@ -67,7 +67,7 @@ export class AskedService {
   }
 }
 
-/** A token that is good so far. */
+/** A token that has passed the other checks so far. */
 export interface Presented {
   readonly token: ReadToken
   readonly keys: readonly TokenKey[]
@@ -87,12 +87,12 @@ function requireCookie({ requestType, customerCookie }: Viewer): void {
     throw new StatusError(400, `requestType ${requestType} needs a cookie`, 'customerCookie')
 }
 
-/** The dummy content of a device's registration: nobody has to be allowed to have it. */
+/** The dummy content of a device's registration: every viewer may have it. */
 function isRegistration({ keys }: ReadToken): boolean {
   return keys.every(({ kid }) => kid === REGISTRATION_KID)
 }
 
-/** An empty one is none. */
+/** An empty cookie counts as missing. */
 function cookieOf({ cookie }: ReadToken): string | undefined {
   return customerCookie.safeParse(cookie).data
 }
@@ -108,7 +108,7 @@ function clientOf(settings: AskedEntitlement): EntitlementClient {
   }
 }
 
-/** A random one, of version 4. */
+/** A random GUID, version 4. */
 function newGuid(random: Randomness): string {
   const bytes = randomBytes(random, 16)
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
@@ -116,9 +116,9 @@ function newGuid(random: Randomness): string {
   return uuidOf(bytes.toString('hex'))
 }
 
-/** Somebody else's denial of a licence, with the number and the text that the player is to see. */
+/** The entitlement service denied the licence. The player gets its number and its text. */
 export class EntitlementDenied extends PublicError {
-  /** Whether the number is the service's own, and may be any. */
+  /** The number comes from the service and can be any number. */
   readonly isOfService: boolean
 
   constructor({ error, errorText, failure }: Denied) {

@@ -1,12 +1,12 @@
 import type { Content } from '../../schemas/catalogue.js'
 
-/** Where contents are known from. */
+/** A source of contents. */
 export interface Contents {
   /** `contentID` is in lower case. */
   find(contentID: string): Content | undefined | Promise<Content | undefined>
 }
 
-/** The first that knows a content. A promise only where one of them needs it: most contents are in memory. */
+/** Asks the sources in order. Returns a promise only when a source does: most contents are in memory. */
 export function firstOf(sources: readonly Contents[]): Contents {
   const findFrom = (start: number, contentID: string): Content | undefined | Promise<Content | undefined> => {
     for (const [index, source] of sources.entries()) {

@@ -5,22 +5,22 @@ import { serviceId } from '../store/tables.js'
 
 /** The devices that have redeemed a token under a cookie. */
 export interface Devices {
-  /** Throws the documented error where nobody can say. */
+  /** Throws the documented error when the log is unavailable. */
   of(owner: Owner, question: DeviceQuestion): Promise<RegisteredDevices>
   close?(): Promise<void>
 }
 
 export interface DeviceQuestion {
   readonly cookie: string
-  /** How many of the first devices are of interest; none without it. */
+  /** How many of the first devices to return; none when it is not given. */
   readonly first?: number | undefined
   readonly requestId: string
 }
 
 export interface RegisteredDevices {
-  /** That of the newest redemption by a device that said which it is. */
+  /** The device of the newest redemption that reported a device id. */
   readonly newest: string | undefined
-  /** Those that came first, in the order in which they came. */
+  /** The first devices, the oldest first. */
   readonly first: readonly string[]
 }
 

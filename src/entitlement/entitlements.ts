@@ -13,13 +13,13 @@ import { type Decision, Granting, type GrantingParts } from './granting.js'
 
 export interface EntitlementContext {
   readonly requestId: string
-  /** Where clients reach the licence endpoints, as far as the request tells: a host and its port. */
+  /** The host and port at which clients reach the licence endpoints, taken from the request. */
   readonly host: string
-  /** Where the account stands against its limit. */
+  /** Called with the state of the account's rate limit. */
   readonly reportRateLimit: ReportRateLimit
 }
 
-/** Whether a viewer may have a key. Every decision is in the ledger before it is told. */
+/** Decides whether a viewer may have a key. The ledger has every decision before the client gets it. */
 export class Entitlements {
   readonly #parts: EntitlementParts
   readonly #granting: Granting
@@ -30,7 +30,7 @@ export class Entitlements {
     this.#granting = new Granting(parts)
   }
 
-  /** The token URL of a viewer who may have the key. A PublicError with status 200 is a decision, any other is none. */
+  /** The token URL of a viewer who may have the key. A PublicError with status 200 is a decision; other errors are failures. */
   async decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {
     this.#inFlight.begin()
     try {
@@ -40,7 +40,7 @@ export class Entitlements {
     }
   }
 
-  /** Waits until what is under way is in the log: who asked may be gone long before. For when nothing new comes. */
+  /** Waits until the requests in flight are in the log: their clients may be gone already. Call it after the last one. */
   close(): Promise<void> {
     return this.#inFlight.idle()
   }
@@ -49,7 +49,7 @@ export class Entitlements {
     const { requestId, host, reportRateLimit } = context
     const { metrics, environment } = this.#parts
     const account = await this.#account()
-    // Before its log: a flood must not fill it.
+    // The rate limit comes before the log: a flood must not fill the log.
     this.#parts.limit.admit(account, environment, reportRateLimit)
     const cookie = request.customerCookie
     const decision: Decision = {
@@ -75,14 +75,14 @@ export class Entitlements {
     }
   }
 
-  /** A customer who is no longer in the database is as good as disabled. */
+  /** A customer who is no longer in the database counts as disabled. */
   async #account(): Promise<Account> {
     const account = await orUnavailable(this.#parts.accounts.find(this.#parts.customerId))
     if (account === undefined) throw new TokenError({ code: -2031 }, { status: 200 })
     return account
   }
 
-  /** What was granted is in the log already, with its token. */
+  /** Grants are in the log already, with their tokens. */
   async #recordRefusal(decision: Decision, errorCode: number): Promise<void> {
     const { account, requestId, content, cookie, deviceId } = decision
     const recording = this.#parts.ledger.append({
@@ -102,7 +102,7 @@ export class Entitlements {
 }
 
 export interface EntitlementParts extends GrantingParts {
-  /** Whose tokens are given out. */
+  /** The customer whose tokens are issued. */
   readonly customerId: number
   readonly ledger: Ledger
   readonly metrics: Metrics
@@ -112,19 +112,19 @@ function typeOf(request: EntitlementRequest | UnknownVersion): RequestType | 'un
   return 'unknownVersion' in request ? 'unknown' : request.requestType
 }
 
-/** A failure of ours or of the real service is none: it says nothing about the viewer. */
+/** A failure of this service or of the real one is no decision: it says nothing about the viewer. */
 function isDecision(error: unknown): error is PublicError {
   return error instanceof PublicError && error.status < 500 && error.code !== UNAVAILABLE
 }
 
-/** A refusal of the token is a decision like any other, whatever status the token service has for it. */
+/** A refused token is a decision, too, whatever status the token service gives it. */
 function decided(refusal: PublicError): PublicError {
   if (refusal.status === 200) return refusal
   const { message, code, cause } = refusal
   return new PublicError(message, { code, status: 200, cause })
 }
 
-/** What is refused before its content is known counts for the first DRM. */
+/** A refusal before the content is known counts for the first DRM. */
 function drmOf({ content }: Decision, { tokens: [first] }: Families): Drm {
   const drm = content?.drm ?? first?.drm
   if (drm === undefined) throw new Error('no DRM has tokens')

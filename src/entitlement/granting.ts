@@ -1,5 +1,5 @@
 import type { Content } from '../../schemas/catalogue.js'
-import { type EntitlementRequest, REQUEST_TYPES } from '../../schemas/entitlement.js'
+import { type EntitlementRequest, REQUEST_TYPES, type RequestType } from '../../schemas/entitlement.js'
 import { requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
 import type { IssuedToken } from '../drm/family.js'
@@ -15,18 +15,17 @@ import type { Contents } from './content.js'
 import type { Devices, RegisteredDevices } from './devices.js'
 import { registrationContent } from './registration.js'
 import { ContentSource, lifeOf, policyAt } from './terms.js'
-import type { Judge } from './viewer-question.js'
 
-/** What is known of a request, which grows from step to step: the log tells it. */
+/** What the steps have found out about a request so far, for the log. */
 export interface Decision {
   readonly account: Account
   readonly requestId: string
-  /** Where clients reach the licence endpoints, as far as the request tells: a host and its port. */
+  /** The host and port at which clients reach the licence endpoints, taken from the request. */
   readonly host: string
-  /** Where the account stands against its limit. */
+  /** Called with the state of the account's rate limit. */
   readonly reportRateLimit: ReportRateLimit
   readonly cookie: string | undefined
-  /** Whose keys are given out. */
+  /** The content whose keys are issued. */
   content: Content | undefined
   deviceId: string | undefined
 }
@@ -51,11 +50,11 @@ export class Granting {
     const progress = new TokenProgress(source, context, decision.account)
     await ALLOWED.take(progress, this.#parts)
     requireListed(content, customerCookie)
-    // Before any device is looked for, and again when its token is made.
+    // Checked before the device look-up, and again when the token is made.
     lifeOf(content, this.#parts.now())
     if (requestType === REQUEST_TYPES.deviceBound) source.findDevice = () => this.#device(content, decision)
     if (requestType === REQUEST_TYPES.deviceRegistration) {
-      // The dummy has a policy of its own, and nobody need register for a rental that has ended.
+      // The dummy content has its own policy, so the rental of the wanted content is checked here.
       policyAt(content, this.#parts.now())
       decision.content = registrationContent(content, source.family, this.#parts.random)
       source.content = decision.content
@@ -64,13 +63,13 @@ export class Granting {
     return tokenOf(progress)
   }
 
-  /** The customer's own endpoint knows better than any catalogue. */
+  /** The customer's own endpoint takes precedence over every catalogue. */
   async #content({ contentID, requestType, customerCookie }: EntitlementRequest): Promise<Content> {
-    const { judge, contents } = this.#parts
+    const { authorizer, contents } = this.#parts
     const wanted = contentID.toLowerCase()
-    const told = judge && (await judge.allow({ contentID: wanted, requestType, customerCookie }))
-    const known = told ?? contents.find(wanted)
-    const content = known instanceof Promise ? await orUnavailable(known) : known
+    const described = authorizer && (await authorizer.allow({ contentID: wanted, requestType, customerCookie }))
+    const found = described ?? contents.find(wanted)
+    const content = found instanceof Promise ? await orUnavailable(found) : found
     if (content === undefined) throw new EntitlementRefusal('unknownContent')
     return content
   }
@@ -84,15 +83,30 @@ export class Granting {
   }
 }
 
-/** The steps that every token takes, from where its DRM is known. */
+/** The steps of every token once its DRM is known. */
 const ALLOWED = new TokenSteps('drm')
 const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
+
+/** What the authorizer is asked. */
+export interface ViewerQuestion {
+  /** A GUID in lower case. */
+  readonly contentID: string
+  readonly requestType: RequestType
+  readonly customerCookie?: string | undefined
+}
+
+/** Decides in addition to the catalogue, such as the customer's own endpoint. */
+export interface ViewerAuthorizer {
+  /** Resolves with the content that it describes, if any; throws an EntitlementRefusal for a denied viewer. */
+  allow(question: ViewerQuestion): Promise<Content | undefined>
+  close(): Promise<void>
+}
 
 export interface GrantingParts extends TokenStepParts {
   readonly families: Families
   readonly environment: Environment
   readonly contents: Contents
-  readonly judge: Judge | undefined
+  readonly authorizer: ViewerAuthorizer | undefined
   readonly devices: Devices
   readonly now: Now
   readonly random: Randomness
@@ -103,19 +117,19 @@ function requireCookie({ requestType, customerCookie }: EntitlementRequest): voi
     throw new EntitlementRefusal('cookieMissing')
 }
 
-/** Before any content is looked for: an account without a DRM gets no key, whatever it is for. */
+/** Checked before the content look-up: an account without any DRM gets no key. */
 function requireSomeDrm(account: Account, { tokens }: Families): void {
   const [first] = tokens
   if (first !== undefined && tokens.every(({ drm }) => account.drm[drm] === false)) requireDrm(account, first)
 }
 
-/** Who may have a content, as its catalogue says. */
+/** Checks the viewer against the catalogue's list. */
 export function requireListed({ viewers }: Content, cookie: string | undefined): void {
   if (viewers === 'everyone') return
   if (cookie === undefined || !viewers.has(cookie)) throw new EntitlementRefusal('notListed')
 }
 
-/** The devices that came first may have it, so that a new one does not shut out an old one. */
+/** The first devices may have the content, so that a new device does not lock out an old one. */
 export function requireDevice({ devicesPerCookie }: Content, { newest, first }: RegisteredDevices): string {
   if (newest === undefined) throw new EntitlementRefusal('noDevice')
   if (devicesPerCookie !== undefined && !first.includes(newest)) throw new EntitlementRefusal('tooManyDevices')

@@ -2,15 +2,15 @@ import type { Content } from '../../schemas/catalogue.js'
 import type { TokenFamily } from '../drm/family.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 
-/** The key id of the dummy content: the SHA-1 of `expressplay-device-registration`, as of every `^` name. */
+/** The key id of the dummy content: the SHA-1 of `expressplay-device-registration`, as for every `^` name. */
 export const REGISTRATION_KID = '0757fb538db8eea3c27f344f316a5f52'
 
-/** Long enough for a player to come up, short enough that nobody registers later what was meant for now. */
+/** Long enough for a player to start, short enough that a token cannot be stored for a later registration. */
 const SECONDS = 600
 
 /**
- * The dummy content of a registration: nothing is encrypted with its key, which nobody needs to know twice. Its token
- * is redeemed where that of the wanted content will be.
+ * The dummy content of a registration. Its key encrypts nothing, so each registration gets a random one. Its token is
+ * redeemed at the same endpoint as the token of the wanted content.
  */
 export function registrationContent(wanted: Content, { openPolicy: policy }: TokenFamily, random: Randomness): Content {
   const parameters = Object.fromEntries(Object.entries(policy).map(([name, value]) => [name, String(value)]))

@@ -8,29 +8,29 @@ import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { Now } from '../ground/clock.js'
 import type { TokenSource } from '../tokens/token-steps.js'
 
-/** How many seconds a token that is made now can be redeemed: never longer than the content is there. */
+/** The lifetime of a token issued now, in seconds: it never outlives the content. */
 export function lifeOf({ duration, until }: Content, now: number): number {
   if (until === undefined) return duration
-  // Whole seconds, because the real service is asked in such.
+  // The real service takes whole seconds.
   const left = Math.floor((until - now) / 1000)
   if (left < 1) throw new EntitlementRefusal('over')
   return Math.min(duration, left)
 }
 
-/** No longer may it take until the real service has got a request, in milliseconds: that is the highest UPSTREAM_TIMEOUT. */
-const LONGEST_WAY = 120_000
+/** The most milliseconds until a request reaches the real service: the highest UPSTREAM_TIMEOUT. */
+const MAX_TRANSIT_MS = 120_000
 
 /**
- * The same life in the words of a token request. `+seconds` count from when the real service gets them, so near its end
- * a content has its end told by the clock, in whole seconds.
+ * The same lifetime as a token request parameter. `+seconds` count from the moment at which the real service gets them,
+ * so close to the end of a content the request has the absolute end instead, in whole seconds.
  */
 function expirationFor({ duration, until }: Content, life: number, now: number): string {
-  if (until === undefined || until - now - duration * 1000 > LONGEST_WAY) return `+${life}`
+  if (until === undefined || until - now - duration * 1000 > MAX_TRANSIT_MS) return `+${life}`
   const end = Math.min(Math.floor(until / 1000), Math.floor(now / 1000) + duration)
   return new Date(end * 1000).toISOString().replace('.000', '')
 }
 
-/** The policy of a licence that is granted now. */
+/** The policy of a licence granted now. */
 export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: number): TokenPolicy {
   if (rentalSeconds !== undefined) return { ...policy, 'rental.periodEndTime': now + rentalSeconds * 1000 }
   const end = policy['rental.periodEndTime']
@@ -38,13 +38,13 @@ export function policyAt({ policy: { policy, rentalSeconds } }: Content, now: nu
   return policy
 }
 
-/** Who gets the token, as far as it is known. */
+/** Who gets the token, as far as known. */
 export interface Grantee {
   readonly cookie: string | undefined
   readonly deviceId: string | undefined
 }
 
-/** What a token is made from that a content's catalogue describes. */
+/** Makes tokens from a content of the catalogue. */
 export class ContentSource implements TokenSource {
   findDevice?: () => Promise<string>
   readonly #grantee: Grantee
@@ -82,7 +82,7 @@ export class ContentSource implements TokenSource {
     }
   }
 
-  /** Once its terms are read. */
+  /** Call it after `readTerms`. */
   get parameters(): SortedParameters {
     const { keys, policy } = this.content
     const { cookie, deviceId } = this.#grantee

@@ -13,7 +13,7 @@ function row(content_id: string, sealed: string) {
 
 t.test('an opened content is found for as long as the same is stored', async t => {
   const opened = new OpenedContents()
-  opened.keep(row('a', 'sealed'), content)
+  opened.add(row('a', 'sealed'), content)
   t.equal(opened.find(row('a', 'sealed')), content)
   t.equal(opened.find(row('a', 'sealed anew')), undefined)
   t.equal(opened.find(row('b', 'sealed')), undefined)
@@ -24,26 +24,26 @@ t.test('an opened content is found for as long as the same is stored', async t =
 t.test('when there is no more room the oldest go', async t => {
   const opened = new OpenedContents()
   const [a, b, c] = [row('a', 'a'.repeat(3 * MEBI)), row('b', 'b'.repeat(3 * MEBI)), row('c', 'c'.repeat(3 * MEBI))]
-  for (let turn = 0; turn < 5; turn += 1) opened.keep(a, content)
-  opened.keep(b, content)
+  for (let turn = 0; turn < 5; turn += 1) opened.add(a, content)
+  opened.add(b, content)
   t.same(
     [a, b].map(one => opened.find(one)),
     [content, content],
     'what is kept again takes its room once',
   )
-  opened.keep(c, content)
+  opened.add(c, content)
   t.same(
     [a, b, c].map(one => opened.find(one)),
     [undefined, content, content],
   )
   opened.forget('b')
   opened.forget('b')
-  opened.keep(a, content)
+  opened.add(a, content)
   t.same(
     [a, c].map(one => opened.find(one)),
     [content, content],
   )
-  opened.keep(row('d', 'd'.repeat(9 * MEBI)), content)
+  opened.add(row('d', 'd'.repeat(9 * MEBI)), content)
   t.same(
     [a, c, row('d', 'd'.repeat(9 * MEBI))].map(one => opened.find(one)),
     [undefined, undefined, undefined],

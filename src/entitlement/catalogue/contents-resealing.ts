@@ -5,13 +5,13 @@ import type { ContentRepository } from '../../store/content-repository.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import { placeOf } from './stored-contents.js'
 
-/** So many are looked at at once, with a pause after them: nobody who asks for a token shall notice. */
+/** Contents per step, with a pause after each step: token requests must not slow down. */
 const STEP = 500
 const PAUSE_MS = 20
 
 /**
- * Seals anew what a former key of TOKEN_KEYS has sealed, once after each start. Tokens expire and contents do not: without
- * it they would be lost with the key.
+ * Reseals, once after each start, the contents that a former key of TOKEN_KEYS has sealed. Contents do not expire as
+ * tokens do: they would be lost with the key.
  */
 export class ContentsResealing {
   readonly #parts: ContentsResealingParts
@@ -22,7 +22,7 @@ export class ContentsResealing {
     this.#parts = parts
   }
 
-  /** Resolves at its end, which it always comes to. */
+  /** Resolves when it has finished or failed; never rejects. */
   start(): Promise<void> {
     this.#running = this.#run().catch((error: Error) =>
       this.#parts.logger.error(

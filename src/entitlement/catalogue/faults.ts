@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { type JsonPath, linesOf } from './lines.js'
 
-/** All that is wrong with a catalogue: a line of text for each fault, without a value of the file. */
+/** Every fault of a catalogue, as a line of text without values of the file. */
 export class BrokenCatalogue extends Error {
   constructor(readonly faults: readonly string[]) {
     super(faults.join('\n'))
@@ -10,14 +10,14 @@ export class BrokenCatalogue extends Error {
   }
 }
 
-/** So many faults are told, and of the others the number. */
-const MOST_FAULTS = 20
+/** Faults that the error lists; it only counts the others. */
+const MAX_LISTED = 20
 
 interface CatalogueFault {
   readonly path: JsonPath
   readonly place: string
   readonly message: string
-  /** Another place that the message is about. */
+  /** Another place that the message refers to. */
   readonly other?: JsonPath
 }
 
@@ -39,7 +39,7 @@ export class CatalogueFaults {
   addRepeated(index: number, former: () => number): void {
     const path = ['contents', index, 'contentID']
     const place = `contents[${index}].contentID`
-    // Looked for only where it is told: there may be as many repeated contents as there are contents.
+    // Looked up only for a listed fault: every content may be a repeated one.
     const other = this.#isFull ? [] : ['contents', former(), 'contentID']
     this.#put({ path, place, message: 'is that of the content on', other })
   }
@@ -47,12 +47,12 @@ export class CatalogueFaults {
   async asError(text: string): Promise<BrokenCatalogue> {
     const paths = this.#first.flatMap(({ path, other = [] }) => [path, other])
     const lines = await linesOf(text, paths)
-    const told = this.#first.map(({ place, message, other }, index) => {
+    const listed = this.#first.map(({ place, message, other }, index) => {
       const what = place === '' ? message : `${place}: ${message}`
       const line = lines[2 * index] ?? 1
       return { line, text: `line ${line}: ${what}${other === undefined ? '' : ` line ${lines[2 * index + 1]}`}` }
     })
-    const faults = told.sort((one, another) => one.line - another.line).map(({ text }) => text)
+    const faults = listed.sort((one, another) => one.line - another.line).map(({ text }) => text)
     const more = this.#count - faults.length
     return new BrokenCatalogue(more === 0 ? faults : [...faults, `and ${more} more`])
   }
@@ -63,11 +63,11 @@ export class CatalogueFaults {
   }
 
   get #isFull(): boolean {
-    return this.#first.length >= MOST_FAULTS
+    return this.#first.length >= MAX_LISTED
   }
 }
 
-/** Of fields that should not be there, the first. */
+/** For unknown fields, the path of the first. */
 function pathOf(issue: z.core.$ZodIssue | undefined): JsonPath {
   if (issue === undefined) return []
   return issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path

@@ -16,7 +16,7 @@ export interface CatalogueFileParts {
   readonly logger: Logger
 }
 
-/** The contents of CATALOGUE_FILE, read again when it changes; what is wrong then leaves those that were there. */
+/** The contents of CATALOGUE_FILE. A changed file is read again; a broken one leaves the former contents in force. */
 export class CatalogueFile implements Contents {
   readonly #parts: CatalogueFileParts
   readonly #watched: WatchedFiles
@@ -25,7 +25,7 @@ export class CatalogueFile implements Contents {
 
   private constructor(parts: CatalogueFileParts) {
     this.#parts = parts
-    // What changes while it is read for the first time is read again.
+    // Watched before the first read: the file may change during it.
     this.#watched = watchFiles([parts.path], parts.clock, () => this.#readAgain())
     this.#reading = this.#read()
   }
@@ -59,35 +59,35 @@ export class CatalogueFile implements Contents {
 
   async #readAgain(): Promise<'done'> {
     await this.#reading.catch(() => {})
-    const read = this.#read().catch(error => this.#tell(error))
+    const read = this.#read().catch(error => this.#logFault(error))
     this.#reading = read
     await read
     return 'done'
   }
 
-  #tell(error: unknown): void {
+  #logFault(error: unknown): void {
     const what = 'the catalogue is broken, and the contents are those of before'
     if (error instanceof BrokenCatalogue) this.#parts.logger.error({ faults: error.faults }, what)
     else this.#parts.logger.error({ stack: error instanceof Error ? framesOf(error) : [] }, what)
   }
 }
 
-/** Millions of contents; a text cannot be much longer than that. */
-const LARGEST_CATALOGUE = 256 * 1024 * 1024
+/** Enough for millions of contents, and close to the longest string of Node. */
+const MAX_CATALOGUE = 256 * 1024 * 1024
 
 /** The catalogue in a file, or a BrokenCatalogue. */
 export async function readCatalogueFile(path: string): Promise<Catalogue> {
   let bytes: Buffer
   try {
-    bytes = await readLargeFile(path, LARGEST_CATALOGUE)
+    bytes = await readLargeFile(path, MAX_CATALOGUE)
   } catch (error) {
     const { code = 'unknown error' }: NodeJS.ErrnoException = error instanceof Error ? error : new Error()
     throw new BrokenCatalogue([`cannot be read: ${code}`])
   }
-  // Else every wrong byte would become the same character, and a viewer somebody else.
+  // `toString` would turn every invalid byte into the same character, and one viewer into another.
   if (!isUtf8(bytes)) throw new BrokenCatalogue([`line ${lineOfOther(bytes)}: is not UTF-8`])
   const text = bytes.toString()
-  // Some editors write a mark in front.
+  // Some editors write a byte order mark.
   return readCatalogue(text.startsWith('\ufeff') ? text.slice(1) : text)
 }
 

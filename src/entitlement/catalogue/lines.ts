@@ -1,10 +1,10 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import { createScanner } from 'jsonc-parser'
 
-/** Names and indexes on the way to a value. */
+/** The names and indexes that lead to a value. */
 export type JsonPath = readonly PropertyKey[]
 
-// The kinds of tokens, which the library exports in a form that only a compiler of whole programs can use.
+// The token kinds. The library exports them as a const enum, which only a whole-program compiler can use.
 const OPEN_BRACE = 1
 const CLOSE_BRACE = 2
 const OPEN_BRACKET = 3
@@ -13,12 +13,12 @@ const COMMA = 5
 const COLON = 6
 const END = 17
 
-/** So many tokens are gone through at a time: a few milliseconds. */
+/** Tokens between two pauses: a few milliseconds. */
 const AT_A_TIME = 20_000
 
 /**
- * The lines, counted from 1, on which these values stand in a JSON text; of one that is not there, the line of what
- * it is missing from. `JSON.parse` knows no lines, so a text with faults is gone through again.
+ * The lines of these values in a JSON text, counted from 1. A missing value has the line of the object or list that
+ * lacks it. `JSON.parse` reports no lines, so a text with faults is scanned a second time.
  */
 export async function linesOf(text: string, paths: readonly JsonPath[]): Promise<number[]> {
   const root = wantedIn(paths)
@@ -35,7 +35,7 @@ export async function linesOf(text: string, paths: readonly JsonPath[]): Promise
   return paths.map(path => lineOf(root, path))
 }
 
-/** A value whose line is wanted, and those in it. */
+/** A value whose line is wanted, and the wanted values in it. */
 interface Wanted {
   line: number
   readonly inside: Map<string, Wanted>
@@ -65,9 +65,9 @@ function lineOf(root: Wanted, path: JsonPath): number {
   return line
 }
 
-/** Goes from token to token through a text that is known to be JSON, and notes the lines of what is wanted. */
+/** Walks over the tokens of a valid JSON text and notes the lines of the wanted values. */
 class Walk {
-  /** The lists and objects around the present token; where nothing in one is wanted, it has no place. */
+  /** The lists and objects around the current token; one without wanted values has no place. */
   readonly #around: { readonly place: Wanted | undefined; index: number | undefined }[] = []
   #place: Wanted | undefined
   #isName = false
@@ -107,7 +107,7 @@ class Walk {
     this.#isName = !isList
   }
 
-  /** What has a name is where its name is. */
+  /** A named value has the line of its name. */
   #note(isHere: boolean, line: () => number): void {
     if (isHere && this.#place !== undefined) this.#place.line = line()
   }

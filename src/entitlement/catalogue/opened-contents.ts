@@ -1,37 +1,37 @@
 import type { Content } from '../../../schemas/catalogue.js'
 import type { ContentRow } from '../../store/tables.js'
 
-/** Of what is stored of them; what is made of it takes a few times as much. */
-const MOST_CHARACTERS = 8 * 1024 * 1024
+/** Characters of the sealed texts; the opened contents take a few times as much memory. */
+const MAX_CHARACTERS = 8 * 1024 * 1024
 
-/** Contents that were opened, for as long as the same is stored of them. When there is no more room the oldest go. */
+/** Caches opened contents until their sealed texts change. When the cache is full, the oldest contents go. */
 export class OpenedContents {
-  /** In the order in which they came. */
-  readonly #kept = new Map<string, Kept>()
+  /** The oldest first. */
+  readonly #entries = new Map<string, Entry>()
   #characters = 0
 
   find({ content_id, sealed }: ContentRow): Content | undefined {
-    const kept = this.#kept.get(content_id)
-    return kept?.sealed === sealed ? kept.content : undefined
+    const entry = this.#entries.get(content_id)
+    return entry?.sealed === sealed ? entry.content : undefined
   }
 
-  keep({ content_id, sealed }: ContentRow, content: Content): void {
+  add({ content_id, sealed }: ContentRow, content: Content): void {
     this.forget(content_id)
-    this.#kept.set(content_id, { sealed, content })
+    this.#entries.set(content_id, { sealed, content })
     this.#characters += sealed.length
-    for (const oldest of this.#kept.keys()) {
-      if (this.#characters <= MOST_CHARACTERS) break
+    for (const oldest of this.#entries.keys()) {
+      if (this.#characters <= MAX_CHARACTERS) break
       this.forget(oldest)
     }
   }
 
   forget(contentID: string): void {
-    this.#characters -= this.#kept.get(contentID)?.sealed.length ?? 0
-    this.#kept.delete(contentID)
+    this.#characters -= this.#entries.get(contentID)?.sealed.length ?? 0
+    this.#entries.delete(contentID)
   }
 }
 
-interface Kept {
+interface Entry {
   readonly sealed: string
   readonly content: Content
 }

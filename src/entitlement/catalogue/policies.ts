@@ -3,9 +3,9 @@ import { policyEntry, policyName } from '../../../schemas/catalogue.js'
 import type { ContentPolicy } from '../../../schemas/policy.js'
 import type { CatalogueFaults } from './faults.js'
 
-/** The policies of a catalogue: those with names, and those of contents. Many are equal, and are read once and shared. */
+/** The policies of a catalogue: named ones, and those of contents. Equal policies are read once and shared. */
 export class CataloguePolicies {
-  /** `undefined` for one that is broken: what is wrong with it is said once, where it stands. */
+  /** `undefined` for a broken policy: its faults are reported once, at its own place. */
   readonly #named = new Map<string, ContentPolicy | undefined>()
   readonly #byText = new Map<string, ContentPolicy>()
 
@@ -22,7 +22,7 @@ export class CataloguePolicies {
     return this.#named.size
   }
 
-  /** What a content may say of its policy. */
+  /** The policy field of a content. */
   readonly schema = z
     .unknown()
     .transform((given, context) =>
@@ -52,7 +52,7 @@ export class CataloguePolicies {
   }
 }
 
-/** Anything else is no policy, and may be nested too deeply for a text to be made of it. */
+/** Anything else is no policy, and may be nested too deeply to be turned into text. */
 function isFlat(given: unknown): given is object {
   return typeof given === 'object' && given !== null && Object.values(given).every(value => typeof value !== 'object')
 }

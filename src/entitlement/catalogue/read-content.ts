@@ -5,13 +5,13 @@ import { type JsonFault, jsonFaults } from '../../../schemas/json-faults.js'
 const compiledEntry = z.compile(contentEntry)
 
 /**
- * The content that one entry describes, or every fault of it; `Array.isArray` tells which. The entry is a value as
- * `JSON.parse` gives it: one of a catalogue's contents, with a policy of its own. Faults never repeat a value.
+ * The content of one entry, or the array of its faults; `Array.isArray` distinguishes them. The entry comes from
+ * `JSON.parse`: one of a catalogue's contents, with its own policy. Faults never repeat a value.
  *
- * Nothing here depends on the time. A rental that counts in `+seconds` is kept as `rentalSeconds`, and a moment that
- * has passed is no fault, so an entry that was accepted once can always be read again from its JSON text.
+ * Nothing here depends on the time. A rental that counts in `+seconds` is stored as `rentalSeconds`, and a moment in
+ * the past is no fault, so an accepted entry can always be read again from its JSON text.
  *
- * Where one value after another is checked by a schema, `contentEntry` itself reads the same `Content`.
+ * The schema `contentEntry` reads the same `Content`, for callers that validate with schemas.
  */
 export function contentOf(entry: unknown): Content | JsonFault[] {
   const read = compiledEntry.safeParse(entry)

@@ -8,22 +8,22 @@ import { CataloguePolicies } from './policies.js'
 import { syntaxFault } from './syntax.js'
 
 export interface Catalogue {
-  /** By their contentIDs in lower case. */
+  /** By contentID in lower case. */
   readonly contents: ReadonlyMap<string, Content>
-  /** How many policies have names. */
+  /** The number of named policies. */
   readonly policies: number
 }
 
-/** So many contents are read at a time: others wait about a millisecond for them. */
+/** Contents between two pauses: other requests wait about a millisecond. */
 const AT_A_TIME = 200
 
-/** The catalogue in a text, or a BrokenCatalogue. It is read in slices, so that a server can go on meanwhile. */
+/** The catalogue in a text; throws a BrokenCatalogue. It reads in slices, so that the server can go on answering. */
 export async function readCatalogue(text: string): Promise<Catalogue> {
   const faults = new CatalogueFaults()
   const file = await parsed(text)
   const { error } = catalogueOutline.safeParse(file)
   if (error !== undefined) faults.add([], error)
-  // An unknown field beside the contents does not hide what is wrong with them.
+  // An unknown top-level field does not hide the faults of the contents.
   const outline = catalogueOutline.loose().safeParse(file)
   if (!outline.success) throw await faults.asError(text)
   const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
@@ -52,12 +52,12 @@ async function readInSlices(given: unknown, readEntry: ReadEntry): Promise<z.Zod
   return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
 }
 
-/** More viewers than this are read in slices, too. */
+/** Longer viewer lists are read in slices, too. */
 const VIEWERS_AT_A_TIME = 20_000
 
 /**
- * The viewers of an entry that has very many, and the entry without them. Where some of them are wrong, the entry has
- * those of the first such slice, which then are its fault.
+ * The viewers of an entry with a long list, and the entry without them. When a slice has invalid viewers, the entry
+ * has that slice, and no viewers are returned: reading the entry then reports the fault.
  */
 async function viewersApart(entry: ManyViewers): Promise<{ rest: unknown; viewers?: ReadonlySet<string> }> {
   const { viewers } = entry
@@ -83,7 +83,7 @@ function hasManyViewers(entry: unknown): entry is ManyViewers {
 
 const viewersInSlice = z.compile(z.array(customerCookie))
 
-/** Where a content stands that was read before. */
+/** The index of a content that was read before. */
 function placeOf(contentID: string, given: readonly unknown[]): number {
   return given.findIndex(
     one => typeof one === 'object' && one !== null && 'contentID' in one && isSame(one.contentID, contentID),

@@ -6,13 +6,13 @@ import type { ContentRow } from '../../store/tables.js'
 type Stored = Pick<ContentRow, 'content_id' | 'updated_at'>
 type Readable = Extract<ShownContent, { readable: true }>
 
-/** What an administrator sees of a content: all but its keys. */
+/** What an administrator sees of a content: everything but its keys. */
 export function shown(row: Stored, opened: ContentOrder | undefined): ShownContent {
   if (opened === undefined) return unreadable(row)
   return { ...terms(row, opened), viewers: opened.entry.viewers }
 }
 
-/** The same in a list, where viewers are counted: there may be thousands. */
+/** The same for a list, with the number of viewers: there may be thousands. */
 export function listed(row: Stored, opened: ContentOrder | undefined): ListedContent {
   if (opened === undefined) return unreadable(row)
   const { viewers } = opened.content
@@ -23,7 +23,7 @@ function unreadable({ content_id, updated_at }: Stored) {
   return { contentID: content_id, updatedAt: rfc3339(updated_at), readable: false } as const
 }
 
-/** Field by field, so that nothing gets out which is not named here. */
+/** Field by field, so that no other field gets out. */
 function terms({ content_id, updated_at }: Stored, { entry, content }: ContentOrder): Omit<Readable, 'viewers'> {
   return {
     contentID: content_id,

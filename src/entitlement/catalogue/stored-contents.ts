@@ -18,10 +18,10 @@ import { OpenedContents } from './opened-contents.js'
 import { contentOf } from './read-content.js'
 import { listed, shown } from './shown-content.js'
 
-/** So many contents that do not open are told of. */
-const MOST_TOLD = 10_000
+/** Unreadable contents that are logged; further ones are not. */
+const MAX_REPORTED = 10_000
 
-/** What an administrator does with contents. Ids are in lower case. */
+/** The operations of an administrator. Ids are in lower case. */
 export interface ContentAdministration {
   list(page: ContentPageQuery): Promise<ContentPage>
   show(contentID: string): Promise<ShownContent>
@@ -29,18 +29,18 @@ export interface ContentAdministration {
   remove(contentID: string): Promise<void>
 }
 
-/** Contents that administrators keep in the database, each sealed: its keys are in it. */
+/** The contents that administrators store in the database. Each is sealed, because it contains keys. */
 export class StoredContents implements Contents, ContentAdministration {
   readonly #parts: StoredContentsParts
   readonly #opened = new OpenedContents()
-  /** Those that did not open. */
-  readonly #told = new Set<string>()
+  /** The unreadable contents that were logged. */
+  readonly #reported = new Set<string>()
 
   constructor(parts: StoredContentsParts) {
     this.#parts = parts
   }
 
-  /** The database is asked each time, because another instance may have changed it; only to open it again is spared. */
+  /** Reads the row each time, because another instance may have changed it; only the opening is cached. */
   async find(contentID: string): Promise<Content | undefined> {
     const row = await this.#parts.repository.find(contentID)
     if (row === undefined) {
@@ -50,17 +50,17 @@ export class StoredContents implements Contents, ContentAdministration {
     const remembered = this.#opened.find(row)
     if (remembered !== undefined) return remembered
     const content = this.#open(row)?.content
-    if (content !== undefined) this.#opened.keep(row, content)
+    if (content !== undefined) this.#opened.add(row, content)
     return content
   }
 
   async list({ after = '', limit }: ContentPageQuery): Promise<ContentPage> {
-    // One more tells whether there is another page.
+    // One more than the limit shows whether there is another page.
     const found = await this.#parts.repository.page(after, limit + 1)
     const contents: ListedContent[] = []
     for (const row of found.slice(0, limit)) {
       contents.push(listed(row, this.#open(row)))
-      // Some are long, and others wait for a token meanwhile.
+      // Some contents are long, and token requests must not wait for all of them.
       await setImmediate()
     }
     return { contents, next: found.length > limit ? (contents.at(-1)?.contentID ?? null) : null }
@@ -89,19 +89,19 @@ export class StoredContents implements Contents, ContentAdministration {
   #open(row: ContentRow): ContentOrder | undefined {
     const text = this.#parts.seal.open(placeOf(row.content_id), row.sealed)
     if (text === undefined) {
-      this.#tellOf(row, 'a stored content does not open: TOKEN_KEYS is without the key that it is sealed with')
+      this.#report(row, 'a stored content does not open: TOKEN_KEYS is without the key that it is sealed with')
       return undefined
     }
     const entry: unknown = JSON.parse(text)
     const content = contentOf(entry)
-    if (!Array.isArray(content)) return { entry: entry as ContentEntry, content } // the schema has just read it as one
-    this.#tellOf(row, 'a stored content is not one that this version can read')
+    if (!Array.isArray(content)) return { entry: entry as ContentEntry, content } // the schema has just accepted it
+    this.#report(row, 'a stored content is not one that this version can read')
     return undefined
   }
 
-  #tellOf({ content_id }: ContentRow, message: string): void {
-    if (this.#told.has(content_id) || this.#told.size >= MOST_TOLD) return
-    this.#told.add(content_id)
+  #report({ content_id }: ContentRow, message: string): void {
+    if (this.#reported.has(content_id) || this.#reported.size >= MAX_REPORTED) return
+    this.#reported.add(content_id)
     this.#parts.logger.warn({ contentID: content_id }, message)
   }
 }
@@ -113,7 +113,7 @@ export interface StoredContentsParts {
   readonly logger: Logger
 }
 
-/** What a content is sealed for: as another one it does not open. */
+/** The place that a content is sealed for: it does not open in another one. */
 export function placeOf(contentID: string): string {
   return `content ${contentID}`
 }

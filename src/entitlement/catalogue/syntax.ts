@@ -1,6 +1,6 @@
 import { printParseErrorCode, visit } from 'jsonc-parser'
 
-/** Where a text ceases to be JSON, and what would be there. */
+/** Where a text stops being JSON, and what was expected there. */
 export function syntaxFault(text: string): string {
   try {
     visit(
@@ -14,7 +14,7 @@ export function syntaxFault(text: string): string {
     )
   } catch (error) {
     if (error instanceof SyntaxFault) return error.message
-    // It goes deeper than any catalogue does.
+    // The text is nested deeper than any catalogue.
   }
   return 'is not JSON'
 }

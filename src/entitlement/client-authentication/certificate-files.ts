@@ -3,17 +3,17 @@ import { createSecureContext, type SecureContextOptions } from 'node:tls'
 import type { AuthenticationSettings, MutualTlsSettings } from '../../config/settings-entitlement.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
 
-/** What the certificate files say, when they fit together. */
+/** The contents of the certificate files; they match each other. */
 export interface ServiceCertificates {
-  /** What the server presents; behind a proxy it presents nothing. */
+  /** What the server presents; undefined behind a proxy. */
   readonly own: OwnCertificate | undefined
-  /** Those of ENTITLEMENT_CLIENT_CA, and no others. */
+  /** The authorities of ENTITLEMENT_CLIENT_CA only. */
   readonly authorities: readonly X509Certificate[]
 }
 
 export interface OwnCertificate {
   readonly certificate: X509Certificate
-  /** With those of the authorities between it and the root, as the file has them. */
+  /** With its intermediates, in the order of the file. */
   readonly chain: string
   readonly key: string
 }
@@ -29,7 +29,7 @@ const faults = {
   NO_ROOT: 'has an authority without the root that it comes from',
 } as const
 
-/** Why a file is of no use. The texts of the system and of OpenSSL stay out: they may quote what was read. */
+/** A file cannot be used. The error leaves out the messages of the system and of OpenSSL: they may quote the file. */
 export class UnusableFile extends Error {
   constructor(
     readonly setting: FileSetting,
@@ -45,7 +45,7 @@ export function filesOf(settings: AuthenticationSettings): readonly string[] {
   return settings.kind === 'tls' ? [settings.certFile, settings.keyFile, clientCaFile] : [clientCaFile]
 }
 
-/** Throws an UnusableFile. They are small and seldom read. */
+/** Throws an UnusableFile. Reading is synchronous: the files are small and read seldom. */
 export function readCertificates(settings: AuthenticationSettings): ServiceCertificates {
   const authorities = authoritiesIn(textOf('ENTITLEMENT_CLIENT_CA', settings.clientCaFile))
   if (settings.kind === 'proxy') return { own: undefined, authorities }
@@ -64,9 +64,9 @@ function readOwn({ certFile, keyFile }: MutualTlsSettings): OwnCertificate {
 
 function authoritiesIn(pem: string): X509Certificate[] {
   const authorities = certificatesIn('ENTITLEMENT_CLIENT_CA', pem)
-  // One that pins a client would let it in for ever, and be taken for an authority by nobody.
+  // A pinned client certificate would never expire here, and it is not an authority of any other client.
   if (!authorities.every(({ ca }) => ca)) throw new UnusableFile('ENTITLEMENT_CLIENT_CA', 'NO_AUTHORITY')
-  // OpenSSL trusts chains that end in a root, and would refuse every client of an authority without one.
+  // OpenSSL trusts only chains that end in a root: without the root it would refuse every client of the authority.
   const hasIssuer = (one: X509Certificate) => authorities.some(other => isIssuedBy(one, other))
   if (!authorities.every(hasIssuer)) throw new UnusableFile('ENTITLEMENT_CLIENT_CA', 'NO_ROOT')
   return authorities
@@ -76,7 +76,7 @@ export function isIssuedBy(certificate: X509Certificate, authority: X509Certific
   try {
     return certificate.checkIssued(authority) && certificate.verify(authority.publicKey)
   } catch {
-    // A key of a kind that OpenSSL does not know.
+    // OpenSSL does not know this type of key.
     return false
   }
 }
@@ -114,22 +114,22 @@ function isFault(code: string): code is keyof typeof faults {
 }
 
 /**
- * How we speak TLS. A session that is resumed brings no certificate, so it would let in whose certificate has
- * expired, or whose authority was taken away, meanwhile: there is none. Nothing is negotiated twice on one connection.
+ * The TLS options. Session resumption is off: a resumed session presents no certificate, so it would let in a client
+ * whose certificate has expired, or whose authority was removed, since. Renegotiation is off, too.
  */
 export function secureContextOptions({ own, authorities }: ServiceCertificates): SecureContextOptions {
   return {
     cert: own?.chain,
     key: own?.key,
     ca: authorities.map(String),
-    // Said here, whatever the command line of Node says.
+    // Set explicitly: the command line of Node can change the default.
     minVersion: 'TLSv1.2',
     maxVersion: 'TLSv1.3',
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
   }
 }
 
-/** What keeps OpenSSL from using the certificates, such as a key that is too short; `undefined` when nothing does. */
+/** Why OpenSSL cannot use the certificates, such as a key that is too short; `undefined` when it can. */
 function refusalOfOpenSsl(certificates: ServiceCertificates): string | undefined {
   try {
     createSecureContext(secureContextOptions(certificates))
@@ -139,7 +139,7 @@ function refusalOfOpenSsl(certificates: ServiceCertificates): string | undefined
   }
 }
 
-/** The word of the system or of OpenSSL, without the text, which may quote what it is about. */
+/** The error code of the system or of OpenSSL, without the message, which may quote the file. */
 export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : 'UNUSABLE'

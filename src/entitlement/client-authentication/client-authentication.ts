@@ -8,11 +8,11 @@ import type { HandshakesParts } from './handshakes.js'
 import { MutualTls } from './mutual-tls.js'
 import { TrustedProxy } from './trusted-proxy.js'
 
-/** How clients of the entitlement service show who they are. */
+/** Authenticates the clients of the entitlement service. */
 export interface ClientAuthentication {
-  /** A server that speaks TLS; where there is none, it is plain HTTP. */
+  /** The TLS server; undefined for plain HTTP. */
   createServer?(options: ServerOptions, handler: RequestListener): Server
-  /** Comes before every route. */
+  /** Runs before every route. */
   guard(app: FastifyInstance): void
   close(): void
 }
@@ -21,7 +21,7 @@ export interface ClientAuthenticationParts extends HandshakesParts {
   readonly settings: Pick<EntitlementSettings, 'authentication' | 'clients'>
 }
 
-/** Throws a ConfigError when the certificate files are of no use. */
+/** Throws a ConfigError when the certificate files cannot be used. */
 export function clientAuthentication({ settings, ...parts }: ClientAuthenticationParts): ClientAuthentication {
   const clients = settings.clients.map(clientName)
   const { authentication } = settings
@@ -30,7 +30,7 @@ export function clientAuthentication({ settings, ...parts }: ClientAuthenticatio
     : new TrustedProxy({ ...parts, settings: authentication, clients })
 }
 
-/** None may be left out: without any, every client would get in. */
+/** An unusable name must not be skipped: with an empty list every client would get in. */
 function clientName(text: string): ClientName {
   const name = readClientName(text)
   if (name === undefined) throw new ConfigError([`ENTITLEMENT_CLIENTS has ${text}, which is no name of a client`])

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { isIssuedBy } from './certificate-files.js'
 
-/** Why a client of the entitlement service does not get in: these words are in the log and in the metrics. */
+/** Why a client of the entitlement service is refused, as logs and metrics name it. */
 export type ClientRefusal =
   | 'no certificate'
   | 'unreadable certificate'
@@ -17,7 +17,7 @@ export type ClientRefusal =
   | 'foreign address'
   | 'other'
 
-/** Whether a client's certificate is accepted: until when, or why not. */
+/** The result for a client's certificate: accepted until a moment, or refused for a reason. */
 export type Verification = { readonly until: number } | { readonly refusal: ClientRefusal }
 
 interface Period {
@@ -26,11 +26,12 @@ interface Period {
 }
 
 /**
- * The authorities of ENTITLEMENT_CLIENT_CA: they, and no others, issue the certificates of clients. OpenSSL also
- * accepts an intermediate that a client brings along, and does not ask a kept connection again when a certificate of its chain ends.
+ * The authorities of ENTITLEMENT_CLIENT_CA: only they issue the certificates of clients. OpenSSL also accepts an
+ * intermediate that a client sends along, and does not check an open connection again when a certificate of its chain
+ * expires.
  */
 export class ClientAuthorities {
-  /** When a chain from the authority up to a root holds. A renewed root makes several of them. */
+  /** The validity periods of the chains from the authority up to a root. A renewed root makes several chains. */
   readonly #periods: ReadonlyMap<X509Certificate, readonly Period[]>
 
   constructor(certificates: readonly X509Certificate[]) {
@@ -52,8 +53,8 @@ export class ClientAuthorities {
 }
 
 /**
- * None where the purposes of one of them leave clients out. A root is its own issuer; `below` keeps two that have issued
- * each other from leading round in a circle.
+ * Empty when the key usage of an authority in the chain rules out clients. A root is its own issuer. `below` prevents a
+ * loop between two authorities that have issued each other.
  */
 function periodsOf(
   authority: X509Certificate,
@@ -68,7 +69,7 @@ function periodsOf(
   return issuers.flatMap(one => periodsOf(one, all, path)).map(period => common(own, period))
 }
 
-/** A date that cannot be read has passed. */
+/** An unreadable date counts as expired. */
 function periodOf({ validFrom, validTo }: X509Certificate): Period {
   const [from, until] = [Date.parse(validFrom), Date.parse(validTo)]
   return Number.isNaN(from) || Number.isNaN(until) ? { from: 0, until: 0 } : { from, until }
@@ -86,7 +87,7 @@ function refusedTime({ from, until }: Period, now: number): ClientRefusal | unde
 const CLIENT_AUTHENTICATION = '1.3.6.1.5.5.7.3.2'
 
 function isForClients(certificate: X509Certificate): boolean {
-  // Node calls the purposes so.
-  const { keyUsage: purposes } = certificate as { keyUsage: string[] | undefined } // without the extension there is none
+  // Node's name for the extended key usages.
+  const { keyUsage: purposes } = certificate as { keyUsage: string[] | undefined } // undefined without the extension
   return purposes?.includes(CLIENT_AUTHENTICATION) !== false
 }

@@ -8,7 +8,7 @@ import {
   spellAlternativeName,
 } from '../../config/client-name-syntax.js'
 
-/** Whether a certificate has one of the names. */
+/** Whether the certificate has one of the names. */
 export function hasName(certificate: X509Certificate, names: readonly ClientName[]): boolean {
   const subject = subjectOf(certificate)
   const alternatives = alternativeNamesOf(certificate)
@@ -18,9 +18,9 @@ export function hasName(certificate: X509Certificate, names: readonly ClientName
 }
 
 /**
- * A subject may have more than the entry says, but nothing more of the types that the entry names: else an authority
- * that lets its clients choose some attributes would let them choose to be somebody else. Both orders are in use: that
- * of the certificate, and that of RFC 4514, which begins at its end.
+ * A subject may have attributes beyond the entry's, but no further ones of the types that the entry names: an authority
+ * that lets clients choose some attributes would otherwise let them pose as another client. Both orders are in use: the
+ * certificate's, and the reversed one of RFC 4514.
  */
 function hasSubject(subject: readonly RelativeName[], wanted: readonly RelativeName[]): boolean {
   const types = new Set(wanted.flat().map(typeOf))
@@ -29,28 +29,28 @@ function hasSubject(subject: readonly RelativeName[], wanted: readonly RelativeN
   return isDeepStrictEqual(found, expected) || isDeepStrictEqual(found, expected.reverse())
 }
 
-const LONGEST_TEXT = 200
+const MAX_TEXT = 200
 
-/** The subject as an entry of ENTITLEMENT_CLIENTS says it. */
+/** The subject in the form of an ENTITLEMENT_CLIENTS entry. */
 export function subjectText(certificate: X509Certificate): string {
   const text = subjectOf(certificate)
     .map(name => name.map(([type, value]) => `${type}=${escaped(value)}`).join('+'))
     .join(',')
-  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
 }
 
 /**
- * In the certificate's order. Node writes a relative name in each line, with the escapes of RFC 4514, so nothing in a
- * value can pass for another attribute. Where a line cannot be read there are no names at all.
+ * In the certificate's order. Node writes one relative name per line, with the escapes of RFC 4514, so no value can
+ * imitate another attribute. One unreadable line makes the whole subject unreadable.
  */
 function subjectOf({ subject }: X509Certificate): readonly RelativeName[] {
-  // Node has `undefined` for an empty subject, whatever its type says.
+  // Node returns `undefined` for an empty subject, although its type does not say so.
   const lines = (subject ?? '').split('\n').filter(line => line !== '')
   const names = lines.map(readRelativeNames)
   return names.every(name => name?.length === 1) ? names.flatMap(name => name ?? []) : []
 }
 
-/** As people write it, and as OpenSSL does. */
+/** The notation of people and of OpenSSL. */
 const OTHER_TYPES: Readonly<Record<string, string>> = { e: 'emailaddress', email: 'emailaddress', s: 'st' }
 
 function typeOf([type]: Attribute): string {
@@ -58,7 +58,7 @@ function typeOf([type]: Attribute): string {
   return OTHER_TYPES[lower] ?? lower
 }
 
-/** Attributes that belong together have no order. */
+/** The attributes of one relative name have no order. */
 function spelledName(name: RelativeName): string[] {
   return name.map(attribute => `${typeOf(attribute)}=${attribute[1]}`).sort()
 }
@@ -70,12 +70,12 @@ function escaped(value: string): string {
 const ALTERNATIVE = /([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^",]*)(?:, |$)/y
 
 /**
- * What OpenSSL shows of the extension, taken apart: a value with a comma or a quote in it stands in quotes, so that
- * none can pass for two. Where something else is found than that, there are no names at all.
+ * Parses OpenSSL's text of the extension. A value with a comma or a quote is quoted, so one value cannot pass for two.
+ * Any other syntax makes the whole extension unreadable.
  */
 function alternativeNamesOf({ subjectAltName }: X509Certificate): ReadonlySet<string> {
   const names = new Set<string>()
-  // Node has `null` for an extension that cannot be read, whatever its type says.
+  // Node returns `null` for an unreadable extension, although its type does not say so.
   const text = subjectAltName ?? ''
   for (let position = 0; position < text.length; ) {
     ALTERNATIVE.lastIndex = position

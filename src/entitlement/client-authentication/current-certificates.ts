@@ -12,27 +12,27 @@ export interface CurrentCertificatesParts {
   readonly settings: AuthenticationSettings
   readonly clock: Clock
   readonly logger: Logger
-  /** Told of every change. */
+  /** Called after every change. */
   readonly renewed?: (certificates: ServiceCertificates) => void
 }
 
 const DAY_MS = 86_400_000
 const SOON_MS = 14 * DAY_MS
-const MOST_SHOWN = 10
+const MAX_SHOWN = 10
 
-/** The certificates as their files last said them. Files that don't fit together leave those before in force. */
+/** The certificates of the last usable files. Files that don't match each other leave the former ones in force. */
 export class CurrentCertificates {
   readonly #parts: CurrentCertificatesParts
   readonly #watched: WatchedFiles
   readonly #daily: Timer
   #current: ServiceCertificates
   #clientAuthorities: ClientAuthorities
-  #toldFault: string | undefined
+  #loggedFault: string | undefined
 
-  /** Throws a ConfigError when the files are of no use. */
+  /** Throws a ConfigError when the files cannot be used. */
   constructor(parts: CurrentCertificatesParts) {
     this.#parts = parts
-    // Watched before they are read: they may change meanwhile.
+    // Watched before they are read: they may change during the read.
     this.#watched = watchFiles(filesOf(parts.settings), parts.clock, async () => this.#readAgain())
     this.#daily = parts.clock.every(DAY_MS, () => this.#warnOfEnds())
     try {
@@ -45,7 +45,7 @@ export class CurrentCertificates {
     this.#warnOfEnds()
   }
 
-  /** Another object whenever they are others. */
+  /** A new object after every change. */
   get clientAuthorities(): ClientAuthorities {
     return this.#clientAuthorities
   }
@@ -62,10 +62,10 @@ export class CurrentCertificates {
   #readAgain(): 'done' | 'again' {
     try {
       this.#change(readCertificates(this.#parts.settings))
-      this.#toldFault = undefined
+      this.#loggedFault = undefined
       return 'done'
     } catch (error) {
-      this.#tellFault(error)
+      this.#logFault(error)
       return 'again'
     }
   }
@@ -81,18 +81,18 @@ export class CurrentCertificates {
     if (isOwnNew && read.own !== undefined) logger.info(shown(read.own.certificate), 'server certificate renewed')
     if (areAuthoritiesNew) {
       this.#clientAuthorities = new ClientAuthorities(read.authorities)
-      const authorities = read.authorities.slice(0, MOST_SHOWN).map(shown)
+      const authorities = read.authorities.slice(0, MAX_SHOWN).map(shown)
       logger.info({ authorities, count: read.authorities.length }, 'client authorities renewed')
     }
     this.#warnOfEnds()
   }
 
-  /** Once, although it is tried again and again. */
-  #tellFault(error: unknown): void {
+  /** Logs a fault once, although the files are read again and again. */
+  #logFault(error: unknown): void {
     const [setting, code] = error instanceof UnusableFile ? [error.setting, error.code] : [undefined, codeOf(error)]
     const fault = `${setting} ${code}`
-    if (fault === this.#toldFault) return
-    this.#toldFault = fault
+    if (fault === this.#loggedFault) return
+    this.#loggedFault = fault
     this.#parts.logger.warn({ setting, code }, 'new certificates are of no use, the old ones stay')
   }
 
@@ -100,7 +100,7 @@ export class CurrentCertificates {
   #warnOfEnds(): void {
     const { own, authorities } = this.#current
     if (own !== undefined) this.#warnOfEnd(own.certificate, 'server certificate')
-    for (const authority of authorities.slice(0, MOST_SHOWN)) this.#warnOfEnd(authority, 'client authority')
+    for (const authority of authorities.slice(0, MAX_SHOWN)) this.#warnOfEnd(authority, 'client authority')
   }
 
   #warnOfEnd(certificate: X509Certificate, what: string): void {

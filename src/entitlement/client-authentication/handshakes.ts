@@ -6,7 +6,7 @@ import type { Metrics } from '../../metrics.js'
 import type { ClientRefusal } from './client-authorities.js'
 import { subjectText } from './client-names.js'
 
-/** Of one reason; those beyond are counted. */
+/** Per reason; further lines are only counted. */
 const LINES_A_SECOND = 5
 
 export interface HandshakesParts {
@@ -22,7 +22,7 @@ export interface RefusedClient {
   readonly certificate?: X509Certificate | undefined
 }
 
-/** Tells of clients that did not get in. */
+/** Logs and counts refused clients. */
 export class Handshakes {
   readonly #logger: Logger
   readonly #metrics: Metrics
@@ -36,12 +36,12 @@ export class Handshakes {
     )
   }
 
-  /** Says how many lines are still missing. */
+  /** Logs the count of the lines that were left out. */
   close(): void {
     this.#lines.close()
   }
 
-  /** `certificate`: one that was verified, or else its subject is what a stranger says. */
+  /** `certificate` must be verified: the log shows its subject. */
   refused({ address, reason, code, certificate }: RefusedClient): void {
     this.#metrics.clientRefused(reason)
     if (!this.#lines.admit(reason)) return
@@ -49,22 +49,22 @@ export class Handshakes {
     this.#logger.warn({ address, reason, code, subject, serial: certificate?.serialNumber }, 'client refused')
   }
 
-  /** A handshake that came to nothing. */
+  /** A handshake failed. */
   failed(error: NodeJS.ErrnoException, { authorizationError }: TLSSocket, from: Origin | undefined): void {
     const address = from?.address
-    // Whatever Node's type says, it is the code of the error.
+    // It is an error code, although Node's type says otherwise.
     const code = codeWord(authorizationError ?? error.code)
     if (code !== 'ECONNRESET' && code !== 'EPIPE') {
       this.refused({ address, reason: reasonOf(code), code })
       return
     }
-    // A watcher who knocks at the port has nothing to mend; a client that does not like our certificate may hang up so.
+    // A port check sends nothing, and is no fault. A client that rejects our certificate may hang up like this, too.
     const level = from?.hasSpoken() ? 'info' : 'debug'
     this.#logger[level]({ address, code }, 'handshake broken off by the client')
   }
 }
 
-/** Where a connection comes from, as far as it is known when it is gone. */
+/** Where a connection came from, for the time after it has closed. */
 export interface Origin {
   readonly address: string | undefined
   hasSpoken(): boolean
@@ -95,14 +95,14 @@ function reasonOf(code: string): ClientRefusal {
   return REASONS[code] ?? (OWN_CERTIFICATE.test(code) ? 'server certificate not accepted' : 'other')
 }
 
-/** Nothing but a word of OpenSSL or Node. Those of OpenSSL 3.5 may have a stroke: `ERR_SSL_SSL/TLS_ALERT_…`. */
+/** Only an error code of OpenSSL or Node. Codes of OpenSSL 3.5 may have a slash: `ERR_SSL_SSL/TLS_ALERT_…`. */
 function codeWord(code: unknown): string {
   return typeof code === 'string' && /^[A-Z][A-Z\d_/]{0,79}$/.test(code) ? code : 'UNKNOWN'
 }
 
 /**
- * Lets the first few log lines of a kind through in every second, and says afterwards how many more there would have
- * been: a flood of one kind of line must not fill the disk.
+ * Passes the first few log lines of each kind per second, and reports afterwards how many it left out: a flood of one
+ * kind of line must not fill the disk.
  */
 export class LineLimit {
   readonly #perSecond: number
@@ -117,7 +117,7 @@ export class LineLimit {
     this.#more = more
   }
 
-  /** Whether a line of this kind shall be written. There are few kinds. */
+  /** Whether to write a line of this kind. There are few kinds. */
   admit(kind: string): boolean {
     const count = (this.#counts.get(kind) ?? 0) + 1
     this.#counts.set(kind, count)

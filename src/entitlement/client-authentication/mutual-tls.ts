@@ -15,17 +15,17 @@ import { Handshakes, type HandshakesParts, type Origin } from './handshakes.js'
 
 export interface MutualTlsParts extends HandshakesParts {
   readonly settings: MutualTlsSettings
-  /** Every client of the authorities when there is none. */
+  /** Empty: every client of the authorities. */
   readonly clients: readonly ClientName[]
   readonly logger: Logger
 }
 
 const HANDSHAKE_MS = 10_000
 
-/** TLS goes by the machine's clock, and so does what it leaves out. */
+/** TLS uses the machine's clock, and so do the checks that it leaves out. */
 const MACHINE = machineClock()
 
-/** Mutual TLS: HTTP sees a connection only when its client may come in. */
+/** Mutual TLS: HTTP gets only the connections of accepted clients. */
 export class MutualTls {
   readonly #parts: MutualTlsParts
   readonly #handshakes: Handshakes
@@ -35,7 +35,7 @@ export class MutualTls {
   readonly #origins = new WeakMap<object, TlsOrigin>()
   #isClosing = false
 
-  /** Throws a ConfigError when the files are of no use. */
+  /** Throws a ConfigError when the files cannot be used. */
   constructor(parts: MutualTlsParts) {
     this.#parts = parts
     this.#handshakes = new Handshakes(parts)
@@ -73,7 +73,7 @@ export class MutualTls {
   }
 
   guard(app: FastifyInstance): void {
-    // TLS looks at a certificate once. When it would look otherwise now, the client has to come again after this answer.
+    // TLS checks a certificate once. When the check would fail now, the client has to reconnect after this answer.
     app.addHook('onRequest', (request, reply, next) => {
       if (this.#isOutdated(request.raw.socket)) reply.header('connection', 'close')
       next()
@@ -129,26 +129,26 @@ export class MutualTls {
   }
 
   #failed(error: Error, socket: TLSSocket): void {
-    // A shutdown breaks handshakes off.
+    // A shutdown aborts handshakes.
     if (!this.#isClosing) this.#handshakes.failed(error, socket, this.#origins.get(acceptedBy(socket)))
     socket.destroy()
   }
 }
 
-/** A handshake goes by the authorities there were when it began, and a client may take its time over it. */
+/** A slow handshake is checked against the authorities that were current when it began. */
 interface TlsOrigin extends Origin {
   readonly authorities: ClientAuthorities
 }
 
-/** How a connection got in. */
+/** Why a connection was accepted. */
 interface Admission {
   readonly until: number
   readonly authorities: ClientAuthorities
 }
 
 /**
- * The connection below TLS. A TLS socket that Node has refused tells no address any more, and it has no documented way
- * to the one below; were it gone, the log would lack the address.
+ * The connection below TLS. Node does not report the address of a TLS socket that it has refused, and has no documented
+ * way to the socket below. Without `_parent` the log would lack the address.
  */
 function acceptedBy(socket: TLSSocket & { readonly _parent?: object }): object {
   return socket._parent ?? socket

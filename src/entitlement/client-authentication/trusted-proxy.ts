@@ -12,19 +12,19 @@ import { Handshakes, type HandshakesParts } from './handshakes.js'
 
 export interface TrustedProxyParts extends HandshakesParts {
   readonly settings: TrustedProxySettings
-  /** Every client of the authorities when there is none. */
+  /** Empty: every client of the authorities. */
   readonly clients: readonly ClientName[]
   readonly logger: Logger
 }
 
-/** Plain HTTP from a proxy that has ended TLS, and says whose certificate it has seen. */
+/** Plain HTTP from a proxy that terminates TLS and passes the client's certificate on. */
 export class TrustedProxy {
   readonly #parts: TrustedProxyParts
   readonly #handshakes: Handshakes
   readonly #certificates: CurrentCertificates
   readonly #proxies: AddressList
 
-  /** Throws a ConfigError when the file of authorities is of no use. */
+  /** Throws a ConfigError when the CA file cannot be used. */
   constructor(parts: TrustedProxyParts) {
     this.#parts = parts
     this.#handshakes = new Handshakes(parts)
@@ -38,7 +38,7 @@ export class TrustedProxy {
       if (refused === undefined) return next()
       const { reason, certificate } = refused
       this.#handshakes.refused({ address: request.raw.socket.remoteAddress, reason, certificate })
-      // Whoever it is, his next request is not worth to wait for.
+      // A client that is no trusted proxy gets no second request on this connection.
       if (reason === 'foreign address') reply.header('connection', 'close')
       next(new EntitlementRefusal('clientCertificate', { status: 403, details: reason }))
     })
@@ -51,19 +51,19 @@ export class TrustedProxy {
 
   #refusalOf(request: FastifyRequest): Refused | undefined {
     const { settings, clients, clock } = this.#parts
-    // The socket's own: what a header says of an address, anybody can say.
+    // The socket's address: any client can write another one into a header.
     if (!this.#proxies.has(request.raw.socket.remoteAddress)) return { reason: 'foreign address' }
     const [text, another] = request.raw.headersDistinct[settings.header] ?? []
-    // A proxy that passes on what the client says in this header shows it by a second one.
+    // A second header shows that the proxy passes the client's own header on.
     if (another !== undefined) return { reason: 'unreadable certificate' }
-    // nginx and AWS write an empty one, or a dash, for a client without.
+    // nginx and AWS send an empty header, or a dash, for a client without a certificate.
     if (text === undefined || text === '' || text === '-') return { reason: 'no certificate' }
     const certificate = passedCertificate(text)
     if (certificate === undefined) return { reason: 'unreadable certificate' }
     const verification = this.#certificates.clientAuthorities.verify(certificate, clock.now())
     if ('refusal' in verification) {
       const reason = verification.refusal
-      // A stranger's is not shown.
+      // The certificate of an unknown authority is not logged.
       return reason === 'unknown authority' ? { reason } : { reason, certificate }
     }
     if (clients.length > 0 && !hasName(certificate, clients)) return { reason: 'not allowed', certificate }
@@ -77,8 +77,8 @@ interface Refused {
 }
 
 /**
- * The certificate that a proxy passes on: the Client-Cert field of RFC 9440 (`:base64 of the DER:`), or PEM with
- * percent signs, as nginx and AWS write it; `undefined` when it is neither. Of a chain it is the first.
+ * The certificate that the proxy passes on: the Client-Cert field of RFC 9440 (`:base64 of the DER:`), or
+ * percent-encoded PEM, as nginx and AWS write it; `undefined` for anything else. Of a chain it is the first.
  */
 function passedCertificate(text: string): X509Certificate | undefined {
   const base64 = RFC_9440.exec(text)?.[1] ?? FIRST_PEM.exec(percentDecoded(text))?.[1]
@@ -86,7 +86,7 @@ function passedCertificate(text: string): X509Certificate | undefined {
   const der = Buffer.from(base64, 'base64')
   try {
     const certificate = new X509Certificate(der)
-    // OpenSSL takes other things than one DER certificate, and overlooks what follows it.
+    // OpenSSL accepts more than a single DER certificate, and ignores what follows it.
     return certificate.raw.equals(der) ? certificate : undefined
   } catch {
     return undefined

@@ -14,35 +14,35 @@ import { machineClock } from '../../ground/clock.js'
 import { decisionOf, type Entitlement } from './decision.js'
 import { type DenialReason, type Denied, denied } from './denials.js'
 
-/** An answer has a few hundred bytes; what is larger is none. */
-const LARGEST_ANSWER = 65_536
+/** An answer has a few hundred bytes; anything larger is not an answer. */
+const MAX_ANSWER = 65_536
 const HEADERS = ['accept', 'application/json', 'content-type', 'application/json']
 
 export interface EntitlementClientOptions {
   /** Where the service is: `https://entitlement.example.com`. A URL without a path gets `/entitlement`. */
   readonly url: string | URL
-  /** The certificate that the service knows us by, and what lies between it and its authority, in PEM. */
+  /** The client certificate and its intermediates, in PEM. */
   readonly cert?: string | undefined
   /** Its private key, in PEM. */
   readonly key?: string | undefined
-  /** The authorities that may have certified the service, in PEM, instead of those that Node knows. */
+  /** The authorities of the service's certificate, in PEM, instead of Node's own list. */
   readonly ca?: string | undefined
-  /** Milliseconds from a question to its answer, connecting among it: 2000 when it is not given. */
+  /** Milliseconds from a question to its answer, connecting included. Default: 2000. */
   readonly timeout?: number | undefined
-  /** So many questions are under way at once, 64 when it is not given; others wait, within their time. */
+  /** The most questions in flight at once. Default: 64. Further questions wait, within their timeout. */
   readonly connections?: number | undefined
-  /** Makes the ids of messages, which are GUIDs. */
+  /** Makes the message ids, which are GUIDs. */
   readonly newId?: (() => string) | undefined
 }
 
 export interface EntitlementQuestion {
   /** A GUID: the id that the content got when it was packaged. */
   readonly contentID: string
-  /** 1 time-based, which it is when it is not given; 2 device registration; 3 device-bound. */
+  /** 1 time-based, the default; 2 device registration; 3 device-bound. */
   readonly requestType?: RequestType | undefined
   /** The viewer, up to 32 characters. Needed for request types 2 and 3. */
   readonly customerCookie?: string | undefined
-  /** Instead of a new one. */
+  /** Default: a new one. */
   readonly messageID?: string | undefined
 }
 
@@ -55,14 +55,14 @@ export interface EntitlementQuestion {
  *     else console.log(entitlement.error, entitlement.errorText)
  *     await client.close()
  *
- * Whatever the service does: what it does not clearly allow is denied.
+ * Anything but a clear permission of the service is a denial.
  */
 export class EntitlementClient {
   readonly #service: RemoteService
   readonly #path: string
   readonly #newId: () => string
 
-  /** Throws a TypeError that names the option which is wrong. */
+  /** Throws a TypeError that names the wrong option. */
   constructor({ url, timeout = 2000, connections = 64, newId = randomUUID, ...identity }: EntitlementClientOptions) {
     requireWhole(timeout, 'timeout', 2 ** 31 - 1)
     requireWhole(connections, 'connections', 65_535)
@@ -75,13 +75,13 @@ export class EntitlementClient {
       queue: Number.POSITIVE_INFINITY,
       timeout,
       connectTimeout: timeout,
-      largestAnswer: LARGEST_ANSWER,
+      largestAnswer: MAX_ANSWER,
       tls: { secureContext: secureContextOf(identity) },
       clock: machineClock(),
     })
   }
 
-  /** Rejects with a TypeError for a question that is none, and for nothing else. */
+  /** Rejects only with a TypeError, for an invalid question. */
   async ask(question: EntitlementQuestion): Promise<Entitlement> {
     const request = requestOf(question, this.#newId)
     const body = JSON.stringify(request)
@@ -89,7 +89,7 @@ export class EntitlementClient {
     return answer instanceof RequestFailure ? denialOf(answer) : decisionOf(answer, request)
   }
 
-  /** Lets go of the connections. What is under way, or asked later, is denied. */
+  /** Closes the connections. Questions in flight and later ones are denied. */
   async close(): Promise<void> {
     await this.#service.close()
   }
@@ -105,7 +105,7 @@ const DENIALS: Partial<Record<FailureKind, DenialReason>> = {
 function denialOf(failure: RequestFailure): Denied {
   const { kind, reason } = failure
   if (reason === 'UND_ERR_DESTROYED' || reason === 'UND_ERR_CLOSED') return denied('closed')
-  // An alert is what the service says of our certificate.
+  // An alert is about our certificate, not about the service's.
   if (isAboutCertificate(failure) && !reason?.includes('ALERT')) return denied('untrusted', reason)
   return denied(DENIALS[kind] ?? 'unreachable', reason)
 }
@@ -143,12 +143,12 @@ function requireThat(isSo: boolean, message: string): void {
   if (!isSo) throw new TypeError(message)
 }
 
-/** Reads the texts at once, so that a wrong one is the mistake of who has given it. */
+/** Reads the texts at once, so that the caller gets the error for a wrong one. */
 function secureContextOf({ cert, key, ca }: Pick<EntitlementClientOptions, 'cert' | 'key' | 'ca'>): SecureContext {
   if ((cert === undefined) !== (key === undefined)) throw new TypeError('cert and key must be given together')
-  // Node takes empty ones for none.
+  // Node treats an empty text as missing.
   if (cert === '' || key === '') throw new TypeError(WRONG_IDENTITY)
-  // OpenSSL trusts nobody, without a word, when there is no certificate in it.
+  // OpenSSL accepts a text without certificates, and then trusts no service.
   if (ca !== undefined) requireCertificate(ca)
   try {
     return createSecureContext({ cert, key, ca, minVersion: 'TLSv1.2' })

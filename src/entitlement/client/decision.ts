@@ -13,19 +13,19 @@ export interface Allowed {
   readonly epTokenURL: string
 }
 
-/** What an answer to this request decides (spec: sees.md). In doubt it is denied. */
+/** Reads the decision in an answer to this request (spec: sees.md). Any doubt is a denial. */
 export function decisionOf({ status, body }: ReceivedAnswer, request: EntitlementRequest): Entitlement {
   const answer = documented(body)
   if (answer === undefined) return isDecision(status) ? denied('notDocumented') : denied('status', String(status))
   if (answer.messageID !== request.messageID) return denied('otherMessage')
   if (answer.version > request.version) return denied('higherVersion')
-  // Whatever the status: nobody gains by a denial.
+  // The status does not matter: a false denial gives no key away.
   if (!answer.isAllowed) return deniedByService(answer.error, answer.errorText)
   if (status !== 200) return denied('status', String(status))
   return hasToken(answer.epTokenURL) ? { isAllowed: true, epTokenURL: answer.epTokenURL } : denied('noTokenUrl')
 }
 
-/** 400 is what the service answers to what it can't read. */
+/** The service answers 400 to a request that it can't read. */
 function isDecision(status: number): boolean {
   return status === 200 || status === 400
 }
@@ -35,7 +35,7 @@ function documented(body: Buffer): EntitlementAnswer | undefined {
   return parsed.success && isShort(parsed.data.error) ? parsed.data : undefined
 }
 
-/** As clients and databases keep the number of an error. */
+/** Clients and databases store error numbers as 32-bit integers. */
 function isShort(number: number): boolean {
   return (number | 0) === number
 }

@@ -1,6 +1,6 @@
 /**
- * Why this client denies what the service has not denied. The numbers are stable, and none is one of our own service:
- * those are in `src/entitlement/refusals.ts`.
+ * Why this client denies what the service has not denied. The numbers are stable, and differ from those of our own
+ * service, which are in `src/errors/entitlement-refusal.ts`.
  */
 const denials = {
   noReason: [1300, 'The entitlement service does not allow it'],
@@ -28,18 +28,18 @@ export const documentedDenials: readonly DocumentedDenial[] = Object.entries(den
   ([reason, [number, text]]) => ({ reason: reason as DenialReason, number, text }), // the table's own keys
 )
 
-/** The viewer may not have the key, or nobody knows that he may. */
+/** The viewer may not have the key, or the service did not clearly allow it. */
 export interface Denied {
   readonly isAllowed: false
   readonly error: number
   readonly errorText: string
-  /** Why this client denies it; what the service itself denies has none. */
+  /** Why this client denies it; undefined when the service denies it. */
   readonly failure?: Failure
 }
 
 export interface Failure {
   readonly reason: DenialReason
-  /** A word for the log, such as ECONNREFUSED. */
+  /** A code for the log, such as ECONNREFUSED. */
   readonly detail?: string | undefined
 }
 
@@ -48,16 +48,16 @@ export function denied(reason: DenialReason, detail?: string): Denied {
   return { isAllowed: false, error, errorText, failure: { reason, detail } }
 }
 
-/** What the service denies, in its words as far as it has some. */
+/** A denial by the service, with its text if there is one. */
 export function deniedByService(error: number, text: string): Denied {
   const [noNumber, noText] = denials.noReason
   return { isAllowed: false, error: error === 0 ? noNumber : error, errorText: printable(text) || noText }
 }
 
-const LONGEST_TEXT = 200
+const MAX_TEXT = 200
 
-/** It will stand in logs and on screens. */
+/** Logs and screens show the text. */
 function printable(text: string): string {
   const oneLine = text.replace(/[\p{C}\p{Z}]+/gu, ' ').trim()
-  return [...oneLine].slice(0, LONGEST_TEXT).join('')
+  return [...oneLine].slice(0, MAX_TEXT).join('')
 }

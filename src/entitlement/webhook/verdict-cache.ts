@@ -1,17 +1,17 @@
 import type { Clock } from '../../ground/clock.js'
-import type { ViewerQuestion } from '../viewer-question.js'
+import type { ViewerQuestion } from '../granting.js'
 import type { Verdict } from './verdict.js'
 
-const MOST_VERDICTS = 10_000
-/** Of answers that hold; what is made of them takes a few times as much. */
-const MOST_BYTES = 16 * 1024 * 1024
-/** What a verdict takes beside its content. */
-const BYTES_OF_NONE = 256
+const MAX_VERDICTS = 10_000
+/** Bytes of the cached answers; the parsed verdicts take a few times as much memory. */
+const MAX_BYTES = 16 * 1024 * 1024
+/** The overhead of a verdict in addition to its content. */
+const OVERHEAD_BYTES = 256
 
-/** Remembers what the customer said, as long as it holds. When there is no more room the oldest go. */
+/** Caches what the customer's endpoint said for as long as it is valid. When the cache is full, the oldest verdicts go. */
 export class VerdictCache {
-  /** In the order in which they came. */
-  readonly #kept = new Map<string, Kept>()
+  /** The oldest first. */
+  readonly #entries = new Map<string, Entry>()
   readonly #clock: Clock
   #bytes = 0
 
@@ -20,42 +20,42 @@ export class VerdictCache {
   }
 
   get size(): number {
-    return this.#kept.size
+    return this.#entries.size
   }
 
   find(key: string): Verdict | undefined {
-    const kept = this.#kept.get(key)
-    if (kept === undefined) return undefined
-    if (this.#clock.uptime() < kept.until) return kept.verdict
-    this.#forget(key, kept)
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return undefined
+    if (this.#clock.uptime() < entry.until) return entry.verdict
+    this.#remove(key, entry)
     return undefined
   }
 
-  keep(key: string, verdict: Verdict): void {
-    const former = this.#kept.get(key)
-    if (former !== undefined) this.#forget(key, former)
+  add(key: string, verdict: Verdict): void {
+    const former = this.#entries.get(key)
+    if (former !== undefined) this.#remove(key, former)
     if (verdict.holdsSeconds === 0) return
-    const bytes = verdict.bytes + key.length + BYTES_OF_NONE
-    this.#kept.set(key, { verdict, bytes, until: this.#clock.uptime() + verdict.holdsSeconds * 1000 })
+    const bytes = verdict.bytes + key.length + OVERHEAD_BYTES
+    this.#entries.set(key, { verdict, bytes, until: this.#clock.uptime() + verdict.holdsSeconds * 1000 })
     this.#bytes += bytes
-    for (const [oldest, one] of this.#kept) {
-      if (this.#kept.size <= MOST_VERDICTS && this.#bytes <= MOST_BYTES) break
-      this.#forget(oldest, one)
+    for (const [oldest, entry] of this.#entries) {
+      if (this.#entries.size <= MAX_VERDICTS && this.#bytes <= MAX_BYTES) break
+      this.#remove(oldest, entry)
     }
   }
 
-  #forget(key: string, { bytes }: Kept): void {
-    this.#kept.delete(key)
+  #remove(key: string, { bytes }: Entry): void {
+    this.#entries.delete(key)
     this.#bytes -= bytes
   }
 }
 
-/** The same for the same question alone: no cookie can look like another with something before it. */
+/** Equal for equal questions only: JSON separates the fields, so no cookie can imitate another question. */
 export function keyOf({ contentID, requestType, customerCookie }: ViewerQuestion): string {
   return JSON.stringify([contentID, requestType, customerCookie])
 }
 
-interface Kept {
+interface Entry {
   readonly verdict: Verdict
   readonly bytes: number
   /** In milliseconds of the uptime. */

@@ -5,11 +5,11 @@ import { webhookAnswer } from '../../../schemas/webhook.js'
 import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { JsonTextError, parseJson } from '../../ground/json-text.js'
 
-/** What the customer said. */
+/** What the customer's endpoint said. */
 export type Verdict = (Permission | Denial) & {
-  /** For the same question; 0: for this request alone. */
+  /** How long the verdict is valid for the same question; 0: for this request only. */
   readonly holdsSeconds: number
-  /** Of the answer. */
+  /** The size of the answer. */
   readonly bytes: number
 }
 
@@ -23,7 +23,7 @@ interface Denial {
   readonly reason: string | undefined
 }
 
-/** An answer that does not decide, in words of ours and names of fields: a text of the other side may hold a key. */
+/** An answer that decides nothing. The reason has only our words and field names: the answer may contain a key. */
 export class NoVerdict {
   constructor(
     readonly kind: 'wrong status' | 'not JSON' | 'wrong schema' | 'other content',
@@ -31,14 +31,14 @@ export class NoVerdict {
   ) {}
 }
 
-const LONGEST_REASON = 200
+const MAX_REASON = 200
 const compiledAnswer = z.compile(webhookAnswer)
 
 export function readVerdict(
   { status, body }: Pick<ReceivedAnswer, 'status' | 'body'>,
   { contentID, cacheSeconds }: { readonly contentID: string; readonly cacheSeconds: number },
 ): Verdict | NoVerdict {
-  // A redirection leads to somebody else, whom nobody has told us to ask.
+  // A redirect leads to another host, which the operator has not configured.
   if (status !== 200) return new NoVerdict('wrong status', `HTTP_${status}`)
   const json = jsonIn(body)
   if (json instanceof NoVerdict) return json
@@ -59,13 +59,13 @@ function jsonIn(body: Buffer): unknown {
   }
 }
 
-/** In one line, and with nothing in it that an eye can't see. */
+/** One line without invisible characters. */
 function readable(reason = ''): string | undefined {
   const words = reason.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S}]+/gu, ' ').trim()
-  // By characters: half of one is none.
+  // Cut by characters, not by UTF-16 units: half of a surrogate pair is no character.
   return (
-    Array.from(words.slice(0, 2 * LONGEST_REASON))
-      .slice(0, LONGEST_REASON)
+    Array.from(words.slice(0, 2 * MAX_REASON))
+      .slice(0, MAX_REASON)
       .join('')
       .trim() || undefined
   )

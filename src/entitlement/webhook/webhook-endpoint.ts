@@ -10,11 +10,11 @@ import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
 import { packageVersion } from '../../ground/own-package.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 
-/** A decision has a few dozen bytes; with a content a few thousand. */
-const LARGEST_ANSWER = 262_144
+/** A decision has a few dozen bytes, with a content a few thousand. */
+const MAX_ANSWER = 262_144
 const CONNECTIONS = 64
-/** A question that comes when so many wait would not get its turn in time. */
-const LONGEST_QUEUE = 256
+/** A question behind this many others would time out in the queue. */
+const MAX_QUEUE = 256
 const SIGNATURE_HEADER = 'x-entitlement-signature'
 const HEADERS = [
   ...['accept', 'application/json'],
@@ -28,14 +28,14 @@ export interface WebhookEndpointParts {
   readonly logger: Logger
 }
 
-/** The customer's own endpoint: questions are signed, and its authorities are read again when their file changes. */
+/** The customer's own endpoint. Questions are signed; a changed CA file is read again. */
 export class WebhookEndpoint {
   readonly #parts: WebhookEndpointParts
   readonly #service: RemoteService
   readonly #watched: WatchedFiles | undefined
   #isFaultLogged = false
 
-  /** Throws a ConfigError where the file of its authorities has none. */
+  /** Throws a ConfigError when the CA file has no certificates. */
   constructor(parts: WebhookEndpointParts) {
     const { clock } = parts
     const { url, timeout, caFile } = parts.settings
@@ -43,10 +43,10 @@ export class WebhookEndpoint {
     this.#service = new RemoteService({
       url: new URL(url.origin),
       connections: CONNECTIONS,
-      queue: LONGEST_QUEUE,
+      queue: MAX_QUEUE,
       timeout,
       connectTimeout: timeout,
-      largestAnswer: LARGEST_ANSWER,
+      largestAnswer: MAX_ANSWER,
       tls: tlsOf(caFile),
       clock,
     })
@@ -59,19 +59,19 @@ export class WebhookEndpoint {
     return this.#service.ask({ method: 'POST', path: settings.url.pathname, headers, body: question })
   }
 
-  /** For when nothing is in flight. */
+  /** Call it when nothing is in flight. */
   async close(): Promise<void> {
     this.#watched?.close()
     await this.#service.close()
   }
 
-  /** The connections of now were trusted by the former authorities: they end with what is in flight on them. */
+  /** The open connections were verified against the former authorities, so they close after the requests in flight. */
   #renewAuthorities(caFile: string): 'done' | 'again' {
     const { logger } = this.#parts
     try {
       this.#service.reconnect(tlsOf(caFile))
     } catch {
-      // Once, although it is tried again and again.
+      // Logged once, although the file is read again and again.
       if (!this.#isFaultLogged) logger.warn('the new authorities of the webhook cannot be read: the former ones hold')
       this.#isFaultLogged = true
       return 'again'
@@ -84,25 +84,25 @@ export class WebhookEndpoint {
 
 function tlsOf(caFile: string | undefined): TlsOptions {
   const ca = caFile === undefined ? undefined : readAuthorities(caFile)
-  // A session that is resumed shows no certificate.
+  // A resumed session skips the certificate check.
   return { minVersion: 'TLSv1.2', maxCachedSessions: 0, ...(ca !== undefined && { ca }) }
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
-/** Node would take any text, and then trust nobody. */
+/** Node accepts any text here, and would then trust no certificate. */
 function readAuthorities(path: string): string {
   try {
     const certificates = readRegularFile(path, LARGEST_PEM).match(CERTIFICATE) ?? []
     for (const pem of certificates) new X509Certificate(pem)
     if (certificates.length > 0) return certificates.join('\n')
   } catch {
-    // The file is to be mended, whatever is wrong with it.
+    // Whatever is wrong with the file, the operator has to fix it.
   }
   throw new ConfigError(['ENTITLEMENT_WEBHOOK_CA must be the path of a file with certificates in PEM'])
 }
 
-/** Says when a question was asked, and that the asker knows the secret: `t=1780315200,v1=5257a8…`. */
+/** Proves when the question was sent, and that the sender knows the secret: `t=1780315200,v1=5257a8…`. */
 function signatureOf(body: string, secret: string, now: number): string {
   const seconds = Math.floor(now / 1000)
   const signature = createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')

@@ -6,7 +6,7 @@ import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
 import type { Clock } from '../../ground/clock.js'
 import { InFlight } from '../../ground/in-flight.js'
 import { type Randomness, randomBytes } from '../../ground/randomness.js'
-import type { Judge, ViewerQuestion } from '../viewer-question.js'
+import type { ViewerAuthorizer, ViewerQuestion } from '../granting.js'
 import { NoVerdict, readVerdict, type Verdict } from './verdict.js'
 import { keyOf, VerdictCache } from './verdict-cache.js'
 import { WebhookEndpoint } from './webhook-endpoint.js'
@@ -18,15 +18,15 @@ export interface WebhookParts {
   readonly logger: Logger
 }
 
-/** Asks the customer's own endpoint. What is not clearly a yes is a no. */
-export class Webhook implements Judge {
+/** Asks the customer's own endpoint. Anything but a clear yes is a no. */
+export class Webhook implements ViewerAuthorizer {
   readonly #parts: WebhookParts
   readonly #endpoint: WebhookEndpoint
   readonly #cache: VerdictCache
-  /** Questions that others may share the answer of. */
+  /** Questions in flight whose answers other requests may share. */
   readonly #shared = new Map<string, Promise<Verdict>>()
   readonly #inFlight = new InFlight()
-  /** By question, as long as it is asked: which answer is the newest. */
+  /** The newest answer of each question in flight. */
   readonly #answers = new Map<string, Answers>()
   #asked = 0
 
@@ -43,7 +43,7 @@ export class Webhook implements Judge {
     return verdict.content
   }
 
-  /** Waits for what is under way, which the time of each question bounds. */
+  /** Waits for the questions in flight; the timeout of each bounds the wait. */
   async close(): Promise<void> {
     await this.#inFlight.idle()
     await this.#endpoint.close()
@@ -54,7 +54,7 @@ export class Webhook implements Judge {
     const askedByAnother = this.#shared.get(key)
     if (askedByAnother !== undefined) {
       const verdict = await askedByAnother
-      // What holds for one request alone is not for this one.
+      // A verdict for one request only must not be shared.
       return verdict.holdsSeconds > 0 ? verdict : this.#ask(question, key)
     }
     const asking = this.#ask(question, key)
@@ -74,10 +74,10 @@ export class Webhook implements Judge {
     answers.awaited += 1
     try {
       const verdict = await this.#answer(question)
-      // A late answer to an older question says what was true before.
+      // A late answer to an older question is stale.
       if (number > answers.newest) {
         answers.newest = number
-        this.#cache.keep(key, verdict)
+        this.#cache.add(key, verdict)
       }
       return verdict
     } finally {
@@ -89,7 +89,7 @@ export class Webhook implements Judge {
 
   async #answer(question: ViewerQuestion): Promise<Verdict> {
     const { random, settings, logger } = this.#parts
-    // Signed with the rest, so that whoever is asked can tell a question that was recorded from one that is asked anew.
+    // It is signed with the rest, so that the endpoint can recognize a replayed question.
     const requestID = randomBytes(random, 16).toString('hex')
     const { contentID, requestType, customerCookie } = question
     const answer = await this.#endpoint.ask(JSON.stringify({ requestID, contentID, requestType, customerCookie }))
@@ -102,9 +102,9 @@ export class Webhook implements Judge {
   }
 }
 
-/** The answers to one question that is asked several times at once. */
+/** The answers to one question that several requests ask at the same time. */
 interface Answers {
-  /** The number of the newest question that was answered. */
+  /** The number of the newest answered question. */
   newest: number
   awaited: number
 }
