@@ -7,13 +7,13 @@ import { AnswerStream, type ReceivedAnswer, type StreamedAnswer, WholeAnswer } f
 import { sharedLookup } from './shared-lookup.js'
 
 export interface RemoteServiceParts extends RequestQueueParts {
-  /** Host, and what stands before every path there. */
+  /** The origin, and a prefix for every path. */
   readonly url: URL
-  /** Milliseconds for all of a request: queue, connection, TLS, and the answer to its last byte. */
+  /** Milliseconds for the whole request: queue, connection, TLS, and the answer to its last byte. */
   readonly timeout: number
   /** Milliseconds, TLS included. */
   readonly connectTimeout: number
-  /** Bytes of an answer's body; without it there is no limit. */
+  /** Bytes of an answer's body. Default: no limit. */
   readonly largestAnswer?: number
   /** Milliseconds between two pieces of a streamed body. */
   readonly bodyTimeout?: number
@@ -29,20 +29,20 @@ export interface ServiceRequest {
   readonly method: 'GET' | 'POST'
   /** Below the service's URL, with its query. */
   readonly path: string
-  /** Names and values in turn. */
+  /** Names and values alternate. */
   readonly headers: string[]
   readonly body?: string | Buffer
 }
 
-/** Whose request it is, and when nobody waits for its answer any more. */
+/** The party of the request, and the signal that the caller no longer waits for the answer. */
 export interface Caller {
   readonly party?: Party | undefined
   readonly gone?: AbortSignal | undefined
 }
 
 /**
- * Another service. A POST to it is sent at most once, within its time, over HTTP/1.1 with one request at a time on
- * each connection. What comes of it is an answer or a RequestFailure, and never an error.
+ * A client of another service. It sends a POST at most once, within its timeout, over HTTP/1.1 with one request at a
+ * time on each connection. The outcome is an answer or a RequestFailure; it never throws.
  */
 export class RemoteService {
   readonly queue: RequestQueue
@@ -68,14 +68,14 @@ export class RemoteService {
     try {
       const outcome = await this.send(request, deadline)
       if (request.method === 'POST' || !(outcome instanceof RequestFailure)) return outcome
-      // A kept connection may just have been closed over there, and looking up twice does no harm.
+      // The service may just have closed a reused connection, and a GET may be repeated.
       return outcome.kind === 'connection lost' ? await this.send(request, deadline) : outcome
     } finally {
       this.queue.leave(party)
     }
   }
 
-  /** For who has a place already. `deadline` and `latestStart` are moments of the clock's uptime. */
+  /** For a caller that has a place in the queue already. `deadline` and `latestStart` are in uptime. */
   send(request: ServiceRequest, deadline: number, latestStart?: number): Promise<ReceivedAnswer | RequestFailure> {
     const clock = this.#clock
     const time = Math.ceil(deadline - clock.uptime())
@@ -104,14 +104,14 @@ export class RemoteService {
     return outcome
   }
 
-  /** New connections for what is sent from now on; the former ones close behind what is in flight. */
+  /** Opens new connections for later requests; the former ones close after their requests in flight. */
   reconnect(tls = this.#parts.tls): void {
     const former = this.#pool
     this.#pool = connect({ ...this.#parts, ...(tls && { tls }) })
     void former.close()
   }
 
-  /** What is in flight, or asked later, fails. */
+  /** Requests in flight and later ones fail. */
   async close(): Promise<void> {
     await this.#pool.destroy()
   }
@@ -125,12 +125,12 @@ function connect({ url, connections, connectTimeout, largestAnswer, bodyTimeout 
   return new Pool(url.origin, {
     connections,
     connectTimeout,
-    // Else NODE_TLS_REJECT_UNAUTHORIZED could say otherwise.
+    // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED changes the default.
     connect: { ...tls, rejectUnauthorized: true, lookup: sharedLookup(tls?.lookup) },
     pipelining: 1,
     allowH2: false,
     ...(largestAnswer !== undefined && { maxResponseSize: largestAnswer }),
-    // Every request has one time for all of it.
+    // `timeout` covers the whole request.
     headersTimeout: 0,
     bodyTimeout,
   })

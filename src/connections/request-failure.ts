@@ -1,19 +1,19 @@
 import { errors } from 'undici'
 
-/** How asking another service can fail, and whether the service may have acted on the request all the same. */
+/** How a request can fail, and whether the service may have acted on it nevertheless. */
 const mayHaveArrived = {
   'not reached': false,
   'not reached in time': false,
   'queue full': false,
   'circuit open': false,
-  /** The service says that it did nothing. */
+  /** The service reports that it did nothing. */
   'not accepted': false,
   'too many requests': false,
   'connection lost': true,
   'timed out': true,
   'too large': true,
   'no answer': true,
-  /** Whoever waited for the answer has left, or does not read it. */
+  /** The caller has left, or does not read the answer. */
   'caller gone': true,
   'not read': true,
 } as const
@@ -21,12 +21,12 @@ const mayHaveArrived = {
 export type FailureKind = keyof typeof mayHaveArrived
 export const failureKinds = Object.keys(mayHaveArrived) as readonly FailureKind[] // the table's own keys
 
-/** Why a service gave no answer. It is a value until somebody has to be refused. */
+/** Why a service gave no answer. Functions return it as a value; only the refusal of a caller throws. */
 export class RequestFailure extends Error {
   readonly mayHaveArrived: boolean
-  /** For the log: ECONNREFUSED, CERT_HAS_EXPIRED, HTTP_500. Never a text, which could quote a secret. */
+  /** A code for the log: ECONNREFUSED, CERT_HAS_EXPIRED, HTTP_500. Never a message, which could quote a secret. */
   readonly reason: string | undefined
-  /** Seconds after which it may be worth asking again. */
+  /** Seconds after which a retry may succeed. */
   readonly retryAfter: number | undefined
 
   constructor(
@@ -41,7 +41,7 @@ export class RequestFailure extends Error {
   }
 }
 
-/** What an error of undici, TLS or the system means. `wasSent`: undici had begun to write the request. */
+/** Maps an error of undici, TLS or the system. `wasSent`: undici had begun to write the request. */
 export function connectionFailure(error: Error, wasSent: boolean): RequestFailure {
   if (isUnaskedContinue(error)) return new RequestFailure('no answer', { reason: 'HTTP_100' })
   const reason = errorCode(error)
@@ -58,7 +58,7 @@ function kindAfterSending(error: Error, reason: string): FailureKind {
   return error instanceof errors.HTTPParserError ? 'no answer' : 'connection lost'
 }
 
-/** A service said `100 Continue` although nobody asked for it: undici ends the connection, and says nothing but this. */
+/** The service sent an unrequested `100 Continue`: undici ends the connection and reports only this message. */
 function isUnaskedContinue(error: Error): boolean {
   return error instanceof errors.SocketError && error.message === 'bad response'
 }
@@ -68,17 +68,17 @@ function errorCode({ code, name }: NodeJS.ErrnoException): string {
   return code !== undefined && /^[\w/]{1,64}$/.test(code) ? code : name
 }
 
-/** Whether a certificate was refused: ours where it is an alert of the service, else the service's. */
+/** Whether a certificate was refused: ours if the service sent an alert, else the service's. */
 export function isAboutCertificate({ kind, reason = '' }: RequestFailure): boolean {
   if (kind !== 'not reached') return false
   return /CERT|CRL|^UNABLE_TO_|^HOSTNAME_|^(?:INVALID_CA|PATH_LENGTH_EXCEEDED|INVALID_PURPOSE)$/.test(reason)
 }
 
-const LONGEST_WAIT = 86_400
+const MAX_RETRY_AFTER = 86_400
 
-/** The seconds of a Retry-After. Callers are told no date, nothing that is not a number, and nothing beyond a day. */
+/** The seconds of a Retry-After. Dates, invalid numbers and more than a day are ignored. */
 export function secondsOf(retryAfter: unknown): number | undefined {
   if (typeof retryAfter !== 'string' || !/^\d{1,5}$/.test(retryAfter)) return undefined
   const seconds = Number(retryAfter)
-  return seconds <= LONGEST_WAIT ? seconds : undefined
+  return seconds <= MAX_RETRY_AFTER ? seconds : undefined
 }

@@ -1,41 +1,42 @@
 import type { Clock } from '../ground/clock.js'
 import { RequestFailure } from './request-failure.js'
 
-/** Whose requests share places with each other: an account, a network. */
+/** The requests of a party share places: an account, a network. */
 export type Party = number | string
 
 export interface RequestQueueParts {
   /** Requests in flight at once. */
   readonly connections: number
-  /** Requests that wait for a connection. */
+  /** Requests that may wait for a connection. */
   readonly queue: number
-  /** The most connections that one party may have, even where others are free; all of them where it is not given. */
-  readonly mostOfOneParty?: number
+  /** The most connections for one party, even if others are free. Default: all. */
+  readonly maxPerParty?: number
   readonly clock: Clock
 }
 
-/** Where all requests are one party's. */
-const ANYBODY = ''
+/** The party of requests without one. */
+const NO_PARTY = ''
 
 /**
- * So many requests are in flight at once, and so many more wait. Parties share both: a free place goes to the party that
- * has the fewest, in turn among equals, and when the queue is full the party with the most requests in it gives way.
+ * Limits the requests in flight and queues a limited number of others. Parties share both: a free place goes to the
+ * party with the fewest, round-robin among equals; when the queue is full, the party with the most requests in it gives
+ * way.
  */
 export class RequestQueue {
   readonly #places: number
-  readonly #longest: number
-  readonly #mostOfOne: number
+  readonly #maxWaiting: number
+  readonly #maxPerParty: number
   readonly #clock: Clock
   readonly #members = new Map<Party, Member>()
-  /** Those with requests that wait; the one that was served last is the last. */
+  /** Members with waiting requests; the most recently served one is last. */
   readonly #inQueue = new Set<Member>()
   #inFlight = 0
   #waiting = 0
 
-  constructor({ connections, queue, mostOfOneParty = connections, clock }: RequestQueueParts) {
+  constructor({ connections, queue, maxPerParty = connections, clock }: RequestQueueParts) {
     this.#places = connections
-    this.#longest = queue
-    this.#mostOfOne = mostOfOneParty
+    this.#maxWaiting = queue
+    this.#maxPerParty = maxPerParty
     this.#clock = clock
   }
 
@@ -47,31 +48,30 @@ export class RequestQueue {
     return this.#waiting
   }
 
-  hasRoom(party: Party = ANYBODY): boolean {
+  hasRoom(party: Party = NO_PARTY): boolean {
     const member = this.#members.get(party)
     return this.#hasPlaceFor(member) || !this.#isFull() || this.#givingWayTo(member) !== undefined
   }
 
   /**
-   * How many requests will have had their turn before the next one of this party, as far as can be known; 0 where it
-   * need not wait.
+   * An estimate of how many requests are served up to and including this party's next one; 0 when it need not wait.
    */
-  turnsBefore(party: Party = ANYBODY): number {
+  requestsAhead(party: Party = NO_PARTY): number {
     const member = this.#members.get(party)
     if (this.#hasPlaceFor(member)) return 0
     const own = member?.waiting.size ?? 0
-    let turns = own + 1
-    for (const other of this.#inQueue) if (other !== member) turns += Math.min(other.waiting.size, own + 1)
-    return turns
+    let ahead = own + 1
+    for (const other of this.#inQueue) if (other !== member) ahead += Math.min(other.waiting.size, own + 1)
+    return ahead
   }
 
   /**
-   * Takes a place: at once, or when the promise is there. Without a failure the place is taken and must be left again:
-   * queue full, not reached in time, or the caller has `gone`.
+   * Takes a place: at once, or when the promise resolves. Without a failure the caller must `leave` the place again.
+   * Failures: queue full, not reached in time, or `gone` was aborted.
    */
   enter(
     timeout: number,
-    party: Party = ANYBODY,
+    party: Party = NO_PARTY,
     gone?: AbortSignal,
   ): RequestFailure | undefined | Promise<RequestFailure | undefined> {
     const member = this.#memberOf(party)
@@ -85,13 +85,13 @@ export class RequestQueue {
         this.#forgetIfIdle(member)
         return queueFull()
       }
-      // Its newest: that one has waited for the shortest time.
+      // Its newest request gives way: it has waited for the shortest time.
       Array.from(givingWay.waiting).at(-1)?.(queueFull())
     }
     return this.#wait(member, timeout, gone)
   }
 
-  leave(party: Party = ANYBODY): void {
+  leave(party: Party = NO_PARTY): void {
     const member = this.#memberOf(party)
     member.taken -= 1
     this.#inFlight -= 1
@@ -100,11 +100,11 @@ export class RequestQueue {
   }
 
   #hasPlaceFor(member: Member | undefined): boolean {
-    return this.#inFlight < this.#places && (member?.taken ?? 0) < this.#mostOfOne
+    return this.#inFlight < this.#places && (member?.taken ?? 0) < this.#maxPerParty
   }
 
   #isFull(): boolean {
-    return this.#waiting >= this.#longest
+    return this.#waiting >= this.#maxWaiting
   }
 
   #take(member: Member): void {
@@ -112,7 +112,7 @@ export class RequestQueue {
     this.#inFlight += 1
   }
 
-  /** The place that was left goes on to the next. */
+  /** Passes a free place on to the next request. */
   #serveNext(): void {
     let next: Member | undefined
     for (const member of this.#inQueue)
@@ -125,7 +125,7 @@ export class RequestQueue {
     first(undefined)
   }
 
-  /** The party with the most that wait, where it has more of them than the newcomer's would. */
+  /** The party with the most waiting requests, if it has more than the newcomer would have. */
   #givingWayTo(newcomer: Member | undefined): Member | undefined {
     let longest = newcomer
     for (const member of this.#inQueue) if (member.waiting.size > (longest?.waiting.size ?? 0)) longest = member
@@ -166,7 +166,7 @@ export class RequestQueue {
   }
 }
 
-/** Ends the waiting: with a place, or with the failure. */
+/** Ends the wait with a place or a failure. */
 type Waiter = (failure: RequestFailure | undefined) => void
 
 interface Member {

@@ -6,23 +6,23 @@ import { connectionFailure, RequestFailure, secondsOf } from './request-failure.
 
 export interface ReceivedAnswer {
   readonly status: number
-  /** Seconds after which a service that refuses wants to be asked again. */
+  /** Seconds after which the refusing service allows a retry. */
   readonly retryAfter: number | undefined
   readonly body: Buffer
 }
 
-/** An answer whose body is still arriving. It ends with a RequestFailure where the body does not arrive whole. */
+/** An answer whose body is still arriving. The body ends with a RequestFailure if it does not arrive whole. */
 export interface StreamedAnswer {
   readonly status: number
-  /** As they stood on the wire: names and values in turn. */
+  /** As received: names and values alternate. */
   readonly headers: readonly string[]
   readonly body: Readable
 }
 
 export interface SendingTerms {
-  /** Milliseconds that are left for the request. */
+  /** Milliseconds left for the request. */
   readonly time: number
-  /** By the clock's uptime: after this moment the request must not be sent any more. */
+  /** In uptime: the request must not be sent after this moment. */
   readonly latestStart?: number | undefined
   readonly clock: Clock
 }
@@ -33,7 +33,7 @@ abstract class SentRequest<Answer> implements Dispatcher.DispatchHandler {
   protected readonly terms: SendingTerms
   readonly #timer: Timer
   #isSettled = false
-  /** Given right before the first byte is written. */
+  /** Set right before the first byte is written. */
   #controller: Dispatcher.DispatchController | undefined
 
   constructor(settle: (outcome: Answer | RequestFailure) => void, terms: SendingTerms) {
@@ -45,12 +45,12 @@ abstract class SentRequest<Answer> implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     const { latestStart, clock } = this.terms
     if (latestStart !== undefined && clock.uptime() >= latestStart) this.#giveUpLate()
-    // What waited too long for a connection must not be sent: an error here keeps it from being written.
+    // A request that waited too long for a connection must not be sent: undici does not write it after an error here.
     if (this.#isSettled) throw new Error('given up')
     this.#controller = controller
   }
 
-  /** The last call counts: those before it were provisional (1xx). 100 ends the connection instead. */
+  /** The last call counts: earlier ones are for provisional answers (1xx). A 100 ends the connection instead. */
   abstract onResponseStart(
     controller: Dispatcher.DispatchController,
     status: number,
@@ -103,10 +103,10 @@ export class WholeAnswer extends SentRequest<ReceivedAnswer> {
   }
 }
 
-/** The whole of a streamed body, in milliseconds: longer, and somebody keeps a connection for its own sake. */
-const LONGEST_BODY = 60_000
+/** Milliseconds for the whole of a streamed body: a longer one would only occupy a connection. */
+const MAX_BODY_MS = 60_000
 
-/** Hands the answer over when its body begins: what breaks off before the first byte is a failure like any other. */
+/** Hands the answer over when its body begins: an error before the first byte is an ordinary failure. */
 export class AnswerStream extends SentRequest<StreamedAnswer> {
   #status = 0
   #headers: readonly string[] = []
@@ -141,7 +141,7 @@ export class AnswerStream extends SentRequest<StreamedAnswer> {
 
   #begin(): void {
     if (this.#timer !== undefined || this.#body === undefined) return
-    this.#timer = this.terms.clock.after(LONGEST_BODY, () => this.giveUp(new RequestFailure('timed out')))
+    this.#timer = this.terms.clock.after(MAX_BODY_MS, () => this.giveUp(new RequestFailure('timed out')))
     this.settle({ status: this.#status, headers: this.#headers, body: this.#body })
   }
 
@@ -154,12 +154,12 @@ export class AnswerStream extends SentRequest<StreamedAnswer> {
         done(error)
       },
     })
-    // Whoever reads the body hears of its end; nobody may.
+    // The reader of the body has its own listener. Without any listener the error would crash the process.
     return body.on('error', () => {})
   }
 }
 
-/** HTTP/1.1 hands over the bytes of names and values; the type also has the forms of others. */
+/** HTTP/1.1 gives the bytes of names and values; the type also covers other protocols. */
 function textsOf(raw: Dispatcher.DispatchController['rawHeaders']): readonly string[] {
   return Array.isArray(raw) ? raw.map(text => (typeof text === 'string' ? text : text.toString('latin1'))) : []
 }

@@ -2,8 +2,8 @@ import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 
 /**
- * Looks a host up once for all connections that need its addresses at the same time. Each look-up holds one of the few
- * threads that the process has for names and files until the DNS answers: 64 connections would hold them all.
+ * Resolves a host once for all connections that need its addresses at the same time. Each look-up occupies one of the
+ * few threads of libuv's pool until the DNS answers: 64 connections would occupy all of them.
  */
 export function sharedLookup(lookup: LookupFunction = systemLookup): LookupFunction {
   const waiting = new Map<string, Callback[]>()
@@ -15,7 +15,7 @@ export function sharedLookup(lookup: LookupFunction = systemLookup): LookupFunct
       return
     }
     const callbacks = [callback]
-    // Never answers before it returns. Where it throws, nobody is left waiting.
+    // `lookup` never calls back before it returns. If it throws, no callback is left in the map.
     lookup(host, options, (...answer) => {
       waiting.delete(key)
       for (const callback of callbacks) callback(...answer)

@@ -30,7 +30,7 @@ export class Entitlements {
     this.#granting = new Granting(parts)
   }
 
-  /** The token URL of a viewer who may have the key. A PublicError with status 200 is a decision; other errors are failures. */
+  /** The token URL of an allowed viewer. A PublicError with status 200 is a decision; other errors are failures. */
   async decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {
     this.#inFlight.begin()
     try {
@@ -40,7 +40,7 @@ export class Entitlements {
     }
   }
 
-  /** Waits until the requests in flight are in the log: their clients may be gone already. Call it after the last one. */
+  /** Waits until the log has the requests in flight: their clients may be gone already. Call it after the last one. */
   close(): Promise<void> {
     return this.#inFlight.idle()
   }

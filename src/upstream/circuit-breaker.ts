@@ -6,18 +6,18 @@ export const CIRCUIT_STATES = ['closed', 'open', 'half-open'] as const
 export type CircuitState = (typeof CIRCUIT_STATES)[number]
 
 /**
- * Keeps requests from a host that fails. After a pause one of them tries whether it is well again. A host that fails for
- * one account alone is kept from that one: its requests may be why.
+ * Stops requests to a failing host. After a pause one request probes whether the host has recovered. If the host fails
+ * for one account only, only that account is stopped: its requests may be the cause.
  */
 export class CircuitBreaker<Outcome> {
   readonly #parts: CircuitBreakerParts<Outcome>
   readonly #recent: RecentOutcomes
   readonly #ofHost: Breaker
-  /** Of those accounts alone whose is not closed. */
+  /** The account breakers that are not closed. */
   readonly #ofAccounts = new Map<number, Breaker>()
-  /** Counts the changes. */
+  /** The number of state changes. */
   #changes = 0
-  /** Which of them was an account's last. */
+  /** By account, the number of its last state change. */
   readonly #lastChanges = new Map<number, number>()
 
   constructor(parts: CircuitBreakerParts<Outcome>) {
@@ -26,7 +26,7 @@ export class CircuitBreaker<Outcome> {
     this.#ofHost = new Breaker(parts)
   }
 
-  /** The host's; where nobody but accounts that are kept from it has asked it lately, theirs. */
+  /** The host's state; when only stopped accounts have sent requests recently, theirs. */
   get state(): CircuitState {
     const [first] = this.#ofAccounts.values()
     if (this.#ofHost.state !== 'closed' || first === undefined || this.#recent.haveOthersThan(this.#ofAccounts))
@@ -34,7 +34,7 @@ export class CircuitBreaker<Outcome> {
     return first.state
   }
 
-  /** Why a request of this account may not be sent now. */
+  /** Why no request of this account may be sent now. */
   refusal(account: number): RequestFailure | undefined {
     const left = Math.max(this.#ofHost.timeLeft(account), this.#ofAccounts.get(account)?.timeLeft(account) ?? 0)
     if (left <= 0) return undefined
@@ -48,7 +48,7 @@ export class CircuitBreaker<Outcome> {
     if (breaker !== undefined) return this.#probe(breaker, account, work)
     const before = this.#changes
     const outcome = await work()
-    // What began before a change tells nothing about the host of now.
+    // A request sent before the last state change says nothing about the host's current state.
     if ((this.#lastChanges.get(account) ?? 0) > before || this.#ofHost.lastChange > before) return outcome
     this.#count(account, this.#parts.isFailure(outcome))
     return outcome
@@ -78,7 +78,7 @@ export class CircuitBreaker<Outcome> {
   #open(breaker: Breaker, whose: number | undefined, failed: number): void {
     if (whose === undefined) {
       this.#recent.clear()
-      // What holds for all holds for each.
+      // The host's breaker replaces the accounts' breakers.
       this.#ofAccounts.clear()
     } else this.#ofAccounts.set(whose, breaker)
     breaker.failedFor(failed)
@@ -103,25 +103,25 @@ export class CircuitBreaker<Outcome> {
 }
 
 export interface CircuitBreakerParts<Outcome> {
-  /** Milliseconds that a failing host is left alone. */
+  /** Milliseconds without requests to a failing host. */
   readonly pause: number
   readonly isFailure: (outcome: Outcome) => boolean
-  /** `account` is whose requests alone are kept from the host. */
+  /** `account` is set for the breaker of a single account. */
   readonly changed: (state: CircuitState, account: number | undefined) => void
-  /** Counts milliseconds steadily. */
+  /** Its uptime counts milliseconds steadily. */
   readonly clock: Clock
 }
 
-/** Whether requests pass, and when one may try. */
+/** The state of one breaker, and when a request may probe. */
 class Breaker {
   state: CircuitState = 'closed'
   lastChange = 0
   readonly #pause: number
   readonly #clock: Clock
   #openUntil = 0
-  /** For whom it failed last: another account tries next, if there is one. */
+  /** The account of the last failure: another account probes next, if there is one. */
   #failedFor: number | undefined
-  /** Two that have asked since it opened: for each account there is another one then. */
+  /** The first two accounts that have asked since it opened: enough to know of another account. */
   readonly #asking = new Set<number>()
 
   constructor({ pause, clock }: Pick<CircuitBreakerParts<never>, 'pause' | 'clock'>) {
@@ -129,15 +129,15 @@ class Breaker {
     this.#clock = clock
   }
 
-  /** Milliseconds until a request of this account may be sent, as far as is known. */
+  /** Estimated milliseconds until a request of this account may be sent. */
   timeLeft(account: number): number {
     if (this.state === 'closed') return 0
     if (this.#asking.size < 2) this.#asking.add(account)
-    // While one request tries, the others need not wait for what comes of it.
+    // While one request probes, the others are refused instead of waiting for its outcome.
     if (this.state === 'half-open') return this.#pause
     const left = this.#openUntil - this.#clock.uptime()
-    const isAnotherOnesTurn = account === this.#failedFor && this.#asking.size > 1
-    return isAnotherOnesTurn ? left + this.#pause : left
+    const mayAnotherProbe = account === this.#failedFor && this.#asking.size > 1
+    return mayAnotherProbe ? left + this.#pause : left
   }
 
   failedFor(account: number): void {

@@ -1,52 +1,52 @@
 import { isIP } from 'node:net'
 import { HOP_BY_HOP } from '../ground/hop-by-hop.js'
 
-/** Headers as they stood on the wire: names and values in turn. */
+/** Headers as received: names and values alternate. */
 export type RawHeaders = readonly string[]
 
 /**
- * What players have to say to a licence server. All else is said to us or by proxies before us, which have too many ways
- * to name a sender or another request line.
+ * The player's headers for a licence server. All others are for us, or from proxies in front of us, which have too many
+ * ways to name a sender or to override the request line.
  */
 const OF_THE_PLAYER = names(
   'content-type content-encoding accept accept-encoding accept-language user-agent',
   'soapaction msprdrm_server_redirect_compat msprdrm_server_exception_compat expressplaytoken x-device-id',
 )
 
-/** What holds for the host that says it, sends players elsewhere, or is for us to say. */
-const SAID_OF_THE_UPSTREAM = names(
+/** Headers about the upstream host itself, headers that send players elsewhere, and headers that we set ourselves. */
+const OF_THE_UPSTREAM = names(
   'set-cookie server date via x-powered-by www-authenticate location content-location refresh link alt-svc',
   'strict-transport-security clear-site-data content-security-policy report-to reporting-endpoints nel',
   'cache-control surrogate-control cdn-cache-control pragma expires age vary x-request-id x-content-type-options',
   'content-security-policy-report-only service-worker-allowed accept-ch',
 )
 
-/** Orders to the proxy or browser that reads it, and where we stand with the upstream, which is no matter of players. */
+/** Instructions to a proxy or browser, and our rate limit at the upstream, which does not concern players. */
 const FOR_OTHERS =
   /^(?:access-control-|x-accel-|x-sendfile|x-lighttpd-send|x-litespeed-|x-reproxy-)|^(?:x-)?rate-?limit(?:-|$)/
 
-/** The headers of a key request: the player's and those of `more` names, and what we know of the sender. */
+/** The headers of a key request: the player's, those named in `more`, and the sender's address. */
 export function forwardedHeaders(received: RawHeaders, address: string, more: ReadonlySet<string>): string[] {
   const headers = withoutHops(received).filter(([name]) => {
     const lowered = name.toLowerCase()
     return OF_THE_PLAYER.has(lowered) || more.has(lowered)
   })
-  // A proxy before us may have passed on any text.
+  // A proxy in front of us may have passed on any text.
   return (isIP(address) === 0 ? headers : [...headers, ['x-forwarded-for', address]]).flat()
 }
 
-/** The headers of an answer that are about the answer. */
+/** The headers that describe the answer itself. */
 export function returnedHeaders(received: RawHeaders): string[] {
   return withoutHops(received)
     .filter(([name]) => {
-      const meant = asMeant(name)
-      return !SAID_OF_THE_UPSTREAM.has(meant) && !FOR_OTHERS.test(meant)
+      const meant = normalized(name)
+      return !OF_THE_UPSTREAM.has(meant) && !FOR_OTHERS.test(meant)
     })
     .flat()
 }
 
-/** Where headers become variables, as in CGI, `X_Real.IP` is the same as `X-Real-IP`. */
-function asMeant(name: string): string {
+/** CGI and the like turn headers into variables, where `X_Real.IP` equals `X-Real-IP`. */
+function normalized(name: string): string {
   return name.toLowerCase().replace(/[^a-z0-9]/g, '-')
 }
 
@@ -54,9 +54,9 @@ function withoutHops(received: RawHeaders): [name: string, value: string][] {
   const headers = inPairs(received)
   const named = headers.flatMap(([name, value]) => (name.toLowerCase() === 'connection' ? value.split(',') : []))
   const ofThisHop = new Set(named.map(name => name.trim().toLowerCase()))
-  // What gives the answer its length may not be denied by what it calls a matter of the connection.
+  // A Connection header must not remove the length of the message.
   ofThisHop.delete('content-length')
-  return headers.filter(([name]) => !HOP_BY_HOP.has(asMeant(name)) && !ofThisHop.has(name.toLowerCase()))
+  return headers.filter(([name]) => !HOP_BY_HOP.has(normalized(name)) && !ofThisHop.has(name.toLowerCase()))
 }
 
 function inPairs(raw: RawHeaders): [name: string, value: string][] {

@@ -6,12 +6,12 @@ import { CLEAR_KEY } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import type { Issuing, IssuingParts } from '../issuing-parts.js'
 import type { CircuitState } from './circuit-breaker.js'
-import { asTold, hidden, hiddenInReplay } from './hidden-licence-url.js'
+import { hidden, hiddenInReplay, unhidden } from './hidden-licence-url.js'
 import { LicenceForwarding } from './licence-forwarding.js'
 import { Recorder, recordedExchange } from './recordings/recorder.js'
 import { Replay } from './recordings/replay.js'
 import { Settlements } from './settlements.js'
-import { httpExchange, LARGEST_TOKEN_ANSWER } from './token-exchange.js'
+import { httpExchange, MAX_TOKEN_ANSWER } from './token-exchange.js'
 import { TokenHost } from './token-host.js'
 import { UpstreamCredentials } from './upstream-credentials.js'
 import { noDevices, UpstreamDevices } from './upstream-devices.js'
@@ -20,7 +20,7 @@ import { UpstreamMetrics } from './upstream-metrics.js'
 
 type ConfigOf<M extends Config['MODE']> = Extract<Config, { readonly MODE: M }>
 
-/** Tokens of the real service. */
+/** Tokens issued by the real service. */
 export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts): Issuing {
   const { logger, clock } = parts
   const { upstream: settings, PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
@@ -31,7 +31,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
     ...issuingFrom(realUpstream(config, parts), parts, {
       authenticatorOf,
       unknownParameters,
-      licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, environment, logger }) : asTold,
+      licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, environment, logger }) : unhidden,
     }),
     licences: new LicenceForwarding(settings, parts),
     devices: new UpstreamDevices({ settings, authenticatorOf, clock, logger }),
@@ -40,14 +40,14 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
   }
 }
 
-/** Tokens that the real service issued once. They are of no use here or anywhere. */
+/** Recorded tokens of the real service. No player can use them. */
 export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): Issuing {
   const { PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
   return {
     ...issuingFrom(new Replay(config.RECORD_DIR, parts.clock.now), parts, {
       authenticatorOf: () => '',
       unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
-      licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, environment }) : asTold,
+      licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, environment }) : unhidden,
     }),
     devices: noDevices,
     clearKeyUrl: () => undefined,
@@ -68,14 +68,14 @@ function issuingFrom(
   return { issuer, upstream, close }
 }
 
-/** A host for each environment, and what befalls one leaves the other alone. */
+/** One host per environment; a failure of one does not affect the other. */
 function realUpstream({ upstream: settings, RECORD_DIR }: ConfigOf<'gateway'>, parts: IssuingParts): Upstream {
   const { metrics, logger, clock, random } = parts
   const recorder = RECORD_DIR === undefined ? undefined : new Recorder(RECORD_DIR, logger)
   const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
   const hostOf = (environment: Environment): TokenHost => {
     const url = settings.tokens[environment]
-    const service = new RemoteService({ ...settings, url, clock, largestAnswer: LARGEST_TOKEN_ANSWER })
+    const service = new RemoteService({ ...settings, url, clock, largestAnswer: MAX_TOKEN_ANSWER })
     const exchange = httpExchange(service)
     return new TokenHost({
       service,
@@ -101,7 +101,7 @@ function realUpstream({ upstream: settings, RECORD_DIR }: ConfigOf<'gateway'>, p
   }
 }
 
-/** With a customer it is about the requests of that one alone. */
+/** With a `customerId` the circuit is that customer's own. */
 function logCircuit(
   logger: Logger,
   whose: { readonly environment: Environment; readonly customerId: number | undefined },

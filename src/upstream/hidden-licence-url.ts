@@ -11,32 +11,32 @@ export type LicenceUrl = (
   order: Pick<TokenOrder, 'environment' | 'family' | 'host' | 'useHttps'>,
 ) => string
 
-/** The URL that the upstream told. */
-export const asTold: LicenceUrl = upstreamUrl => upstreamUrl
+/** The upstream's URL, unchanged. */
+export const unhidden: LicenceUrl = upstreamUrl => upstreamUrl
 
-export interface HiddenUrlParts extends OurPlace {
+export interface HiddenUrlParts extends PublicPlace {
   readonly licences: Readonly<Record<Environment, LicenceServers>>
   readonly logger: Logger
 }
 
-interface OurPlace {
-  /** Where clients reach us; without one it is the host that the request was sent to. */
+interface PublicPlace {
+  /** Where clients reach this service. Default: the host of the request. */
   readonly publicUrl: URL | undefined
-  /** The environment of a host that names none. */
+  /** The environment of a host that does not name one. */
   readonly environment: Environment
 }
 
-/** Our URL in place of the upstream's, from which key requests are forwarded to it. */
+/** This service's URL in place of the upstream's. Its key requests are forwarded to the upstream. */
 export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceUrl {
-  const strangers = new Set<string>()
+  const unknownHosts = new Set<string>()
   return (upstreamUrl, order) => {
     const url = new URL(upstreamUrl)
     const query = queryOf(upstreamUrl)
-    // The credit is spent and the player must work, so what we would not forward to is told as it is.
+    // The credit is spent and the player must work, so a URL outside the forwarding table stays unchanged.
     const { family, environment } = order
     if (!leadsTo(url, licences[environment][family.drm], family.licences.path) || namesEnvironment(query)) {
-      if (!strangers.has(url.host)) {
-        if (strangers.size < MOST_STRANGERS) strangers.add(url.host)
+      if (!unknownHosts.has(url.host)) {
+        if (unknownHosts.size < MAX_UNKNOWN_HOSTS) unknownHosts.add(url.host)
         logger.warn({ host: url.host }, 'the upstream names a licence URL that cannot be hidden')
       }
       return upstreamUrl
@@ -45,8 +45,8 @@ export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceU
   }
 }
 
-/** The same for recorded URLs: nothing is forwarded, and nobody knows what the licence hosts were. */
-export function hiddenInReplay(place: OurPlace): LicenceUrl {
+/** The same for recorded URLs: a replay forwards nothing, and no recording has the settings of the licence hosts. */
+export function hiddenInReplay(place: PublicPlace): LicenceUrl {
   return (upstreamUrl, order) => {
     const query = queryOf(upstreamUrl)
     const { pathname } = new URL(upstreamUrl)
@@ -62,24 +62,24 @@ function queryOf(url: string): string {
   return url.replace(/^[^?#]*|#.*$/gs, '')
 }
 
-function withEnvironment(url: string, environment: Environment, place: OurPlace, host: string): string {
+function withEnvironment(url: string, environment: Environment, place: PublicPlace, host: string): string {
   if (environmentOfHost(place.publicUrl?.host ?? host, place.environment) === environment) return url
   return `${url}${url.includes('?') ? '&' : '?'}${ENVIRONMENT_NAME}=${environment}`
 }
 
-/** An upstream that names another host each time must not fill the memory. */
-const MOST_STRANGERS = 100
+/** An upstream with a new host in each answer must not fill the memory. */
+const MAX_UNKNOWN_HOSTS = 100
 
-/** Whether it is what key requests are forwarded to. The scheme is the caller's choice (`useHttps`). */
+/** Whether key requests are forwarded to this URL. The caller chooses the scheme (`useHttps`). */
 function leadsTo(url: URL, base: URL | undefined, path: string): boolean {
   if (base === undefined) return false
   return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + path
 }
 
-/** What a hidden licence URL says where its host would be taken for the other environment. */
+/** Added to a hidden licence URL when its host would stand for the other environment. */
 const ENVIRONMENT_NAME = 'environment'
 
-/** Takes the environment out of a query, and leaves every other byte of it where it was. */
+/** Removes the environment from a query and leaves all other bytes in place. */
 export function readEnvironment(query: string): {
   readonly environment: Environment | undefined
   readonly query: string

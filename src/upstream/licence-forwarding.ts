@@ -12,17 +12,17 @@ import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
 
-/** A player's key request, of which nothing but its DRM and environment decides where it goes. */
+/** A player's key request. Only its DRM and environment decide where it goes. */
 export interface ForwardedKeyRequest {
   readonly drm: LicenceDrm
   readonly environment: Environment
-  /** With its question mark, as it was received. */
+  /** As received, with its question mark. */
   readonly query: string
   readonly headers: RawHeaders
   readonly body: Buffer
-  /** Whose request it is. */
+  /** The sender's IP address. */
   readonly address: string
-  /** Aborted when nobody waits for the answer any more. */
+  /** Aborted when the caller no longer waits for the answer. */
   readonly gone: AbortSignal
 }
 
@@ -37,27 +37,27 @@ export interface LicenceForwardingParts {
   readonly clock: Clock
 }
 
-/** So much of the connections a network may have: one that keeps them busy shall not have all. */
-const LARGEST_SHARE = 0.25
+/** The largest part of the connections for one network: a busy network must not take all of them. */
+const MAX_SHARE = 0.25
 
-/** The way of key requests to the real licence servers: only to those of a table that is made once. */
+/** Forwards key requests to the real licence servers, and only to those of a fixed table. */
 export class LicenceForwarding {
-  readonly #patience: number
+  readonly #readTimeout: number
   readonly #clock: Clock
   readonly #moreHeaders: ReadonlySet<string>
-  readonly #ways: Readonly<Record<Environment, Ways>>
+  readonly #routes: Readonly<Record<Environment, Routes>>
   readonly #forwarded: Counter<'drm' | 'environment' | 'status'>
 
   constructor(settings: LicenceForwardingSettings, { families: { licences }, metrics, clock }: LicenceForwardingParts) {
     const { connections, queue, connectTimeout, timeout } = settings
-    const mostOfOneParty = Math.ceil(connections * LARGEST_SHARE)
-    const parts = { connections, queue, mostOfOneParty, connectTimeout, timeout, bodyTimeout: timeout, clock }
-    this.#patience = timeout
+    const maxPerParty = Math.ceil(connections * MAX_SHARE)
+    const parts = { connections, queue, maxPerParty, connectTimeout, timeout, bodyTimeout: timeout, clock }
+    this.#readTimeout = timeout
     this.#clock = clock
     this.#moreHeaders = settings.licenceHeaders
-    this.#ways = {
-      test: waysTo(settings.licences.test, licences, parts),
-      production: waysTo(settings.licences.production, licences, parts),
+    this.#routes = {
+      test: routesTo(settings.licences.test, licences, parts),
+      production: routesTo(settings.licences.production, licences, parts),
     }
     this.#forwarded = new Counter({
       name: 'expressplay_licences_forwarded_total',
@@ -67,63 +67,63 @@ export class LicenceForwarding {
     })
   }
 
-  /** Calls `stalled` when a player has read nothing of an answer for so long that it does not want it. */
+  /** Calls `stalled` after a timeout in which the player has read nothing of the answer. */
   watchReading(stalled: () => void): Timer {
-    return this.#clock.after(this.#patience, stalled)
+    return this.#clock.after(this.#readTimeout, stalled)
   }
 
-  /** The environments that have a licence server for it. */
+  /** The environments that have a licence server for this DRM. */
   environmentsOf(drm: LicenceDrm): readonly Environment[] {
-    return ENVIRONMENTS.filter(environment => this.#ways[environment].has(drm))
+    return ENVIRONMENTS.filter(environment => this.#routes[environment].has(drm))
   }
 
-  /** Each is sent once: players repeat by themselves. */
+  /** Sends each request once: players retry by themselves. */
   async forward(keyRequest: ForwardedKeyRequest): Promise<StreamedAnswer | RequestFailure> {
     const { drm, environment, query, address, body, gone } = keyRequest
-    const way = this.#ways[environment].get(drm)
-    if (way === undefined) throw new Error('there is no such licence server')
+    const route = this.#routes[environment].get(drm)
+    if (route === undefined) throw new Error('there is no such licence server')
     const headers = forwardedHeaders(keyRequest.headers, address, this.#moreHeaders)
-    const request = { method: 'POST', path: way.path + query, headers, body } as const
-    const answer = forPlayers(await way.server.stream(request, { party: networkOf(address), gone }))
+    const request = { method: 'POST', path: route.path + query, headers, body } as const
+    const answer = forPlayers(await route.server.stream(request, { party: networkOf(address), gone }))
     const status = answer instanceof RequestFailure ? 'none' : `${Math.floor(answer.status / 100)}xx`
     this.#forwarded.inc({ drm, environment, status })
     return answer
   }
 
   async close(): Promise<void> {
-    const ways = ENVIRONMENTS.flatMap(environment => [...this.#ways[environment].values()])
-    await Promise.all([...new Set(ways.map(({ server }) => server))].map(server => server.close()))
+    const routes = ENVIRONMENTS.flatMap(environment => [...this.#routes[environment].values()])
+    await Promise.all([...new Set(routes.map(({ server }) => server))].map(server => server.close()))
   }
 }
 
-interface Way {
+interface Route {
   readonly server: RemoteService
   readonly path: string
 }
 
-type Ways = ReadonlyMap<LicenceDrm, Way>
+type Routes = ReadonlyMap<LicenceDrm, Route>
 
-/** DRMs on one host share its connections, which neither tokens nor other hosts wait for. */
-function waysTo(
+/** DRMs on one host share its connections. Tokens and other hosts have their own. */
+function routesTo(
   urls: LicenceServers,
   families: readonly LicenceFamily[],
   parts: Omit<RemoteServiceParts, 'url'>,
-): Ways {
+): Routes {
   const servers = new Map<string, RemoteService>()
-  const ways = new Map<LicenceDrm, Way>()
+  const routes = new Map<LicenceDrm, Route>()
   for (const { drm, path } of families) {
     const url = urls[drm]
     if (url === undefined) continue
     const server = servers.get(url.origin) ?? new RemoteService({ ...parts, url: new URL(url.origin) })
     servers.set(url.origin, server)
-    ways.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + path })
+    routes.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + path })
   }
-  return ways
+  return routes
 }
 
 /**
- * Where a redirection points to is on no list of ours, and players that followed would take their token there. What is
- * beyond 599 is no status of HTTP.
+ * A redirect may lead to a host outside the table, and a player that followed it would send its token there. Numbers
+ * above 599 are no HTTP status.
  */
 function forPlayers(answer: StreamedAnswer | RequestFailure): StreamedAnswer | RequestFailure {
   if (answer instanceof RequestFailure) return answer

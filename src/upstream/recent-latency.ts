@@ -2,24 +2,24 @@ import type { Clock } from '../ground/clock.js'
 
 const SLICE_MS = 5000
 const STEPS = 64
-const MOST_OF_THEM = 0.95
+const PERCENTILE = 0.95
 
 interface Slice {
   readonly begin: number
   answers: number
   sum: number
-  /** How many took so many steps. */
+  /** The number of answers by steps. */
   readonly ofSteps: Uint32Array
 }
 
-/** How long a host has taken for its answers in the last five to ten seconds. All times are in milliseconds. */
+/** The latency of a host's answers in the last five to ten seconds. All times are in milliseconds. */
 export class RecentLatency {
   readonly #step: number
   readonly #clock: Clock
   #current = emptySlice(0)
   #last = emptySlice(0)
 
-  /** Nothing takes longer than `most`. */
+  /** `most` is the longest possible latency. */
   constructor(most: number, clock: Clock) {
     this.#step = most / STEPS
     this.#clock = clock
@@ -33,10 +33,10 @@ export class RecentLatency {
     this.#current.ofSteps[step] = (this.#current.ofSteps[step] ?? 0) + 1
   }
 
-  /** The time within which 95 of 100 answers came, give or take a 64th of the longest; 0 where there was none. */
-  get ofMost(): number {
+  /** The 95th percentile, to a 64th of the longest latency; 0 without any answer. */
+  get p95(): number {
     this.#forget()
-    const beyond = Math.floor((this.#current.answers + this.#last.answers) * (1 - MOST_OF_THEM))
+    const beyond = Math.floor((this.#current.answers + this.#last.answers) * (1 - PERCENTILE))
     let slower = 0
     for (let step = STEPS - 1; step >= 0; step--) {
       slower += (this.#current.ofSteps[step] ?? 0) + (this.#last.ofSteps[step] ?? 0)
@@ -45,7 +45,7 @@ export class RecentLatency {
     return 0
   }
 
-  /** 0 where there was no answer. */
+  /** 0 without any answer. */
   get mean(): number {
     this.#forget()
     const answers = this.#current.answers + this.#last.answers

@@ -1,9 +1,9 @@
 import type { Clock } from '../ground/clock.js'
 
 const LAST_MS = 10_000
-/** So many milliseconds are counted together. */
+/** Outcomes within these milliseconds share a slice. */
 const SLICE_MS = 100
-const FEWEST = 20
+const MIN_OUTCOMES = 20
 
 interface Count {
   outcomes: number
@@ -15,10 +15,10 @@ interface Slice {
   readonly ofAccounts: Map<number, Count>
 }
 
-/** The outcomes of the last ten seconds, by account. A host fails when more than half of at least twenty are failures. */
+/** The outcomes of the last ten seconds, by account. A host fails when more than half of at least 20 have failed. */
 export class RecentOutcomes {
   readonly #clock: Clock
-  /** Those in which anything happened, the oldest first. */
+  /** Slices with outcomes, the oldest first. */
   #slices: Slice[] = []
   readonly #ofAccounts = new Map<number, Count>()
   readonly #all: Count = { outcomes: 0, failures: 0 }
@@ -27,7 +27,7 @@ export class RecentOutcomes {
     this.#clock = clock
   }
 
-  /** Whether a request of any other account has come to an end lately. */
+  /** Whether a request of any other account has ended recently. */
   haveOthersThan(accounts: ReadonlyMap<number, unknown>): boolean {
     this.#forget(this.#clock.uptime() - LAST_MS)
     for (const account of this.#ofAccounts.keys()) if (!accounts.has(account)) return true
@@ -50,12 +50,12 @@ export class RecentOutcomes {
 
   isFailingFor(account: number): boolean {
     const count = this.#ofAccounts.get(account)
-    return count !== undefined && count.outcomes >= FEWEST && isMostly(count)
+    return count !== undefined && count.outcomes >= MIN_OUTCOMES && isMostly(count)
   }
 
-  /** For most accounts, and for more than one of them. */
+  /** Whether the host fails for most accounts, and for more than one. */
   isFailingForAll(): boolean {
-    if (this.#all.outcomes < FEWEST || !isMostly(this.#all)) return false
+    if (this.#all.outcomes < MIN_OUTCOMES || !isMostly(this.#all)) return false
     let failing = 0
     for (const count of this.#ofAccounts.values()) if (isMostly(count)) failing += 1
     return failing > 1 && failing > this.#ofAccounts.size / 2

@@ -5,28 +5,28 @@ import { ABANDONED_AFTER_MS } from '../ledger/abandoned-tokens.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 
 const PAUSE_MS = 1000
-/** The longest time that a statement takes in the database (`statement_timeout`), and as much again. */
+/** Twice the longest time of a database statement (`statement_timeout`). */
 const CERTAINLY_OVER_MS = 10_000
-/** So many at once: requests that come meanwhile want to be written, too. */
+/** Settlements per group: new requests need the database at the same time. */
 const GROUP = 256
-/** About ten megabytes. What is beyond becomes `token_unknown`, as after a crash. */
-const MOST_WAITING = 10_000
+/** About ten megabytes. Further ones become `token_unknown`, as after a crash. */
+const MAX_WAITING = 10_000
 
 /**
- * Writes down what became of tokens that were asked for. An answer is worth more than its line in the log: so nobody
- * waits for more than the first try, and what fails is tried again behind their backs.
+ * Records the outcomes of token requests. The answer is worth more than its log line, so the caller waits only for the
+ * first try; a failed one is retried in the background.
  */
 export class Settlements {
   readonly #parts: SettlementsParts
   readonly #waiting: Settlement[] = []
   readonly #givingBack = new Set<Promise<void>>()
-  /** What is given back once more, and when. */
-  readonly #onceMore = new Map<Settlement, Timer>()
+  /** Reservations that are given back a second time, with their timers. */
+  readonly #secondTries = new Map<Settlement, Timer>()
   #timer: Timer | undefined
   #catchingUp: Promise<void> = Promise.resolve()
   #isBehind = false
   #isClosing = false
-  /** Since it is behind. */
+  /** Recorded since it fell behind. */
   #recorded = 0
   #lost = 0
 
@@ -38,31 +38,31 @@ export class Settlements {
     const settlement = { reservation, event }
     const error = await this.#try(settlement)
     if (error === undefined) return
-    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(settlement)
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(settlement)
     else this.#lost += 1
     this.#fallBehind(error, event)
   }
 
   /**
-   * Gives back what may have been taken, where the database did not say. It may still be at it, so there is a second
-   * time when it certainly is not; where nothing was taken nothing happens.
+   * Gives back a reservation that the database did not confirm. The statement may still be running, so there is a
+   * second try when it has certainly ended. Nothing happens if nothing was reserved.
    */
   giveBack(reservation: Reservation, event: LedgerEvent): void {
     const settlement = { reservation, event }
     this.#giveBack(settlement)
-    if (this.#onceMore.size >= MOST_WAITING) return
+    if (this.#secondTries.size >= MAX_WAITING) return
     const again = () => {
-      this.#onceMore.delete(settlement)
+      this.#secondTries.delete(settlement)
       this.#giveBack(settlement)
     }
-    this.#onceMore.set(settlement, this.#parts.clock.after(CERTAINLY_OVER_MS, again))
+    this.#secondTries.set(settlement, this.#parts.clock.after(CERTAINLY_OVER_MS, again))
   }
 
-  /** Tries once more. For when nothing is under way, and the ledger still works. */
+  /** Tries once more. Call it when no request is in flight and the ledger still works. */
   async close(): Promise<void> {
     this.#isClosing = true
     this.#timer?.cancel()
-    for (const [settlement, timer] of this.#onceMore) {
+    for (const [settlement, timer] of this.#secondTries) {
       timer.cancel()
       this.#giveBack(settlement)
     }
@@ -70,7 +70,7 @@ export class Settlements {
     await this.#catchingUp
     await this.#catchUp()
     this.#lost += this.#waiting.splice(0).length
-    this.#endBeingBehind()
+    this.#endCatchUp()
   }
 
   #giveBack({ reservation, event }: Settlement): void {
@@ -95,26 +95,26 @@ export class Settlements {
   }
 
   async #catchUp(): Promise<void> {
-    // One alone: while the database fails, each group that fails takes others with it.
+    // The first goes alone: while the database fails, a failing group fails other writes with it.
     for (let most = 1; this.#waiting.length > 0; most = GROUP)
       if (!(await this.#tryAgain(this.#waiting.splice(0, most)))) break
     if (this.#waiting.length > 0) this.#catchUpLater()
-    else this.#endBeingBehind()
+    else this.#endCatchUp()
   }
 
-  /** Answers whether all went well. What did not goes to the end: one that never can must not stop the others. */
+  /** Whether all were recorded. Failed ones go to the end: one that always fails must not block the others. */
   async #tryAgain(settlements: readonly Settlement[]): Promise<boolean> {
     const errors = await Promise.all(settlements.map(settlement => this.#try(settlement)))
     const failed = settlements.filter((_, index) => errors[index] !== undefined)
     const sweptBefore = this.#parts.clock.now() - ABANDONED_AFTER_MS
-    const worthIt = failed.filter(({ event }) => event.time >= sweptBefore)
-    this.#waiting.push(...worthIt)
+    const retryable = failed.filter(({ event }) => event.time >= sweptBefore)
+    this.#waiting.push(...retryable)
     this.#recorded += settlements.length - failed.length
-    this.#lost += failed.length - worthIt.length
+    this.#lost += failed.length - retryable.length
     return failed.length === 0
   }
 
-  #endBeingBehind(): void {
+  #endCatchUp(): void {
     const { logger } = this.#parts
     if (this.#recorded > 0) logger.info({ tokens: this.#recorded }, 'what became of tokens is recorded now')
     if (this.#lost > 0) logger.error({ tokens: this.#lost }, 'what became of tokens was not recorded')

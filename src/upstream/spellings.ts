@@ -1,21 +1,21 @@
-/** A text in one reading of its escapes, and where each of its characters came from. */
+/** A text after some rounds of decoding, with the origin of each character. */
 export interface Reading {
-  /** In lower case, with spaces for pluses. */
+  /** In lower case, with spaces instead of pluses. */
   readonly text: string
-  /** The place in the original text where a character begins, for each of them, and at last the original's length. */
+  /** By character, its start in the original text; then the length of the original. */
   readonly places: Uint32Array
 }
 
-/** How often an escape is escaped again: in a query, in a form, in JSON, on a page. */
-const MOST_LAYERS = 4
+/** How many times a text may be escaped: in a query, in a form, in JSON, on a page. */
+const MAX_LAYERS = 4
 
 /**
- * A text as it is, with its escapes decoded, with those of that decoded, and so on: as URLs, forms, JSON and HTML write
- * them. It takes time in proportion to the text, whatever that is.
+ * The text itself, the text decoded once, decoded twice, and so on, with the escapes of URLs, forms, JSON and HTML. The
+ * time is linear in the text for any input.
  */
 export function readingsOf(original: string): Reading[] {
   const readings: Reading[] = [plain(original)]
-  for (let last = readings[0]; last !== undefined && readings.length <= MOST_LAYERS; last = readings.at(-1)) {
+  for (let last = readings[0]; last !== undefined && readings.length <= MAX_LAYERS; last = readings.at(-1)) {
     const next = decoded(last)
     if (next === undefined) break
     readings.push(next)
@@ -27,11 +27,11 @@ function plain(original: string): Reading {
   return { text: folded(original), places: Uint32Array.from({ length: original.length + 1 }, (_, place) => place) }
 }
 
-/** Every alternative begins with a character of its own and ends after a few more: nothing is looked at twice. */
+/** Each alternative has its own first character and a short length, so the search does not backtrack. */
 const ESCAPE =
   /%(?:[0-7][0-9a-f]|[cd][0-9a-f]%[89ab][0-9a-f]|e[0-9a-f](?:%[89ab][0-9a-f]){2}|f[0-7](?:%[89ab][0-9a-f]){3})|\\(?:u[0-9a-f]{4}|x[0-9a-f]{2}|[\s\S])|&(?:#\d{1,7}|#x[0-9a-f]{1,6}|amp|lt|gt|quot|apos);/gi
 
-/** `undefined` where there is nothing to decode. */
+/** `undefined` when there is nothing to decode. */
 function decoded({ text, places }: Reading): Reading | undefined {
   if (!/[%\\&]/.test(text)) return undefined
   let read = ''
@@ -85,7 +85,7 @@ function fromUrl(spelled: string): string {
   try {
     return decodeURIComponent(spelled)
   } catch {
-    return spelled // bytes that are no character
+    return spelled // no valid UTF-8
   }
 }
 
@@ -94,7 +94,7 @@ function fromPage(spelled: string): string {
   return code <= 0x10ffff ? String.fromCodePoint(code) : spelled
 }
 
-/** Without the differences that no secret depends on. Its length stays, which a few letters' lower case would change. */
+/** Drops the differences that do not matter for secrets. Letters whose lower case has another length stay unchanged. */
 function folded(text: string): string {
   const spaced = text.replaceAll('+', ' ')
   const lowered = spaced.toLowerCase()

@@ -7,7 +7,7 @@ import { withoutSecrets } from './secret-finder.js'
 import type { UpstreamAnswer, UpstreamRequest } from './token-exchange.js'
 
 const issued = z.object({
-  // Of any host: an emulator may be on one that has no name.
+  // Any host: an emulator may run on one without a domain name.
   licenseAcquisitionUrl: z
     .string()
     .regex(/^https?:\/\/[^\s"'<>\\^`{|}]+$/i)
@@ -26,20 +26,20 @@ const refused = z.union([
 type UpstreamError = z.output<typeof refused>
 
 export type UpstreamToken = z.output<typeof issued>
-/** What asking the service came to. */
+/** The outcome of a token request. */
 export type Outcome = UpstreamToken | UpstreamRefusal | NotRecorded | RequestFailure
 
 /** The real service said no: its code and its status go back to the caller. */
 export class UpstreamRefusal extends PublicError {}
 
-/** In a replay: there is no recording of such a request. Nobody was asked. */
+/** A replay has no recording of the request. No service was asked. */
 export class NotRecorded extends TokenError {
   constructor(details: string) {
     super({ code: UNAVAILABLE, details }, { status: 502, isRecorded: true })
   }
 }
 
-/** Reads an answer of the token endpoint: a token, or the error that it is. */
+/** Reads an answer of the token endpoint: a token or an error. */
 export function readTokenAnswer(
   answer: UpstreamAnswer,
   request: UpstreamRequest,
@@ -60,12 +60,12 @@ export function readTokenAnswer(
   return new RequestFailure(saysThatNothingWasDone(status) ? 'not accepted' : 'no answer', { reason })
 }
 
-/** Why a token is not the answer to the request that it came for: HTTP/1.1 does not number its answers. */
+/** The token belongs to another request: HTTP/1.1 does not number its answers. */
 export const ANOTHER_CUSTOMER = 'ANOTHER_CUSTOMER'
 
 /**
- * Whether a token's outer bytes have another customer's number. It is not documented that they have that of the
- * authenticator, so this counts only for those that have received one with their own (`numbered`).
+ * Whether a token's outer bytes have another customer's number. The number's link to the authenticator is not
+ * documented, so the check applies only to authenticators that have received their own number before (`numbered`).
  */
 function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamRequest, numbered: Set<string>): boolean {
   const customer = customerOfToken(token)
@@ -77,25 +77,25 @@ function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamReques
 
 const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i
 
-/** The customer's number that a token shows, where it has a known layout (spec: playready-token.md, the token and its style). */
+/** The customer number in a token of a known layout (spec: playready-token.md, the token and its style). */
 function customerOfToken(text: string): number | undefined {
-  const token = Buffer.from(text, 'base64') // of both alphabets
+  const token = Buffer.from(text, 'base64') // accepts both alphabets
   return isOfStyle2015(token) || isOfStyle2021(token) ? token.readUInt32BE(1) : undefined
 }
 
-/** Version, customer, key number, length; what is sealed; a tag of 16 bytes. */
+/** Version, customer, key number, length; sealed part; a tag of 16 bytes. */
 function isOfStyle2015(token: Buffer): boolean {
   return token.length > 12 + 16 && token[0] === 1 && token.readUInt32BE(8) === token.length - 12 - 16
 }
 
-/** Version, customer, key number, a UUID with its length, length; what is sealed; a tag of 20 bytes. */
+/** Version, customer, key number, a UUID with its length, length; sealed part; a tag of 20 bytes. */
 function isOfStyle2021(token: Buffer): boolean {
   const [version = 0] = token
   if (token.length <= 50 + 20 || version < 5 || version > 8 || token.readUInt16BE(8) !== 36) return false
   return UUID.test(token.toString('latin1', 10, 46)) && token.readUInt32BE(46) === token.length - 50 - 20
 }
 
-/** A redirection and a 4xx, whatever their body is; but 303 is where to find what was done. */
+/** A redirect or a 4xx, whatever the body; but a 303 points to the result of a request that was carried out. */
 function saysThatNothingWasDone(status: number): boolean {
   return status >= 300 && status < 500 && status !== 303
 }
@@ -116,29 +116,29 @@ function errorOnPage(body: string): UpstreamError | undefined {
   return { code, message: textBehind(code, text) }
 }
 
-/** As the other forms have it: our own page and those of the real service say the code, once or twice, before the text. */
+/** The message without the code: error pages, ours and the real service's, have it once or twice before the text. */
 function textBehind(code: number, text: string): string {
   const place = text.lastIndexOf(`${code}`)
   const behind = text.slice(place + `${code}`.length).replace(/^[\])\s:.,-]+/, '')
   return behind === '' ? text : behind
 }
 
-/** What is above is no status of HTTP. */
+/** Higher numbers are no HTTP status. */
 const LAST_STATUS = 599
-const LONGEST_MESSAGE = 300
+const MAX_MESSAGE = 300
 
 function refusal(
   { code, message, parameter }: UpstreamError,
   { status, retryAfter }: UpstreamAnswer,
   request: UpstreamRequest,
 ): UpstreamRefusal {
-  return new UpstreamRefusal(withoutSecrets(textOfMessage(message), request).slice(0, LONGEST_MESSAGE), {
+  return new UpstreamRefusal(withoutSecrets(textOfMessage(message), request).slice(0, MAX_MESSAGE), {
     code,
     status,
     parameter: parameter === undefined ? undefined : withoutSecrets(parameter, request).slice(0, 100),
     retryAfter,
     isRecorded: true,
-    // After a fault of its own nobody knows whether it has issued the token.
+    // After a 5xx the service may or may not have issued the token.
     mayHaveIssued: status >= 500,
   })
 }

@@ -5,33 +5,33 @@ import { RequestFailure } from '../connections/request-failure.js'
 import type { Environment } from '../ground/environment.js'
 import { packageVersion } from '../ground/own-package.js'
 
-/** A token request as the real service gets it. */
+/** A token request to the real service. */
 export interface UpstreamRequest {
   readonly environment: Environment
   readonly customerId: number
-  /** The real service's API key of this customer and environment. */
+  /** The real service's API key for this customer and environment. */
   readonly authenticator: string
-  /** Everything else, by the documented names. */
+  /** All other parameters, under their documented names. */
   readonly parameters: Readonly<Record<string, ParameterText>>
 }
 
-/** What came back, whatever it is worth. */
+/** The raw answer, not validated. */
 export interface UpstreamAnswer {
   readonly status: number
   readonly body: string
-  /** Seconds after which it wants to be asked again. */
+  /** Seconds after which the service allows a retry. */
   readonly retryAfter?: number | undefined
 }
 
-/** Sends a token request once. After `latestStart` it must not be sent any more; both are moments of the uptime. */
+/** Sends a token request once, and never after `latestStart`. Both moments are in uptime. */
 export type TokenExchange = (
   request: UpstreamRequest,
   deadline: number,
   latestStart: number,
 ) => Promise<UpstreamAnswer | RequestFailure>
 
-/** A token and its URL have a few hundred bytes; what is larger is not an answer. */
-export const LARGEST_TOKEN_ANSWER = 65_536
+/** A token and its URL have a few hundred bytes; anything larger is not an answer. */
+export const MAX_TOKEN_ANSWER = 65_536
 const PATH = '/hms/pr/token'
 
 export function httpExchange(service: RemoteService): TokenExchange {

@@ -10,34 +10,34 @@ import { ANOTHER_CUSTOMER, type Outcome, readTokenAnswer, UpstreamRefusal } from
 import type { TokenExchange, UpstreamRequest } from './token-exchange.js'
 import type { HostMetrics } from './upstream-metrics.js'
 
-const MOST_TRIES = 3
-/** Before the second try; before each further one twice as long. Milliseconds, at most. */
+const MAX_TRIES = 3
+/** The longest pause before the second try, in milliseconds; it doubles for each further one. */
 const FIRST_PAUSE = 100
-/** Nothing is sent in the last part of a request's time: it would be paid for, and its answer come too late. */
-const LAST_PART = 0.1
-/** So much of its time a request may wait for its turn. */
+/** Nothing is sent in the last part of a request's timeout: the token would be paid for, and its answer late. */
+const RESERVED_PART = 0.1
+/** The part of its timeout that a request may spend in the queue. */
 const WAITING_PART = 0.5
-/** An answer may take longer than most of the last ones. */
+/** An answer may take longer than the 95th percentile. */
 const MARGIN = 1.25
 
 export interface TokenHostParts {
   readonly service: RemoteService
-  /** The way to the service's token endpoint. */
+  /** Sends to the service's token endpoint. */
   readonly exchange: TokenExchange
   readonly settings: Pick<UpstreamSettings, 'timeout' | 'connections' | 'breakerPause'>
   readonly metrics: HostMetrics
-  /** Told when the circuit breaker opens, tries, or closes: for all, or for one account. */
+  /** Called when the circuit breaker opens, half-opens or closes, for the host or for one account. */
   readonly circuitChanged: (state: CircuitState, account: number | undefined) => void
   readonly clock: Clock
   readonly random: Randomness
 }
 
-/** One host of the real service, asked with all the care that its bad days need. */
+/** One host of the real service, with queue, circuit breaker and retries. */
 export class TokenHost {
   readonly #parts: TokenHostParts
   readonly #circuit: CircuitBreaker<Outcome>
   readonly #budget = new RetryBudget()
-  /** The authenticators whose tokens show their number. */
+  /** The authenticators whose tokens are known to carry their customer number. */
   readonly #numbered = new Set<string>()
   readonly #latency: RecentLatency
   readonly #inFlight = new InFlight()
@@ -61,11 +61,11 @@ export class TokenHost {
     return this.#parts.service.queue.waiting
   }
 
-  /** Why it makes no sense to ask now. */
+  /** Why a request would fail now. */
   refusal(account: number): RequestFailure | undefined {
     const open = this.#circuit.refusal(account)
     if (open !== undefined) return open
-    return this.#parts.service.queue.hasRoom(account) ? this.#noTurnInTime(account) : tooBusy()
+    return this.#parts.service.queue.hasRoom(account) ? this.#queueTooLong(account) : tooBusy()
   }
 
   async ask(request: UpstreamRequest): Promise<Outcome> {
@@ -73,7 +73,7 @@ export class TokenHost {
     const began = clock.uptime()
     this.#inFlight.begin()
     try {
-      const outcome = await this.#inTurn(request, began)
+      const outcome = await this.#queued(request, began)
       metrics.answered(outcome, clock.uptime() - began)
       return outcome
     } finally {
@@ -81,18 +81,18 @@ export class TokenHost {
     }
   }
 
-  /** Waits for what is in flight, which the time of each request bounds. */
+  /** Waits for the requests in flight; the timeout of each bounds the wait. */
   async close(): Promise<void> {
     await this.#inFlight.idle()
     await this.#parts.service.close()
   }
 
-  async #inTurn(request: UpstreamRequest, began: number): Promise<Outcome> {
+  async #queued(request: UpstreamRequest, began: number): Promise<Outcome> {
     const { customerId } = request
     const { queue } = this.#parts.service
-    const hopeless = this.#noTurnInTime(customerId)
-    if (hopeless !== undefined) return hopeless
-    const entering = queue.enter(this.#mostWaiting, customerId)
+    const tooLong = this.#queueTooLong(customerId)
+    if (tooLong !== undefined) return tooLong
+    const entering = queue.enter(this.#maxWait, customerId)
     const failure = entering instanceof Promise ? await entering : entering
     if (failure !== undefined) return tooBusy()
     try {
@@ -102,17 +102,17 @@ export class TokenHost {
     }
   }
 
-  /** What waits any longer could be paid for, and its answer come too late. */
-  get #mostWaiting(): number {
+  /** After a longer wait a token could be paid for, and its answer would be late. */
+  get #maxWait(): number {
     const { timeout } = this.#parts.settings
-    return Math.min(timeout * WAITING_PART, timeout - this.#latency.ofMost * MARGIN)
+    return Math.min(timeout * WAITING_PART, timeout - this.#latency.p95 * MARGIN)
   }
 
-  /** A request whose turn would come too late is refused at once. */
-  #noTurnInTime(account: number): RequestFailure | undefined {
-    const turns = this.#parts.service.queue.turnsBefore(account)
-    const wait = (turns * this.#latency.mean) / this.#parts.settings.connections
-    return turns > 0 && wait >= this.#mostWaiting ? tooBusy(wait) : undefined
+  /** Refuses a request at once when the queue ahead of it is too long. */
+  #queueTooLong(account: number): RequestFailure | undefined {
+    const ahead = this.#parts.service.queue.requestsAhead(account)
+    const wait = (ahead * this.#latency.mean) / this.#parts.settings.connections
+    return ahead > 0 && wait >= this.#maxWait ? tooBusy(wait) : undefined
   }
 
   async #tries(request: UpstreamRequest, began: number): Promise<Outcome> {
@@ -120,21 +120,21 @@ export class TokenHost {
     const { timeout } = settings
     const deadline = began + timeout
     const waited = clock.uptime() - began
-    // Those whose answers came meanwhile may have taken longer than the ones before.
-    if (waited > timeout * LAST_PART && waited > this.#mostWaiting) return tooBusy(waited)
-    // A little less than a request in the queue has to have left, for the way to the connection.
-    const needed = Math.max(timeout * LAST_PART, Math.min(this.#latency.ofMost, timeout * (1 - LAST_PART)))
+    // The latency may have risen while the request was in the queue.
+    if (waited > timeout * RESERVED_PART && waited > this.#maxWait) return tooBusy(waited)
+    // A little less than the queue's limit leaves, for the time until the connection is ready.
+    const needed = Math.max(timeout * RESERVED_PART, Math.min(this.#latency.p95, timeout * (1 - RESERVED_PART)))
     const latestStart = deadline - needed
     this.#budget.earn()
     let outcome = await this.#try(request, deadline, latestStart)
-    for (let tries = 1; tries < MOST_TRIES && mayBeTriedAgain(outcome); tries++) {
-      // Spreads those who failed together.
+    for (let tries = 1; tries < MAX_TRIES && mayBeTriedAgain(outcome); tries++) {
+      // Spreads requests that failed together.
       const wait = randomFraction(random) * FIRST_PAUSE * 2 ** (tries - 1)
       if (clock.uptime() + wait >= latestStart || !this.#budget.spend()) break
       await clock.sleep(wait)
       metrics.retried()
       const again = await this.#try(request, deadline, latestStart)
-      // Why it was not reached says more than that it was not asked again.
+      // The failure of the try before explains more than the open circuit.
       if (!(again instanceof RequestFailure && again.kind === 'circuit open')) outcome = again
     }
     return outcome
@@ -151,41 +151,41 @@ export class TokenHost {
     if (answer instanceof RequestFailure) return answer
     this.#latency.add(clock.uptime() - began)
     const outcome = readTokenAnswer(answer, request, this.#numbered)
-    // One of the connections brings the answers to other requests.
+    // A connection has mixed up the answers to its requests.
     if (outcome instanceof RequestFailure && outcome.reason === ANOTHER_CUSTOMER) service.reconnect()
     return outcome
   }
 }
 
-/** For a request that would have to wait for so many milliseconds, or has. */
+/** `milliseconds`: the wait that the request has, or would have, in the queue. */
 function tooBusy(milliseconds = 1000): RequestFailure {
   return new RequestFailure('queue full', { retryAfter: Math.max(1, Math.ceil(milliseconds / 1000)) })
 }
 
-/** A refusal is an answer of a host that works; what a customer's request provokes must not shut out the others. */
+/** A refusal comes from a working host: the requests of one customer must not open the circuit for the others. */
 function isFailureOfHost(outcome: Outcome): boolean {
   if (outcome instanceof UpstreamRefusal) return outcome.mayHaveIssued
   if (!(outcome instanceof RequestFailure)) return false
   return outcome.kind !== 'not accepted' && outcome.kind !== 'too many requests'
 }
 
-/** Only what certainly did not arrive, and may do so now: another certificate alone can mend a wrong one. */
+/** Only a request that certainly did not arrive. A certificate fault is not retried: it needs a new certificate. */
 function mayBeTriedAgain(outcome: Outcome): boolean {
   return outcome instanceof RequestFailure && outcome.kind.startsWith('not reached') && !isAboutCertificate(outcome)
 }
 
 const EARNED = 0.1
-const MOST_RETRIES = 10
+const MAX_RETRIES = 10
 
 /**
- * Lets a tenth of the requests be tried again, and a few more after a quiet time: a host that is down for all is not
- * asked several times as often as one that is up.
+ * Allows retries for a tenth of the requests, and a few more after a quiet time, so that a host that is down does not
+ * get several times its normal load.
  */
 class RetryBudget {
-  #left = MOST_RETRIES
+  #left = MAX_RETRIES
 
   earn(): void {
-    this.#left = Math.min(MOST_RETRIES, this.#left + EARNED)
+    this.#left = Math.min(MAX_RETRIES, this.#left + EARNED)
   }
 
   spend(): boolean {

@@ -1,7 +1,7 @@
 import type { FailureKind, RequestFailure } from '../connections/request-failure.js'
 import { TokenError, UNAVAILABLE } from '../errors/public-error.js'
 
-/** What callers are answered where the real service, or a licence server of it, gave no answer. */
+/** The callers' answers when the real service, or one of its licence servers, gave no answer. */
 const answers: Readonly<Record<FailureKind, readonly [status: 429 | 502 | 503 | 504, details: string]>> = {
   'not reached': [502, '{} cannot be reached'],
   'not reached in time': [504, '{} was not reached in time'],

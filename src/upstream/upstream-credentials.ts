@@ -4,8 +4,8 @@ import { TokenError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 
 /**
- * The real service's API keys of our customers. They come from the accounts file at every start and are in memory
- * only: no database and no backup of one holds them.
+ * The real service's API keys of our customers. They come from the accounts file at every start and stay in memory:
+ * no database or backup contains them.
  */
 export class UpstreamCredentials {
   readonly #byAccount: ReadonlyMap<number, NonNullable<AccountSeed['upstream']>>
@@ -20,14 +20,14 @@ export class UpstreamCredentials {
   of(customerId: number, environment: Environment): string {
     const authenticator = this.#byAccount.get(customerId)?.[environment]
     if (authenticator !== undefined) return authenticator
-    // The caller can't mend it, so who runs the service has to hear of it.
+    // The caller can't fix it, so the operator has to learn of it.
     this.#logger.error({ customerId, environment }, 'an account has no upstream authenticator in the accounts file')
     const details = `this account has no upstream authenticator for the ${environment} environment`
     throw new TokenError({ code: -2030, details })
   }
 }
 
-/** What keeps the accounts of a file from getting tokens: whoever may ask here needs a key there. */
+/** The accounts that cannot get tokens: each authenticator of this service needs an upstream key. */
 export function missingCredentials(seeds: readonly AccountSeed[]): string[] {
   return seeds.flatMap(({ id, authenticators, upstream }) =>
     ENVIRONMENTS.filter(

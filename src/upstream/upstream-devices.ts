@@ -19,14 +19,14 @@ export interface UpstreamDevicesParts {
 }
 
 const PATH = '/cmiapi/getrecord/'
-/** Many times what 32 events have. */
-const LARGEST_ANSWER = 262_144
-/** When it is worth asking again, where the upstream does not say. */
+/** Many times the size of 32 events. */
+const MAX_ANSWER = 262_144
+/** The Retry-After when the upstream sends none. */
 const RETRY_SECONDS = 1
 
 /**
- * From the real service's log, where tokens are redeemed there. It shows no more than the newest 32 events of a cookie,
- * so a device that is not among them is not known any more.
+ * Reads the devices from the real service's log, for tokens redeemed there. The log shows only the newest 32 events of
+ * a cookie, so a device without an event among them is forgotten.
  */
 export class UpstreamDevices implements Devices {
   readonly #parts: UpstreamDevicesParts
@@ -35,7 +35,7 @@ export class UpstreamDevices implements Devices {
   constructor(parts: UpstreamDevicesParts) {
     const { clock } = parts
     const { records, connections, queue, connectTimeout, timeout } = parts.settings
-    const common = { connections, queue, connectTimeout, timeout, largestAnswer: LARGEST_ANSWER, clock }
+    const common = { connections, queue, connectTimeout, timeout, largestAnswer: MAX_ANSWER, clock }
     this.#parts = parts
     this.#logs = {
       test: new RemoteService({ ...common, url: records.test }),
@@ -55,13 +55,13 @@ export class UpstreamDevices implements Devices {
     throw new EntitlementRefusal('devicesUnknown', { retryAfter })
   }
 
-  /** For when nothing is asked any more. */
+  /** Call it after the last look-up. */
   async close(): Promise<void> {
     await Promise.all(ENVIRONMENTS.map(environment => this.#logs[environment].close()))
   }
 }
 
-/** A replay has no log of the real service to look into. */
+/** A replay has no access to the real service's log. */
 export const noDevices: Devices = {
   of: async () => {
     throw new EntitlementRefusal('devicesUnknown', { status: 200, details: 'a replay has no log of redemptions' })
@@ -74,9 +74,9 @@ function lookUp(log: RemoteService, cookie: string, authenticator: string) {
   return log.ask({ method: 'GET', path: `${PATH}?${query}`, headers })
 }
 
-/** What of an event of the log is of interest (spec: records.md). */
+/** The relevant fields of a log event (spec: records.md). */
 const record = z.object({
-  // Kinds that we don't know are no fault.
+  // An unknown kind of event is no fault.
   event: z.string(),
   event_id: z.int(),
   cookie: z.string().nullish(),
@@ -95,7 +95,7 @@ function devicesIn(answer: ReceivedAnswer | RequestFailure, cookie: string): rea
     .filter(one => one.cookie === cookie && one.event === 'token_redeemed')
     .sort((one, other) => one.event_id - other.event_id)
     .flatMap(({ device_id }) => (typeof device_id === 'string' ? device_id.toLowerCase() : []))
-  // A wrong one might hide the device that came last.
+  // An invalid id might hide the newest device.
   const areIds = devices.every(device => /^[0-9a-f]{32}$/.test(device))
   return areIds ? devices : new RequestFailure('no answer', { reason: 'device_id' })
 }

@@ -14,17 +14,17 @@ import type { UpstreamRequest } from './token-exchange.js'
 import { tokenUnavailable } from './unavailable.js'
 import { upstreamParameters } from './upstream-parameters.js'
 
-/** The real service, as far as it can be asked. */
+/** The real service, or a replay of it. */
 export interface Upstream {
-  /** Why it makes no sense to ask now: it is down, or too many ask already. */
+  /** Why a request would fail now: the service is down, or the queue is full. */
   refusal(environment: Environment, customerId: number): RequestFailure | undefined
   ask(request: UpstreamRequest): Promise<Outcome>
-  /** Whether it is asked, where that can change. */
+  /** The circuit breakers' states; a replay has none. */
   readonly states?: Readonly<Record<Environment, CircuitState>>
   close(): Promise<void>
 }
 
-/** Lets the real service make the token. The ledger knows of it before it is asked. */
+/** The real service issues the tokens. The ledger has a reservation before each request. */
 export class UpstreamIssuer implements TokenIssuer {
   readonly hasKeyStorage = true
   readonly #parts: UpstreamIssuerParts
@@ -56,7 +56,7 @@ export class UpstreamIssuer implements TokenIssuer {
     try {
       outcome = await upstream.ask(request)
     } catch (fault) {
-      // Of ours: nobody knows how far the request came.
+      // A fault of ours: the request may or may not have been sent.
       await settlements.settle(reservation, unknownEvent(order, now(), UNAVAILABLE))
       throw fault
     }
@@ -83,7 +83,7 @@ export class UpstreamIssuer implements TokenIssuer {
     const time = sharedNow()
     const reserving = ledger.reserve(issueEvent(order, time, undefined)).catch(error => {
       if (!(error instanceof UnansweredReservation)) throw error
-      // The caller is refused, so nothing may stay paid for.
+      // The caller is refused, so no reservation may stay charged.
       settlements.giveBack(error.reservation, refusedEvent(order, now(), UNAVAILABLE))
       throw error.cause
     })
@@ -92,7 +92,7 @@ export class UpstreamIssuer implements TokenIssuer {
     return reserved
   }
 
-  /** What the caller is answered. The operator hears of it, too. */
+  /** The error for the caller. The operator gets it in the log. */
   #refused(
     { requestId, environment, account }: Asking,
     outcome: Exclude<Outcome, UpstreamToken>,
@@ -108,20 +108,20 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 }
 
-/** What no caller can mend: authenticator missing or wrong, account disabled, without PlayReady, without tokens. */
+/** No caller can fix these: authenticator missing or wrong, account disabled, without PlayReady, without tokens. */
 const OF_OUR_ACCOUNT: ReadonlySet<number> = new Set([-2017, -2018, -2031, -5002, -2019])
 
 export interface UpstreamIssuerParts {
   readonly upstream: Upstream
   readonly authenticatorOf: (customerId: number, environment: Environment) => string
   readonly unknownParameters: 'pass' | 'drop'
-  /** What of the upstream's URL the caller gets to see. */
+  /** The licence URL for the caller, from the upstream's. */
   readonly licenceUrl: (upstreamUrl: string, order: TokenOrder) => string
   readonly ledger: Ledger
   readonly settlements: Settlements
   readonly logger: Logger
   readonly now: Now
-  /** As all instances on the database have it: another one may have to find out how old a reservation is. */
+  /** The time that all instances on the database share: another instance may have to determine a reservation's age. */
   readonly sharedNow: Now
 }
 
@@ -133,7 +133,7 @@ function unknownEvent(order: TokenOrder, time: number, errorCode: number): Ledge
   return { ...refusedEvent(order, time, errorCode), event: 'token_unknown' }
 }
 
-/** What the ledger says of a request that brought no token: only what is certain is a refusal. */
+/** The ledger's event for a request without a token: a refusal only when the service certainly issued none. */
 function eventOf(order: TokenOrder, time: number, outcome: Exclude<Outcome, UpstreamToken>): LedgerEvent {
   const isFailure = outcome instanceof RequestFailure
   const event = (isFailure ? outcome.mayHaveArrived : outcome.mayHaveIssued) ? unknownEvent : refusedEvent

@@ -4,7 +4,7 @@ import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { CIRCUIT_STATES, type CircuitState } from './circuit-breaker.js'
 import type { Outcome, UpstreamToken } from './token-answer.js'
 
-/** What is counted of one host. */
+/** The metrics of one host. */
 export interface HostMetrics {
   answered(outcome: Outcome, milliseconds: number): void
   retried(): void
@@ -16,7 +16,7 @@ export interface HostGauges {
   readonly state: CircuitState
 }
 
-/** What Prometheus is told of the real service. */
+/** The Prometheus metrics of the real service. */
 export class UpstreamMetrics {
   readonly #requests: Counter<'environment' | 'outcome'>
   readonly #duration: Histogram<'environment'>

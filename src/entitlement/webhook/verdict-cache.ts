@@ -8,7 +8,7 @@ const MAX_BYTES = 16 * 1024 * 1024
 /** The overhead of a verdict in addition to its content. */
 const OVERHEAD_BYTES = 256
 
-/** Caches what the customer's endpoint said for as long as it is valid. When the cache is full, the oldest verdicts go. */
+/** Caches verdicts for as long as they are valid. When the cache is full, the oldest verdicts go. */
 export class VerdictCache {
   /** The oldest first. */
   readonly #entries = new Map<string, Entry>()

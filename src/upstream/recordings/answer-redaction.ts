@@ -6,17 +6,17 @@ import { hiddenValues } from './redaction.js'
 
 /** The outer bytes of a token: version, customer, length. */
 const OUTER_CHARACTERS = 16
-const SHORTEST_TOKEN = 64
-/** A run of these is a token, wherever it is. */
+const MIN_TOKEN = 64
+/** A long run of these characters counts as a token anywhere. */
 const TOKEN = /[\w-]{64,}={0,2}/g
-/** Also in an answer that ends in its middle. */
+/** Also matches a token in a truncated answer. */
 const TOKEN_IN_TEXT = /((?<="token"\s{0,9}:\s{0,9}")[^"]+)|[\w-]{64,}={0,2}/g
 
-/** Makes an answer one that may be shared: stand-ins for its tokens, and nothing that it repeats of what is hidden. */
+/** Makes an answer safe to share: replaces its tokens with stand-ins, and redacts the request's hidden values. */
 export class AnswerRedaction {
   readonly #keys: SecretFinder
   readonly #hidden: SecretFinder
-  /** What may be a token of its own, or one's beginning. */
+  /** Hidden values that are long enough to be a token or its beginning. */
   readonly #long: SecretFinder
   readonly #random: Randomness
   readonly #standIns = new Map<string, string>()
@@ -32,7 +32,7 @@ export class AnswerRedaction {
 
   answer({ status, json, text = '' }: RecordedAnswer): RecordedAnswer {
     if (json === undefined) return { status, text: this.#text(text) }
-    // First, so that it is known where another member repeats it.
+    // First, so that a repetition in another member gets the same stand-in.
     if (typeof json.token === 'string') this.#token(json.token)
     return { status, json: this.#object(json) }
   }
@@ -45,7 +45,7 @@ export class AnswerRedaction {
       )
   }
 
-  /** A key is nowhere else by chance. What else is hidden may be any word, and member names are the service's own. */
+  /** Member names are the service's own, so only keys are redacted there: another hidden value may be any word. */
   #object(content: object): Record<string, unknown> {
     const members = Object.entries(content).map(([name, value]: [string, unknown]) => {
       const isToken = name === 'token' && typeof value === 'string'
@@ -60,29 +60,29 @@ export class AnswerRedaction {
     return typeof value === 'object' && value !== null ? this.#object(value) : value
   }
 
-  /** A host and a path are the service's own as well. */
+  /** Host and path are the service's own, too. */
   #string(text: string): string {
     const [place = ''] = /^https?:\/\/[^\s?#]*/i.exec(text) ?? []
     const cleaned = this.#keys.without(place) + this.#hidden.without(text.slice(place.length))
     return cleaned.replace(TOKEN, run => this.#standIn(run, 0))
   }
 
-  /** Where it is no token but what the request hides, its beginning is hidden, too. */
+  /** A hidden value in place of a token gets a stand-in from its first character on. */
   #token(token: string): string {
     return this.#standIn(token, this.#long.without(token) === token ? OUTER_CHARACTERS : 0)
   }
 
-  #standIn(token: string, kept: number): string {
-    const known = this.#standIns.get(token) ?? standIn(token, kept, this.#random)
+  #standIn(token: string, shown: number): string {
+    const known = this.#standIns.get(token) ?? standIn(token, shown, this.#random)
     this.#standIns.set(token, known)
     return known
   }
 }
 
-/** As long as the token, and spelt as it is. Only so much of its beginning is kept; the sealed part is random. */
-function standIn(token: string, kept: number, random: Randomness): string {
+/** Has the token's length and alphabet. Only the first `shown` characters are the token's own; the rest is random. */
+function standIn(token: string, shown: number, random: Randomness): string {
   const [text = ''] = token.split('=', 1)
-  const outer = text.length < SHORTEST_TOKEN ? '' : text.slice(0, kept)
+  const outer = text.length < MIN_TOKEN ? '' : text.slice(0, shown)
   const sealed = text.length - outer.length
   const alphabet = /[+/]/.test(token) ? 'base64' : 'base64url'
   const bytes = randomBytes(random, Math.ceil((sealed * 3) / 4)).toString(alphabet)

@@ -2,7 +2,7 @@ import type { Environment } from '../../ground/environment.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import { withoutSecretValues } from './redaction.js'
 
-/** A token request as far as it is compared with another. */
+/** The parts of a token request that are compared. */
 export interface Compared {
   readonly environment: Environment
   readonly parameters: UpstreamRequest['parameters']
@@ -15,17 +15,17 @@ export function compared({ environment, parameters }: UpstreamRequest, time: num
   return { environment, ...withoutSecretValues(parameters), time }
 }
 
-/** A test suite computes a moment and is a little later the next time; by so many milliseconds the same one may differ. */
+/** Milliseconds by which equal moments may differ: a test suite computes them again in each run, a little later. */
 export const TOLERANCE = 5000
 
-/** How far the moments of two like requests are apart; `undefined` where they are not alike. */
+/** How far the moments of two matching requests are apart; `undefined` when the requests do not match. */
 export function distance(one: Compared, other: Compared): number | undefined {
   if (differingNames(one, other).length > 0) return undefined
   const apart = namesOf(one, other).map(name => momentsApart(name, one, other) ?? 0)
   return apart.reduce((sum, milliseconds) => sum + milliseconds, 0)
 }
 
-/** The same for all requests that differ in nothing but absolute moments. */
+/** Equal for all requests that differ only in absolute moments. */
 export function fingerprint(one: Compared): string {
   const parameters = Object.entries(one.parameters)
     .sort(([name], [other]) => (name < other ? -1 : 1))
@@ -33,7 +33,7 @@ export function fingerprint(one: Compared): string {
   return JSON.stringify([one.environment, parameters, [...one.secrets].sort()])
 }
 
-/** The names of what differs between two requests: secrets differ only where one has them and the other has not. */
+/** The names of the differences between two requests. A secret differs only when one request lacks it. */
 export function differingNames(one: Compared, other: Compared): string[] {
   const environment = one.environment === other.environment ? [] : ['environment']
   const parameters = namesOf(one, other).filter(name => {
@@ -48,7 +48,7 @@ export function differingNames(one: Compared, other: Compared): string[] {
   return [...environment, ...parameters, ...secrets]
 }
 
-/** How long after the request a parameter's absolute moment is, in milliseconds; `undefined` for all else. */
+/** Milliseconds from the request to a parameter's absolute moment; `undefined` for other parameters. */
 export function leadOf(name: string, { parameters, time }: Compared): number | undefined {
   const text = parameters[name] ?? ''
   if (typeof text !== 'string' || !MOMENT.test(name) || !/^\d{4}-\d\d-\d\dT/.test(text)) return undefined
@@ -58,7 +58,7 @@ export function leadOf(name: string, { parameters, time }: Compared): number | u
 
 const MOMENT = /^(?:expirationTime|rental\.periodEndTime)(?:\.\d+)?$/
 
-/** 0 for the same text: a suite may name one moment for ever. */
+/** 0 for the same text: a suite may use a fixed moment. */
 function momentsApart(name: string, one: Compared, other: Compared): number | undefined {
   if (isSame(name, one, other)) return 0
   const [ours, theirs] = [leadOf(name, one), leadOf(name, other)]
@@ -73,7 +73,7 @@ function namesOf(one: Compared, other: Compared): string[] {
   return [...new Set([...Object.keys(one.parameters), ...Object.keys(other.parameters)])].sort()
 }
 
-/** A kek alone names a stored key: where the storage of a gateway had it, the content key was sent in its place. */
+/** A kek alone names a stored key. A gateway whose key storage has the key sends the content key instead. */
 export function withStoredKeys(one: Compared): Compared {
   const secrets = one.secrets.map(name => {
     const [, suffix] = /^kek((?:\.\d+)?)$/.exec(name) ?? []

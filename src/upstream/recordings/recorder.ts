@@ -8,29 +8,29 @@ import { type RecordingText, recordedAnswer } from './recording.js'
 import { RecordingFolder } from './recording-folder.js'
 import { withoutSecretValues } from './redaction.js'
 
-/** An exchange that took place. */
+/** A completed exchange. */
 interface Recorded {
   readonly request: UpstreamRequest
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number
-  /** From 1: how often it was sent. */
+  /** How often it was sent, from 1. */
   readonly tries: number
   readonly outcome: UpstreamAnswer | FailureKind
 }
 
-/** So many exchanges wait for a slow disk; those beyond are not recorded. */
-const MOST_WAITING = 1000
+/** Exchanges that wait for a slow disk; further ones are not recorded. */
+const MAX_WAITING = 1000
 
-/** Writes exchanges down, one behind the other and after their answers. What cannot be written is lost, and nothing else. */
+/** Records exchanges one by one, after their answers. Only an exchange that cannot be written is lost. */
 export class Recorder {
   readonly #folder: RecordingFolder
   readonly #logger: Logger
   readonly #random: Randomness
   readonly #waiting: Recorded[] = []
   #writing: Promise<void> | undefined
-  /** Since it was said that exchanges are not recorded. */
+  /** Lost exchanges since the warning. */
   #lostNumber = 0
-  /** One was lost since nothing waited. */
+  /** An exchange was lost since the queue was last empty. */
   #isLosing = false
 
   constructor(folder: string, logger: Logger, random = pooledRandomness()) {
@@ -40,12 +40,12 @@ export class Recorder {
   }
 
   record(recorded: Recorded): void {
-    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(recorded)
+    if (this.#waiting.length < MAX_WAITING) this.#waiting.push(recorded)
     else this.#lost('the disk is too slow')
     this.#writing ??= this.#writeAll()
   }
 
-  /** Waits until all is written. */
+  /** Waits until all exchanges are written. */
   async close(): Promise<void> {
     await this.#writing
   }
@@ -66,7 +66,7 @@ export class Recorder {
     this.#isLosing = false
   }
 
-  /** Says so once, until all that waited was written. */
+  /** Logs the loss once, until the queue has been written. */
   #lost(reason: string): void {
     if (this.#lostNumber === 0) this.#logger.warn({ reason }, 'exchanges with the upstream are not recorded')
     this.#lostNumber += 1
@@ -91,12 +91,12 @@ function recordingOf({ request, time, tries, outcome }: Recorded, random: Random
   }
 }
 
-/** An exchange that is also recorded. Its answers do not wait for that. */
+/** Records the exchange, too. Answers do not wait for the recording. */
 export function recordedExchange(exchange: TokenExchange, recorder: Recorder, now: Now): TokenExchange {
-  const sendings = new WeakMap<UpstreamRequest, number>()
+  const triesOf = new WeakMap<UpstreamRequest, number>()
   return async (request, deadline, latestStart) => {
-    const tries = (sendings.get(request) ?? 0) + 1
-    sendings.set(request, tries)
+    const tries = (triesOf.get(request) ?? 0) + 1
+    triesOf.set(request, tries)
     const time = now()
     const answer = await exchange(request, deadline, latestStart)
     const outcome = answer instanceof RequestFailure ? answer.kind : answer

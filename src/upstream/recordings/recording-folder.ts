@@ -7,7 +7,7 @@ import { ConfigError } from '../../errors/config-error.js'
 import { makeFolder } from '../../ground/files.js'
 import { type Recording, type RecordingText, recording } from './recording.js'
 
-/** A folder to which recordings are added, numbered in their order. */
+/** A folder of recordings, numbered in their order. */
 export class RecordingFolder {
   readonly #path: string
   #last: number
@@ -22,9 +22,9 @@ export class RecordingFolder {
     }
   }
 
-  /** The file is there whole or not at all, and takes the place of none. */
+  /** Writes the file atomically, and never overwrites another. */
   async add(content: RecordingText): Promise<void> {
-    // No process id: in containers all have the same one.
+    // A process id is not unique: in containers all have the same one.
     const temporary = join(this.#path, `.${randomUUID()}.tmp`)
     try {
       await writeFile(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 })
@@ -39,14 +39,14 @@ export class RecordingFolder {
     try {
       await link(temporary, join(this.#path, `${String(this.#last).padStart(4, '0')}-${name}.json`))
     } catch (error) {
-      // Another process records here, too.
+      // Another process records into this folder, too.
       if (codeOf(error) === 'EEXIST') return this.#linkAsNext(temporary, name)
       throw error
     }
   }
 }
 
-/** 0 where it has none that counting could go on from. */
+/** 0 for a name without a usable number. */
 function numberOf(name: string): number {
   return Number(/^(\d{1,12})(?!\d)/.exec(name)?.[1] ?? 0)
 }
@@ -55,7 +55,7 @@ export interface NamedRecording extends Recording {
   readonly file: string
 }
 
-/** All recordings of a folder, in their order; or a ConfigError with every fault of every file. */
+/** All recordings of a folder, in their order; throws a ConfigError with every fault of every file. */
 export function readRecordings(path: string): NamedRecording[] {
   const faults: string[] = []
   const read = filesOf(path).flatMap(file => {
@@ -79,13 +79,13 @@ function filesOf(path: string): string[] {
   return files
 }
 
-/** What is wrong is told without a value: somebody may have put a secret there. */
+/** Faults never repeat a value: the file may contain a secret. */
 function recordingIn(path: string, file: string): Recording | string[] {
   try {
     const stats = statSync(join(path, file))
-    // To read a pipe would wait for somebody to write.
+    // Reading a pipe would block until another process writes.
     if (!stats.isFile()) return ['is not a file']
-    if (stats.size > LARGEST_FILE) return [`is larger than ${LARGEST_FILE} bytes`]
+    if (stats.size > MAX_FILE) return [`is larger than ${MAX_FILE} bytes`]
     const parsed = recording.safeParse(JSON.parse(readFileSync(join(path, file), 'utf8')))
     return parsed.success
       ? parsed.data
@@ -95,8 +95,8 @@ function recordingIn(path: string, file: string): Recording | string[] {
   }
 }
 
-/** The largest answer and the largest request, as JSON escapes them. */
-const LARGEST_FILE = 64 * 1024 * 1024
+/** The largest answer and the largest request, escaped as JSON. */
+const MAX_FILE = 64 * 1024 * 1024
 
 function recordingsIn(path: string): string[] {
   const byNumber = new Intl.Collator('en', { numeric: true })
@@ -105,7 +105,7 @@ function recordingsIn(path: string): string[] {
     .sort(byNumber.compare)
 }
 
-/** So that a listing of the folder tells the story. */
+/** Makes a listing of the folder readable. */
 function nameOf({ request, answer, failure }: RecordingText): string {
   return `${request.environment}-${answer?.status ?? failure?.replaceAll(' ', '-')}`
 }

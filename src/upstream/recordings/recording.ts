@@ -3,10 +3,10 @@ import { moment } from '../../../schemas/rules.js'
 import { failureKinds } from '../../connections/request-failure.js'
 import { ENVIRONMENTS } from '../../ground/environment.js'
 
-/** What is nested deeper nothing can be done with that calls itself for each level. */
-const DEEPEST = 100
+/** Recursive code must not overflow the stack on deeper nesting. */
+const MAX_DEPTH = 100
 
-/** One exchange with the real service, as a file keeps it: readable, and nothing secret in it (docs/gateway.md). */
+/** One exchange with the real service, as stored in a file: readable, without secrets (docs/gateway.md). */
 export const recording = z
   .strictObject({
     format: z.literal(1, 'must be 1: a newer version of this program reads other formats'),
@@ -18,17 +18,17 @@ export const recording = z
       parameters: z.record(z.string(), z.union([z.string(), z.array(z.string()).readonly()])),
       /** The names of the parameters whose values are secret. */
       secrets: z.array(z.string()),
-      /** From 2: the same request had been tried before, and had not arrived. */
+      /** From 2, for a retry: the earlier tries had not arrived. */
       try: z.int().min(2).optional(),
     }),
     answer: z
       .strictObject({
-        /** As HTTP can say it, though nobody should. */
+        /** HTTP allows this range, although 600 and above have no meaning. */
         status: z.int().min(100).max(999),
-        /** The body where it is a JSON object, and else its text. */
+        /** `json` for a JSON object, else `text`. */
         json: z
           .record(z.string(), z.unknown())
-          .refine(isShallow, `must not be nested deeper than ${DEEPEST}`)
+          .refine(isShallow, `must not be nested deeper than ${MAX_DEPTH}`)
           .optional(),
         text: z.string().optional(),
       })
@@ -41,7 +41,7 @@ export const recording = z
   })
 
 export type Recording = z.output<typeof recording>
-/** The same with its moment as text. */
+/** The same with `recordedAt` as text. */
 export type RecordingText = z.input<typeof recording>
 export type RecordedAnswer = NonNullable<Recording['answer']>
 
@@ -54,10 +54,10 @@ export function bodyOf({ json, text }: RecordedAnswer): string {
   return json === undefined ? (text ?? '') : JSON.stringify(json)
 }
 
-/** Level by level. */
+/** Iterative, level by level. */
 function isShallow(content: object): boolean {
   let level: object[] = [content]
-  for (let depth = 0; depth < DEEPEST && level.length > 0; depth++)
+  for (let depth = 0; depth < MAX_DEPTH && level.length > 0; depth++)
     level = level.flatMap(one => Object.values(one).filter(isObject))
   return level.length === 0
 }

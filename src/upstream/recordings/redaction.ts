@@ -7,10 +7,10 @@ import type { UpstreamRequest } from '../token-exchange.js'
 
 type Parameters = UpstreamRequest['parameters']
 
-/** The parameters that a recording shows, and the names of those that it hides; both in the order of their names. */
+/** The parameters that a recording shows, and the names of the hidden ones; both sorted by name. */
 export function withoutSecretValues(parameters: Parameters) {
   const named = Object.entries(parameters)
-    .filter(([name]) => isTellable(name))
+    .filter(([name]) => isSafeName(name))
     .sort(([one], [other]) => (one < other ? -1 : 1))
   return {
     parameters: Object.fromEntries(named.filter(([name, value]) => isShown(name, value))),
@@ -18,28 +18,28 @@ export function withoutSecretValues(parameters: Parameters) {
   }
 }
 
-/** What a recording does not show, keys among it. */
+/** The values that a recording hides, keys included. */
 export function hiddenValues(parameters: Parameters): string[] {
   return Object.entries(parameters).flatMap(([name, value]) => (isShown(name, value) ? [] : [value].flat()))
 }
 
 /**
- * Whether a name can be written down: where a value is missing, the secret is the name. What reads JSON leaves out
+ * Whether a name may be recorded: a caller may send a secret as the name, without a value. Readers of JSON drop
  * `__proto__`.
  */
-export function isTellable(name: string): boolean {
+export function isSafeName(name: string): boolean {
   return isDocumented(name) || (/^(?!__proto__$)[\w.-]{1,40}$/.test(name) && !/[0-9a-f]{32}/i.test(name))
 }
 
 /**
- * A recording is shared with a team, and nobody knows what a parameter is that is not documented: `sig`, `pin`. As the
- * real service ignores it, no answer depends on it.
+ * Teams share recordings, and an undocumented parameter may be a secret: `sig`, `pin`. The real service ignores it, so
+ * no answer depends on it.
  */
 function isShown(name: string, value: ParameterText): boolean {
   return !isSecret(name, value) && (isDocumented(name) || SENT_BY_CLIENTS.has(name) || SAYS_NOTHING.test(String(value)))
 }
 
-/** Of public clients (spec: playready-token.md, unknown parameters). */
+/** Sent by public clients (spec: playready-token.md, unknown parameters). */
 const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType'])
 const SAYS_NOTHING = /^(?:true|false|\d?)$/
 

@@ -7,7 +7,7 @@ import { bodyOf } from './recording.js'
 import { readRecordings } from './recording-folder.js'
 import { type Series, SeriesIndex } from './series.js'
 
-/** Answers what was recorded in a folder, as if it were recorded now. */
+/** Answers with the recordings of a folder, as if they were made now. */
 export class Replay implements Upstream {
   readonly #series: SeriesIndex
   readonly #now: () => number
@@ -35,7 +35,7 @@ export class Replay implements Upstream {
 
 const MOMENT = /(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?=Z|[+-]\d\d:\d\d)/g
 
-/** A text whose RFC 3339 moments are moved by so many milliseconds, each in its own spelling. */
+/** Moves the RFC 3339 moments of a text by `milliseconds` and preserves the format of each. */
 function moved(text: string, milliseconds: number): string {
   return text.replace(MOMENT, (moment: string, seconds: string, fraction: string | undefined) => {
     const thousandths = Number((fraction ?? '').padEnd(3, '0').slice(0, 3))
@@ -46,21 +46,21 @@ function moved(text: string, milliseconds: number): string {
   })
 }
 
-const MOST_NAMED = 8
-const LONGEST = 60
-/** Of a larger folder the rest is left out: all of it would hold up other requests. */
-const MOST_COMPARED = 5000
+const MAX_NAMED = 8
+const MAX_TEXT = 60
+/** Comparing all of a larger folder would hold up other requests. */
+const MAX_COMPARED = 5000
 
-/** What helps to mend a request that nothing recorded is like: the recording that differs least, and what is there. */
+/** Helps to fix a request without a matching recording: names the nearest recording and its differing values. */
 function nearestText(series: readonly Series[], asked: Compared): string {
   const [nearest] = series
-    .slice(0, MOST_COMPARED)
+    .slice(0, MAX_COMPARED)
     .map(({ file, first }) => ({ file, recorded: first, names: differingNames(first, asked) }))
     .sort((one, other) => one.names.length - other.names.length)
   if (nearest === undefined) return 'nothing is recorded'
   const { file, recorded, names } = nearest
-  const named = names.slice(0, MOST_NAMED).map(name => `${shortened(name)} ${isThere(name, recorded)}`)
-  const more = names.length > MOST_NAMED ? [`and ${names.length - MOST_NAMED} more`] : []
+  const named = names.slice(0, MAX_NAMED).map(name => `${shortened(name)} ${isThere(name, recorded)}`)
+  const more = names.length > MAX_NAMED ? [`and ${names.length - MAX_NAMED} more`] : []
   return `no recorded exchange is like this request; in the nearest, ${file}, ${[...named, ...more].join(', ')}`
 }
 
@@ -74,5 +74,5 @@ function isThere(name: string, recorded: Compared): string {
 }
 
 function shortened(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
 }

@@ -1,15 +1,15 @@
 import { type Compared, distance, fingerprint, leadOf, TOLERANCE, withStoredKeys } from './matching.js'
 import type { NamedRecording } from './recording-folder.js'
-import { isTellable, withoutSecretValues } from './redaction.js'
+import { isSafeName, withoutSecretValues } from './redaction.js'
 
-/** Recordings of one request that was sent several times, in their order. */
+/** The recordings of one request that was sent several times, in their order. */
 export class Series {
   readonly customerId: number
   /** The file of its first recording. */
   readonly file: string
   readonly first: Compared
   readonly #recordings: NamedRecording[] = []
-  #told = 0
+  #replayed = 0
 
   constructor(recording: NamedRecording, first: Compared) {
     this.customerId = recording.request.customerId
@@ -18,7 +18,7 @@ export class Series {
     this.add(recording)
   }
 
-  /** A try that was followed by another is not what the caller was told. */
+  /** A retry replaces the try before it: the caller got the answer of the last one. */
   add(recording: NamedRecording): void {
     const before = (recording.request.try ?? 1) - 1
     if (before > 0) this.#removeTry(before)
@@ -29,11 +29,11 @@ export class Series {
     return distance(this.first, asked)
   }
 
-  /** Each in its turn, then the last one again and again. */
+  /** One after the other, then the last one again and again. */
   next(): NamedRecording {
-    const recording = this.#recordings[Math.min(this.#told, this.#recordings.length - 1)]
+    const recording = this.#recordings[Math.min(this.#replayed, this.#recordings.length - 1)]
     if (recording === undefined) throw new Error('a series has a recording')
-    this.#told += 1
+    this.#replayed += 1
     return recording
   }
 
@@ -45,14 +45,14 @@ export class Series {
   }
 }
 
-/** Whoever wrote it by hand may show more than we do. */
+/** A recording written by hand may show values that the recorder hides. */
 function comparedOf({ request, recordedAt }: NamedRecording): Compared {
   const { parameters, secrets } = withoutSecretValues(request.parameters)
-  const hidden = new Set([...secrets, ...request.secrets.filter(isTellable)])
+  const hidden = new Set([...secrets, ...request.secrets.filter(isSafeName)])
   return { environment: request.environment, parameters, secrets: [...hidden], time: recordedAt }
 }
 
-/** All series, to be found by a request. */
+/** Finds the series for a request. */
 export class SeriesIndex {
   readonly all: readonly Series[]
   readonly #byPlace = new Map<string, Series[]>()
@@ -73,7 +73,7 @@ export class SeriesIndex {
     return this.#closest(asked, customerId) ?? this.#closest(withStoredKeys(asked), customerId)
   }
 
-  /** Those of the same customer come first: a suite may run with another account than the one that was recorded. */
+  /** Prefers the same customer's series: a suite may run with another account than the recorded one. */
   #closest(asked: Compared, customerId: number): Series | undefined {
     const alike = this.#alike(asked)
     const own = alike.filter(one => one.customerId === customerId)
@@ -97,9 +97,9 @@ export class SeriesIndex {
 }
 
 /**
- * Where requests lie that are alike, so that a folder of any size is read in proportion to it: those that differ in
- * nothing but moments, and of the first moment have the same text, or are as long after the request (`near`, its own
- * place first).
+ * The index keys of a request, so that reading a folder takes linear time. Requests are alike when they differ only in
+ * moments, and their first moment has the same text (`same`) or the same distance from the request (`near`, its own
+ * slot first).
  */
 function placesOf(request: Compared): { readonly same: readonly string[]; readonly near: readonly string[] } {
   const alike = fingerprint(request)
