@@ -5,8 +5,11 @@ import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from '../schema
 import { metaOf } from '../schemas/rules.js'
 import { type FamilySchema, tokenRequestParameters } from '../schemas/token-request.js'
 import type { TokenFamily } from '../src/drm/family.js'
+import { DRM_TITLES } from '../src/ground/drms.js'
 import { JSON_TYPE } from '../src/http/answers.js'
 import { documented, type Operation, type Reads } from '../src/http/operation.js'
+
+const titles: ReadonlyMap<string, string> = new Map(Object.entries(DRM_TITLES))
 
 /** A token request as the OpenAPI document shows it: the same for every DRM, but for the parameters of its policy. */
 export function tokenOperation(family: TokenFamily): Operation {
@@ -15,7 +18,7 @@ export function tokenOperation(family: TokenFamily): Operation {
   return {
     operationId: `${name}Token`,
     tags: ['tokens'],
-    summary: `A licence token for ${name}.`,
+    summary: `A ${titles.get(drm) ?? name} licence token.`,
     description: `One token is taken from the account's balance. Parameters may stand in the query or, with POST, in a form. All names are case-sensitive.`,
     reads: () => tokenReads(family),
     sample: () => ({ parameters: sampleOf(tokenParameters(family)) }),
