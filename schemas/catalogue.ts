@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { DRM_OPTIONS, type DrmOption } from '../src/ground/drms.js'
 import { customerCookie, guid } from './entitlement.js'
 import { jsonParameters, objectError } from './json-parameters.js'
-import { type KeyRequest, keyParameters, keyRequest } from './keys.js'
+import { type KeyRequest, keyRequest } from './keys.js'
 import { playreadyEntry } from './playready-entry.js'
 import type { ContentPolicy } from './policy.js'
 import { LONGEST_LIFE } from './restrictions.js'
@@ -31,7 +31,6 @@ const policyEntries = { playready: playreadyEntry } satisfies Record<DrmOption, 
 export const policyEntry = policyEntries.playready
 
 const keyEntry = jsonParameters({
-  shape: keyParameters,
   group: keyRequest,
   description: 'A key: given (contentKey), wrapped (ek with its kek), or in the key storage (kek alone).',
   written: {

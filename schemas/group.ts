@@ -16,10 +16,12 @@ export interface Relation {
 
 /** Parameters that are read together: the rules of each, and the relations between them. */
 export class ParameterGroup<Shape extends z.ZodRawShape> {
+  readonly parameters: Shape
   readonly #schema: z.ZodObject<Shape>
   readonly #relations: readonly Relation[]
 
   constructor(shape: Shape, relations: readonly Relation[] = []) {
+    this.parameters = shape
     this.#schema = z.compile(z.object(shape))
     this.#relations = relations
   }

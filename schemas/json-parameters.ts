@@ -16,7 +16,6 @@ export interface WrittenParameter {
 }
 
 export interface JsonParametersOptions<S extends Shape, T> {
-  readonly shape: S
   readonly group: ParameterGroup<S>
   readonly description: string
   readonly written?: Readonly<Record<string, WrittenParameter>>
@@ -30,7 +29,8 @@ export interface JsonParametersOptions<S extends Shape, T> {
  * group. What can be a number or a truth may be written as one. A fault has the words of its documented error.
  */
 export function jsonParameters<S extends Shape, T>(options: JsonParametersOptions<S, T>) {
-  const { shape, group, description, written = {}, relations, read } = options
+  const { group, description, written = {}, relations, read } = options
+  const shape = group.parameters
   const fields = Object.entries(shape).map(([name, schema]) => [name, field(schema, written[name])] as const)
   const required = Object.keys(shape).filter(name => shape[name]?.safeParse(undefined).success === false)
   return z

@@ -88,13 +88,14 @@ export interface KeySchema {
 }
 
 /** Each key has its KID, as for most DRMs. */
-export const keysWithKid: KeySchema = { parameters: keyParameters, read: keyRequest.read.bind(keyRequest) }
+export const keysWithKid: KeySchema = keyRequest
 
 const optionalKid = {
   ...keyParameters,
   kid: parameter(kid.default(NO_KID), { ...metaOf(keyParameters.kid), description: 'The key id; may be left out.' }),
 }
-const optionalKidRequest = new ParameterGroup(optionalKid, [
+/** A key may come without a KID: the one key of its token is then for whatever is asked. */
+export const keysWithOptionalKid: KeySchema = new ParameterGroup(optionalKid, [
   ...relations,
   {
     parameter: 'kek',
@@ -103,9 +104,3 @@ const optionalKidRequest = new ParameterGroup(optionalKid, [
     isBroken: texts => texts.kek !== undefined && texts.ek === undefined && texts.kid === undefined,
   },
 ])
-
-/** A key may come without a KID: the one key of its token is then for whatever is asked. */
-export const keysWithOptionalKid: KeySchema = {
-  parameters: optionalKid,
-  read: optionalKidRequest.read.bind(optionalKidRequest),
-}

@@ -1,15 +1,14 @@
 import { jsonParameters } from './json-parameters.js'
-import { playreadyParameters, playreadyPolicy } from './playready.js'
+import { playreadySchema } from './playready.js'
 import type { ContentPolicy } from './policy.js'
 
 /** Seen from the beginning of time every moment lies ahead: what has passed is for the grant to find out, not for the file. */
-const timeless = playreadyParameters(() => 0)
+const timeless = playreadySchema(() => 0)
 const level = { number: [0, 999] } as const
 
 /** A policy in the catalogue, by the names of the parameters of a token request. */
 export const playreadyEntry = jsonParameters({
-  shape: timeless,
-  group: playreadyPolicy(timeless),
+  group: timeless,
   description: 'What a licence allows, by the names of the parameters of a token request.',
   written: {
     'rental.periodEndTime': {

@@ -8,7 +8,7 @@ const PERSISTENT = '00000001'
 const LONGEST_PAYLOAD = 4096
 
 /** The policy of a PlayReady licence (spec: playready-token.md, licence parameters). */
-export function playreadyParameters(now: Now) {
+function playreadyParameters(now: Now) {
   return {
     rightsType: parameter(
       z.enum(['BuyToOwn', 'Rental'], { error: ({ input }) => (input ? rule(-2021) : rule(-2020)).error }),
@@ -132,14 +132,8 @@ const relations: readonly Relation[] = [
   },
 ]
 
-export function playreadyPolicy(parameters: ReturnType<typeof playreadyParameters>) {
-  return new ParameterGroup(parameters, relations)
-}
-
 export function playreadySchema(now: Now) {
-  const parameters = playreadyParameters(now)
-  const group = playreadyPolicy(parameters)
-  return { parameters, read: group.read.bind(group) }
+  return new ParameterGroup(playreadyParameters(now), relations)
 }
 
 export type PlayreadyPolicy = z.output<z.ZodObject<ReturnType<typeof playreadyParameters>>>

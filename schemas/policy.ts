@@ -29,7 +29,7 @@ export type PolicySchemaOf = (now: Now) => PolicySchema
 /** A policy as it was read, and in the words of a token request, in which another service is asked. */
 export interface ContentPolicy {
   readonly parameters: Readonly<Record<string, string>>
-  /** A rental that counts from now ends so many seconds after each grant, whatever `policy` says. */
+  /** Seconds from each grant to the end of the rental; takes precedence over `policy`. */
   readonly rentalSeconds?: number | undefined
   readonly policy: TokenPolicy
   /** The scheme of the licence URL, where the catalogue says one. */

@@ -74,7 +74,7 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
     accounts: readAccounts({ accounts: given }, 'the test'),
     vault: options.vault ?? new TokenVault([randomBytes(random, 32)], faults.sealing ?? random),
     logger: pino({ level: config.LOG_LEVEL }, { write: line => void log.push(line) }),
-    clock: { ...machineClock({ now, uptime }), ...(options.isMachineClock && { isMachines: true }) },
+    clock: { ...machineClock({ now, uptime }), ...(options.isMachineClock && { isMachineClock: true }) },
     random,
     families: options.families,
     ledger: faults.ledger,

@@ -10,7 +10,7 @@ import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
-import { TokenProgress, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
+import { ISSUING, TokenProgress, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
 import type { Contents } from './content.js'
 import type { Devices, RegisteredDevices } from './devices.js'
 import { registrationContent } from './registration.js'
@@ -83,9 +83,7 @@ export class Granting {
   }
 }
 
-/** The steps of every token once its DRM is known. */
 const ALLOWED = new TokenSteps('drm')
-const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
 
 /** What the authorizer is asked. */
 export interface ViewerQuestion {

@@ -7,7 +7,7 @@ export interface Clock {
   /** Monotonic milliseconds, independent of `now`. */
   readonly uptime: () => number
   /** Whether `now` is this machine's own clock, which can be compared with another machine's. */
-  readonly isMachines: boolean
+  readonly isMachineClock: boolean
   /** Ends early when the signal says so. */
   sleep(milliseconds: number, options?: SleepOptions): Promise<void>
   /** These two do not keep the process alive. */
@@ -37,7 +37,7 @@ export function machineClock({ now = Date.now, uptime = () => performance.now() 
   return {
     now,
     uptime,
-    isMachines: now === Date.now,
+    isMachineClock: now === Date.now,
     sleep: (milliseconds, { signal, isInBackground } = {}) =>
       new Promise(resolve => {
         if (signal?.aborted) return resolve()

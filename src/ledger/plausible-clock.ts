@@ -35,7 +35,7 @@ export class PlausibleClock {
   /** Measures the offset of this machine's clock from the database's. Returns the database's time, if it has a clock. */
   async compare(): Promise<number | undefined> {
     const { clock, memory } = this.#parts
-    if (!clock.isMachines) return undefined
+    if (!clock.isMachineClock) return undefined
     const before = clock.now()
     const databaseTime = await memory.databaseTime()
     if (databaseTime !== undefined) this.#ahead = Math.round((before + clock.now()) / 2 - databaseTime)

@@ -10,6 +10,7 @@ import type { Ledger } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
 import {
   accountOf,
+  ISSUING,
   type TokenContext,
   TokenProgress,
   type TokenSource,
@@ -24,8 +25,6 @@ export interface TokenRequest extends TokenContext {
 }
 
 const ADMISSION = new TokenSteps('credentials', 'account', 'limit', 'enabled', 'drm')
-/** From these steps on, one Idempotency-Key has one outcome. */
-const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
 const ISSUING_BUT_LAST = new TokenSteps('keys', 'terms', 'device')
 
 /** The token requests of one DRM: the token steps, wrapped by the customer's log and idempotency. */

@@ -98,7 +98,7 @@ const TOKEN_STEPS = {
   },
 } satisfies Record<string, TokenStep>
 
-export type TokenStepName = keyof typeof TOKEN_STEPS
+type TokenStepName = keyof typeof TOKEN_STEPS
 
 /** These steps, one after the other. */
 export class TokenSteps {
@@ -115,6 +115,9 @@ export class TokenSteps {
     }
   }
 }
+
+/** From keys to token: what one Idempotency-Key does once, and what the entitlement service does for a content. */
+export const ISSUING = new TokenSteps('keys', 'terms', 'device', 'issue')
 
 export function accountOf({ account }: TokenProgress): Account {
   return found(account, 'account')

@@ -34,7 +34,7 @@ const cinema: TokenFamily = {
   tokenPath: '/hms/cinema/token',
   disabled: -5002,
   keySchema: keysWithOptionalKid,
-  policySchema: () => ({ parameters, read: group.read.bind(group) }),
+  policySchema: () => group,
   deviceBinding: { refusal: -5005 },
   answer: { contentType: 'text/plain', text: issued => urlWithToken(issued) },
   keySystem: 'com.example.cinema',

@@ -2,6 +2,7 @@ import { connect } from 'node:tls'
 import t from 'tap'
 import { entitlementAnswer } from '../../schemas/entitlement.js'
 import type { Faults } from '../app.js'
+import { failingLedger } from '../ledger/failing-ledger.js'
 import { entitlementAppInMemory } from './app.js'
 import { heldLog } from './held-log.js'
 import { CATALOGUE, clientTls, deviceBound, MESSAGE } from './service.js'
@@ -12,14 +13,7 @@ const question = { messageID: MESSAGE, version: 1, contentID: CATALOGUE.film }
 
 t.test('a fault of ours is no decision, has the same form, and tells nothing of its cause', async t => {
   const fails = () => Promise.reject(new Error(secret))
-  const failing = {
-    recordIssue: fails,
-    append: fails,
-    reserve: fails,
-    redeem: fails,
-    settle: fails,
-    settleAbandoned: fails,
-  }
+  const failing = failingLedger(secret)
   const unforeseenly = () => {
     throw new TypeError(secret)
   }

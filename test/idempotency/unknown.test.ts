@@ -14,6 +14,7 @@ import { TokenVault } from '../../src/tokens/vault.js'
 import { type AppOptions, appWith } from '../app.js'
 import { onBothEngines } from '../engines.js'
 import { type Change, form, NOON } from '../harness.js'
+import { failingLedger } from '../ledger/failing-ledger.js'
 
 const random = pooledRandomness()
 const vault = new TokenVault([randomBytes(random, 32)], random)
@@ -81,12 +82,9 @@ onBothEngines(t, 'what may have issued a token is never done again', async (t, d
 
   t.test('a ledger that fails may have booked the token', async t => {
     const newEvents = await eventsFrom(store)
-    const fail = () => Promise.reject(new Error('the connection is lost'))
     const failing = await instance(t, {
       store,
-      faults: {
-        ledger: { recordIssue: fail, append: fail, reserve: fail, redeem: fail, settle: fail, settleAbandoned: fail },
-      },
+      faults: { ledger: failingLedger('the connection is lost') },
     })
     const { ask } = await instance(t, { store })
     t.match(await failing.ask('ledger-a'), { statusCode: 503 })

@@ -108,7 +108,7 @@ onBothEngines(t, 'retention', async (t, database) => {
         memory: store.clock,
         clock: {
           ...machineClock({ now: () => Date.now() + milliseconds, uptime: () => 0 }),
-          isMachines: true,
+          isMachineClock: true,
         },
         logger: pino({ level: 'silent' }),
       }).isTrusted()

@@ -1,19 +1,12 @@
 import t from 'tap'
 import { appWith } from '../app.js'
+import { failingLedger } from '../ledger/failing-ledger.js'
 import { account, LOCAL } from '../upstream/gateway.js'
 import { issues, startHostile } from '../upstream/hostile.js'
 
 const secret = 'a secret in the text of an error'
 
-const fails = () => Promise.reject(new Error(secret))
-const ledger = {
-  recordIssue: fails,
-  append: fails,
-  reserve: fails,
-  redeem: fails,
-  settle: fails,
-  settleAbandoned: fails,
-}
+const ledger = failingLedger(secret)
 
 t.test('a ledger that fails is -2030 with 503, and nothing of its error is told', async t => {
   const { ask, log } = await appWith(t, { faults: { ledger } })
