@@ -11,6 +11,7 @@ const server = await serve({
   config,
   accounts: accounts && readAccounts({ accounts }, 'the benchmark'),
   logger: processLog(config.LOG_LEVEL).logger,
+  ownsProcess: true, // for the delay of the event loop
 })
 process.on('SIGTERM', () => void server.close())
 process.send?.(server.entitlementUrl ?? server.url)
