@@ -24,7 +24,7 @@ export type KeyRequest = FastifyRequest<{ Querystring: RawParameters; Body: Buff
 export type KeyRequestHandler = (request: KeyRequest, reply: FastifyReply) => Promise<FastifyReply>
 
 /** Each in a prefix of its own, for which unknown paths are answered as players expect it. */
-function prefixAndPaths({ path }: LicenceFamily): { prefix: string; paths: readonly string[] } {
+function prefixAndPaths(path: string): { prefix: string; paths: readonly string[] } {
   // The final slash is the documented form, and easily lost.
   if (path.endsWith('/')) return { prefix: path.slice(0, -1), paths: ['', '/'] }
   const end = path.lastIndexOf('/')
@@ -38,10 +38,13 @@ export async function licenceEndpoints(
   handlerOf: (family: LicenceFamily) => KeyRequestHandler | undefined,
 ): Promise<void> {
   for (const family of options.families.licences) {
-    const { prefix, paths } = prefixAndPaths(family)
     const handler = handlerOf(family)
-    if (handler !== undefined)
-      await app.register(app => licenceEndpoint(app, paths, family, handler, options), { prefix })
+    if (handler === undefined) continue
+    for (const path of [family.path, ...(family.aliases ?? [])]) {
+      const { prefix, paths } = prefixAndPaths(path)
+      const isAlias = path !== family.path
+      await app.register(app => licenceEndpoint(app, { paths, isAlias }, family, handler, options), { prefix })
+    }
   }
 }
 
@@ -49,7 +52,7 @@ const ERROR_FORMS = { json: jsonErrors, soap: soapErrors } as const
 
 async function licenceEndpoint(
   app: FastifyInstance,
-  paths: readonly string[],
+  { paths, isAlias }: { readonly paths: readonly string[]; readonly isAlias: boolean },
   family: LicenceFamily,
   handler: KeyRequestHandler,
   { metrics, origins, forwardsBodies }: LicenceEndpointsOptions,
@@ -60,10 +63,11 @@ async function licenceEndpoint(
   useErrorForm(app, jsonErrors)
   for (const url of paths)
     app.route<{ Querystring: RawParameters; Body: Buffer | undefined }>({
-      method: 'POST',
+      method: family.answersGet ? ['GET', 'POST'] : 'POST',
       url,
+      exposeHeadRoute: false,
       prefixTrailingSlash: 'slash',
-      schema: licenceOperation(family),
+      schema: isAlias ? { hide: true } : licenceOperation(family),
       config: {
         isOpenToOtherSites: true,
         takesAnyCoding: forwardsBodies === true,

@@ -25,10 +25,14 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
   const { redemption, believesDeviceHeader } = options
   return async (request, reply) => {
     const challenge = family.read(request.body ?? Buffer.alloc(0))
+    if (challenge.withoutToken !== undefined) {
+      const { contentType, text } = challenge.withoutToken
+      return sendAs(reply, contentType, text)
+    }
     const stated = believesDeviceHeader ? readDeviceId(request.headers[DEVICE_HEADER]) : undefined
     const redeemed = await redemption.redeem({
-      drm: family.drm,
-      tokens: tokensOf(request, challenge.tokens ?? []),
+      family,
+      tokens: tokensOf(request, family, challenge.tokens ?? []),
       asked: challenge.asked,
       claim: readViewerClaim(request.query),
       address: request.ip,
@@ -41,10 +45,15 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
 }
 
 /** Every place that may hold a token, as far as it holds one. */
-function tokensOf({ query, headers }: KeyRequest, inChallenge: readonly string[]): string[] {
+function tokensOf(
+  { query, headers }: KeyRequest,
+  { tokenParameter = TOKEN_NAME }: LicenceFamily,
+  inChallenge: readonly string[],
+): string[] {
   // The same header twice comes as one text with a comma.
   const inHeader = headers[TOKEN_NAME.toLowerCase()]?.toString().split(',')
-  return [query[TOKEN_NAME], inHeader, ...inChallenge]
+  const inQuery = tokenParameter === TOKEN_NAME ? [] : query[tokenParameter]
+  return [query[TOKEN_NAME], inQuery, inHeader, ...inChallenge]
     .flat()
     .map(token => token?.trim() ?? '')
     .filter(token => token !== '')

@@ -4,21 +4,17 @@ import { errorFormat } from '../schemas/credentials.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from '../schemas/idempotency.js'
 import { metaOf } from '../schemas/rules.js'
 import { type FamilySchema, tokenRequestParameters } from '../schemas/token-request.js'
-import type { TokenFamily } from '../src/drm/family.js'
-import { DRM_TITLES } from '../src/ground/drms.js'
+import type { IssuedToken, TokenFamily } from '../src/drm/family.js'
 import { JSON_TYPE } from '../src/http/answers.js'
 import { documented, type Operation, type Reads } from '../src/http/operation.js'
 
-const titles: ReadonlyMap<string, string> = new Map(Object.entries(DRM_TITLES))
-
 /** A token request as the OpenAPI document shows it: the same for every DRM, but for the parameters of its policy. */
 export function tokenOperation(family: TokenFamily): Operation {
-  const { drm, answer } = family
-  const name = drm.charAt(0).toUpperCase() + drm.slice(1)
+  const { name, title, answer } = family
   return {
     operationId: `${name}Token`,
     tags: ['tokens'],
-    summary: `A ${titles.get(drm) ?? name} licence token.`,
+    summary: `A ${title} licence token.`,
     description: `One token is taken from the account's balance. Parameters may stand in the query or, with POST, in a form. All names are case-sensitive.`,
     reads: () => tokenReads(family),
     sample: () => ({ parameters: sampleOf(tokenParameters(family)) }),
@@ -28,11 +24,14 @@ export function tokenOperation(family: TokenFamily): Operation {
         headers: {
           'x-request-id': 'The id of this request, also in the log.',
           'x-ignored-parameters': 'The parameters that are unknown, with a suggestion where one looks misspelt.',
+          ...(family.assumed === undefined
+            ? {}
+            : { [ASSUMED]: 'Required parameters that are missing, for which a default is assumed.' }),
           [IDEMPOTENCY_REPLAYED]: '`true`: the token was issued before, to a request with the same Idempotency-Key.',
         },
         content: {
-          [JSON_TYPE]: { schema: tokenAnswer, example: EXAMPLE },
-          [answer.contentType]: { schema: 'text', example: answer.text(EXAMPLE) },
+          [JSON_TYPE]: { schema: tokenAnswer, example: exampleOf(family) },
+          [answer.contentType]: { schema: 'text', example: answer.text(exampleOf(family), {}) },
         },
       },
     },
@@ -58,21 +57,25 @@ export function tokenOperation(family: TokenFamily): Operation {
   }
 }
 
-const EXAMPLE = {
-  licenseAcquisitionUrl: 'http://127.0.0.1:8080/playready/RightsManager.asmx',
-  token: 'AQADE_ph_pUAAABkxmT9j4GNgFv2_HsMDcDhEtjL1XyqnyylZe1FH67fFB8Y',
+function exampleOf({ licences }: TokenFamily): IssuedToken {
+  return { licenseAcquisitionUrl: `http://127.0.0.1:8080${licences.path}`, token: TOKEN }
 }
+
+const TOKEN = 'AQADE_ph_pUAAABkxmT9j4GNgFv2_HsMDcDhEtjL1XyqnyylZe1FH67fFB8Y'
+
+/** The header that names what was assumed. */
+export const ASSUMED = 'x-assumed-parameters'
 
 const EPOCH = () => 0
 
 /** Every parameter of a token request by its name. */
-export function tokenParameters({ keySchema, policySchema }: FamilySchema) {
-  const { credentials, keys, policy, restrictions, answer } = tokenRequestParameters(
-    keySchema,
-    policySchema(EPOCH),
+export function tokenParameters(family: FamilySchema) {
+  const { credentials, token, keys, policy, restrictions, answer } = tokenRequestParameters(
+    family,
+    family.policySchema(EPOCH),
     EPOCH,
   )
-  return { ...credentials, errorFormat, ...keys, ...policy, ...restrictions, ...answer }
+  return { ...credentials, errorFormat, ...token, ...keys, ...policy, ...restrictions, ...answer }
 }
 
 function tokenReads(family: FamilySchema): Reads {

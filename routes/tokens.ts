@@ -12,7 +12,7 @@ import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
 import { playerConfigOf } from '../src/player-configurations.js'
 import type { TokenRequests } from '../src/tokens/token-requests.js'
-import { tokenOperation } from './token-operation.js'
+import { ASSUMED, tokenOperation } from './token-operation.js'
 
 export interface TokenRoutesOptions {
   readonly requests: TokenRequests
@@ -26,6 +26,11 @@ export interface TokenRoutesOptions {
 }
 
 const KEY_HEADER = IDEMPOTENCY_KEY.toLowerCase()
+
+/** Only a service that makes its tokens itself knows what it assumes. */
+function nameAssumed(reply: FastifyReply, names: string): void {
+  if (names !== '') reply.header(ASSUMED, names)
+}
 
 type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
 
@@ -45,13 +50,15 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       parameters,
       environment,
       host,
+      isSecure: request.protocol === 'https',
       requestId: request.id,
       idempotencyKey,
       reportRateLimit: rateLimitReporter(reply),
     })
+    if (family.assumed !== undefined) nameAssumed(reply, schema.describeAssumed(parameters))
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
     if (!accepts(request.headers.accept, 'application/json'))
-      return sendAs(reply, family.answer.contentType, family.answer.text(issued))
+      return sendAs(reply, family.answer.contentType, family.answer.text(issued, parameters.whole))
     const body: TokenAnswer = { licenseAcquisitionUrl: issued.licenseAcquisitionUrl, token: issued.token }
     if (schema.wantsPlayerConfig(parameters)) {
       const clearKeyUrl = options.clearKeyUrl(family, issued.licenseAcquisitionUrl, environment)

@@ -23,7 +23,11 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
   // Nothing changes.
   app.post('/pssh', { config: { isOpenToOtherSites: true }, schema: PSSH }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
-    const url = licenceUrl(playready, publicUrl, { useHttps: asked.useHttps, host: plainHost(request) })
+    const url = licenceUrl(playready, publicUrl, {
+      useHttps: asked.useHttps,
+      host: plainHost(request),
+      isSecure: request.protocol === 'https',
+    })
     return sendJson(reply, protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) }))
   })
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { byDrm } from '../src/ground/drms.js'
+import { byDrm, type DrmOption, TOKEN_DRMS } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
 
@@ -38,10 +38,20 @@ export const tokensPerDay = z
   .nullable()
   .meta({ description: 'Tokens a day (UTC), in each environment; null: as many as the balance covers.' })
 
-/** An account's options by DRM. */
-export function drmOptions<T extends z.ZodType>(option: T) {
-  return z.strictObject(byDrm(() => option))
-}
+const AUTHORISED = 'null: the account was never authorised for FairPlay, which is another error than `false`.'
+
+/** An account's options by DRM, as far as they are given. */
+export const drmOptions = z.strictObject({
+  ...byDrm(() => z.boolean().optional()),
+  fairplay: z.boolean().nullable().optional().meta({ description: AUTHORISED }),
+})
+
+/** All of them. An account that lists its DRMs has FairPlay only where it is listed; the others are on (spec: errors.json). */
+const allDrmOptions = drmOptions.transform((given): Record<DrmOption, boolean | null> => {
+  const isList = TOKEN_DRMS.some(drm => given[drm] !== undefined)
+  const all = byDrm<boolean | null>(option => given[option] ?? true)
+  return { ...all, fairplay: given.fairplay === undefined ? (isList ? null : true) : given.fairplay }
+})
 
 /** One customer, as the accounts file seeds it. All but id and authenticators have defaults. */
 export const accountSeed = z
@@ -51,7 +61,7 @@ export const accountSeed = z
     authenticators: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }),
     balance: z.number().int().min(0).max(GREATEST_BALANCE).default(1_000_000),
     enabled: z.boolean().default(true),
-    drm: drmOptions(z.boolean().default(true)).prefault({}),
+    drm: allDrmOptions.prefault({}),
     maxRedemptions: maxRedemptions.default(null),
     limits: z
       .strictObject({ requestsPerMinute: requestsPerMinute.default(null), tokensPerDay: tokensPerDay.default(null) })

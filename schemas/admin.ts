@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
+import { byDrm } from '../src/ground/drms.js'
 import { ENVIRONMENTS, LONGEST_OVERLAP } from '../src/ground/environment.js'
 import {
   accountName,
@@ -60,7 +61,7 @@ export const accountChange = z
   .strictObject({
     name: accountName.optional(),
     enabled: z.boolean().optional(),
-    drm: drmOptions(z.boolean().optional()).refine(hasAny, 'must name a DRM').optional(),
+    drm: drmOptions.refine(hasAny, 'must name a DRM').optional(),
     maxRedemptions: maxRedemptions.optional(),
     limits: z
       .strictObject({ requestsPerMinute: requestsPerMinute.optional(), tokensPerDay: tokensPerDay.optional() })
@@ -113,7 +114,7 @@ export const shownAccount = z.object({
   id,
   name: z.string(),
   enabled: z.boolean(),
-  drm: drmOptions(z.boolean()),
+  drm: z.object({ ...byDrm(() => z.boolean()), fairplay: z.boolean().nullable() }),
   maxRedemptions,
   limits: z.object({ requestsPerMinute, tokensPerDay }),
   services: z.object({ test: service, production: service }),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { DRM_OPTIONS, type DrmOption } from '../src/ground/drms.js'
+import type { TokenDrm } from '../src/ground/drms.js'
 import { customerCookie, guid } from './entitlement.js'
 import { jsonParameters, objectError } from './json-parameters.js'
 import { type KeyRequest, keyRequest } from './keys.js'
@@ -12,7 +12,7 @@ import { moment } from './rules.js'
 export interface Content {
   /** A GUID in lower case. */
   readonly contentID: string
-  readonly drm: DrmOption
+  readonly drm: (typeof CONTENT_DRMS)[number]
   readonly keys: readonly KeyRequest[]
   readonly policy: ContentPolicy
   /** How long a token for it can be redeemed, in seconds. */
@@ -27,7 +27,10 @@ export interface Content {
 const MOST_KEYS = 16
 
 /** The policies of licences, with the names and rules of a token request. */
-const policyEntries = { playready: playreadyEntry } satisfies Record<DrmOption, z.ZodType<ContentPolicy, unknown>>
+const policyEntries = { playready: playreadyEntry } satisfies Partial<
+  Record<TokenDrm, z.ZodType<ContentPolicy, unknown>>
+>
+const CONTENT_DRMS = ['playready'] as const
 export const policyEntry = policyEntries.playready
 
 const keyEntry = jsonParameters({
@@ -89,8 +92,8 @@ export function entryWith<P extends z.ZodType<ContentPolicy, unknown>>(policy: P
           })
           .transform(text => text.toLowerCase()),
         drm: z
-          .enum(DRM_OPTIONS, `must be ${DRM_OPTIONS.join(' or ')}`)
-          .default(DRM_OPTIONS[0])
+          .enum(CONTENT_DRMS, `must be ${CONTENT_DRMS.join(' or ')}`)
+          .default('playready')
           .meta({ description: 'The DRM.' }),
         keys: keyEntries,
         policy,

@@ -10,7 +10,7 @@ export type Texts = Readonly<Record<string, ParameterText | undefined>>
 export interface Relation {
   readonly parameter: string
   readonly code: ErrorCode
-  readonly details?: string
+  readonly details?: string | undefined
   readonly isBroken: (texts: Texts) => boolean
 }
 

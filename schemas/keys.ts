@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Fault } from '../src/errors/error-catalogue.js'
+import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import { NO_KID } from '../src/ground/drms.js'
 import { ParameterGroup, type Relation, type Texts } from './group.js'
 import { hex, metaOf, parameter, rule } from './rules.js'
@@ -17,7 +17,7 @@ export const kid = z
   )
 
 /** The content key of one KID: given, wrapped, or in the key storage (spec: playready-token.md, licence parameters). */
-export const keyParameters = {
+const keyParameters = {
   kid: parameter(kid, {
     description: 'The key id: 32 hex digits, or `^` and a string of 1 to 64 characters.',
     example: 'b366360da82e9c6e0b0984002a362cf2',
@@ -49,6 +49,9 @@ export const keyParameters = {
       'x-error-code': -4024,
     },
   ),
+}
+
+const algorithm = {
   algId: parameter(z.enum(['aesctr', 'aescbc'], rule(-2005, 'algId must be aesctr or aescbc')).default('aesctr'), {
     description: 'How the content is encrypted: `aesctr` (cenc) or `aescbc` (cbcs).',
     example: 'aesctr',
@@ -56,51 +59,87 @@ export const keyParameters = {
   }),
 }
 
-const relations: readonly Relation[] = [
-  {
-    parameter: 'contentKey',
-    code: -5007,
-    isBroken: ({ contentKey, kek }) => contentKey !== undefined && kek !== undefined,
-  },
-  {
-    parameter: 'contentKey',
-    code: -2005,
-    details: 'neither contentKey nor kek was given',
-    isBroken: ({ contentKey, kek, ek }) => contentKey === undefined && kek === undefined && ek === undefined,
-  },
-  {
-    parameter: 'ek',
-    code: -4024,
-    details: 'ek needs its kek',
-    isBroken: ({ ek, kek }) => ek !== undefined && kek === undefined,
-  },
-]
+/** What the parameters of a key demand of each other; `both` refuses a kek beside a contentKey. */
+function keyRelations(both: ErrorCode): readonly Relation[] {
+  return [
+    {
+      parameter: 'contentKey',
+      code: both,
+      details: both === -5007 ? undefined : 'only one of kek or contentKey can be specified',
+      isBroken: ({ contentKey, kek }) => contentKey !== undefined && kek !== undefined,
+    },
+    {
+      parameter: 'contentKey',
+      code: -2005,
+      details: 'neither contentKey nor kek was given',
+      isBroken: ({ contentKey, kek, ek }) => contentKey === undefined && kek === undefined && ek === undefined,
+    },
+    {
+      parameter: 'ek',
+      code: -4024,
+      details: 'ek needs its kek',
+      isBroken: ({ ek, kek }) => ek !== undefined && kek === undefined,
+    },
+  ]
+}
 
-export const keyRequest = new ParameterGroup(keyParameters, relations)
+/** A key with everything that may be said of one. */
+export const keyRequest = new ParameterGroup({ ...keyParameters, ...algorithm }, keyRelations(-5007))
 
-export type KeyRequest = z.output<z.ZodObject<typeof keyParameters>>
+/** Without `algId` it is what its DRM usually has. */
+export type KeyRequest = z.output<z.ZodObject<typeof keyParameters>> & {
+  readonly algId?: 'aesctr' | 'aescbc' | undefined
+}
 
 /** How a DRM's token request names its keys. */
 export interface KeySchema {
   readonly parameters: Readonly<Record<string, z.ZodType>>
-  /** The key, or `undefined` and what is wrong added to `faults`. `suffix` is `.N` for a numbered key. */
-  read(texts: Texts, faults: Fault[], suffix?: string): KeyRequest | undefined
+  /** The parameters that say which key it is: each numbered key has one of them. */
+  readonly identifiers: readonly string[]
+  /**
+   * The key, or `undefined`: with what is wrong added to `faults`, or because the token has no key. `suffix` is `.N` for a
+   * numbered key, `whole` what the request says once for the whole token.
+   */
+  read(texts: Texts, faults: Fault[], suffix: string, whole: Texts): KeyRequest | undefined
+  /** The KID that the parameters name, if that is valid. */
+  kidOf(texts: Texts): string | undefined
 }
+
+/** The keys of a DRM that are named by their KIDs. */
+export function keySchema(group: KeyGroup): KeySchema {
+  return {
+    parameters: group.parameters,
+    identifiers: ['kid'],
+    read: (texts, faults, suffix) => group.read(texts, faults, suffix),
+    kidOf: texts => kid.safeParse(texts.kid).data,
+  }
+}
+
+interface KeyGroup {
+  readonly parameters: KeySchema['parameters']
+  read(texts: Texts, faults: Fault[], suffix: string): KeyRequest | undefined
+}
+
+export const playreadyKeys = keySchema(keyRequest)
 
 /** Each key has its KID, as for most DRMs. */
-export const keysWithKid: KeySchema = keyRequest
+export const keysWithKid = keySchema(new ParameterGroup(keyParameters, keyRelations(-5007)))
 
-const optionalKid = {
-  ...keyParameters,
-  kid: parameter(kid.default(NO_KID), { ...metaOf(keyParameters.kid), description: 'The key id; may be left out.' }),
-}
-/** A key may come without a KID: the one key of its token is then for whatever is asked. */
-export const keysWithOptionalKid: KeySchema = new ParameterGroup(optionalKid, [
-  ...relations,
-  {
-    parameter: 'kek',
-    code: -4024,
-    details: 'kek needs its ek, or a kid that the key storage holds',
-    isBroken: texts => texts.kek !== undefined && texts.ek === undefined && texts.kid === undefined,
+/** A key may come without a KID: it is then for whatever is asked. */
+export const optionalKid = {
+  parameters: {
+    ...keyParameters,
+    kid: parameter(kid.default(NO_KID), { ...metaOf(keyParameters.kid), description: 'The key id; may be left out.' }),
   },
-])
+  relations: (both: ErrorCode): readonly Relation[] => [
+    ...keyRelations(both),
+    {
+      parameter: 'kek',
+      code: -4024,
+      details: 'kek needs its ek, or a kid that the key storage holds',
+      isBroken: texts => texts.kek !== undefined && texts.ek === undefined && texts.kid === undefined,
+    },
+  ],
+}
+
+export const keysWithOptionalKid = keySchema(new ParameterGroup(optionalKid.parameters, optionalKid.relations(-5007)))

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CLEAR_KEY, DRM_OPTIONS } from '../src/ground/drms.js'
+import { CLEAR_KEY, TOKEN_DRMS } from '../src/ground/drms.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'
 
@@ -46,7 +46,7 @@ const keySystemConfig = z.object({
     }),
 })
 
-export const playerConfig = z.partialRecord(z.enum([...DRM_OPTIONS, CLEAR_KEY]), keySystemConfig).meta({
+export const playerConfig = z.partialRecord(z.enum([...TOKEN_DRMS, CLEAR_KEY]), keySystemConfig).meta({
   description:
     "Configuration for players, ready to paste, of the token's DRM and, where the service knows it, Clear Key: with `playerConfig=true`.",
 })

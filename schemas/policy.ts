@@ -20,8 +20,11 @@ export type RequestedPolicy = TokenPolicy & { readonly useHttps?: boolean | unde
 /** The parameters of one DRM's policy, which each key of a token may have of its own. */
 export interface PolicySchema {
   readonly parameters: Readonly<Record<string, z.ZodType>>
-  /** The policy, or `undefined` and what is wrong added to `faults`. `suffix` is `.N` for a numbered key. */
-  read(texts: Texts, faults: Fault[], suffix?: string): RequestedPolicy | undefined
+  /**
+   * The policy, or `undefined`: with what is wrong added to `faults`, or because the token has no licence. `suffix` is `.N`
+   * for a numbered key, `whole` what the request says once for the whole token.
+   */
+  read(texts: Texts, faults: Fault[], suffix: string, whole: Texts): RequestedPolicy | undefined
 }
 
 export type PolicySchemaOf = (now: Now) => PolicySchema

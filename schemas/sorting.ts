@@ -32,7 +32,6 @@ export interface SortedParameters {
 
 const MOST_KEYS = 16
 const NUMBERED = /^(.+)\.(0|[1-9]\d{0,8})$/
-const ALIASES: ReadonlyMap<string, string> = new Map([['deviceid', 'deviceId']])
 
 /**
  * Sorts the flat parameters of a request into those of the token and those of each key, for one DRM's names.
@@ -41,8 +40,12 @@ const ALIASES: ReadonlyMap<string, string> = new Map([['deviceid', 'deviceId']])
 export class ParameterSorter {
   readonly #known: ReadonlyMap<string, KnownParameter>
   readonly #knownLetters: ReadonlySet<string>
+  readonly #aliases: ReadonlyMap<string, string>
+  readonly #numbering: Numbering
 
-  constructor(perToken: Shape, perKey: Shape) {
+  constructor(perToken: Shape, perKey: Shape, { aliases = {}, ...numbering }: Numbering & Aliases) {
+    this.#aliases = new Map([['deviceid', 'deviceId'], ...Object.entries(aliases)])
+    this.#numbering = numbering
     this.#known = new Map([
       ...Object.entries(perToken).map(([name, schema]) => known(name, schema, false)),
       ...Object.entries(perKey).map(([name, schema]) => known(name, schema, true)),
@@ -58,7 +61,7 @@ export class ParameterSorter {
     const faults: Fault[] = []
 
     const place = (given: string, value: string | string[] | undefined) => {
-      const name = ALIASES.get(given) ?? given
+      const name = this.#aliases.get(given) ?? given
       const parameter = this.#known.get(name)
       if (parameter !== undefined) {
         put(parameter.perKey ? bare : whole, name, value, parameter, given)
@@ -101,7 +104,7 @@ export class ParameterSorter {
     for (const name in body) place(name, body[name])
     if (isOverfull) faults.push(tooManyKeys())
     const variants = new Set([...ignored.keys()].filter(name => this.#isVariant(name)))
-    return { whole, keys: keysOf(bare, numbered, faults), ignored, variants, faults }
+    return { whole, keys: keysOf(bare, numbered, faults, this.#numbering), ignored, variants, faults }
   }
 
   /** Whether it differs from a known name only by case, punctuation or something like an index: `ContentKey[]`, `kid.01`. */
@@ -154,21 +157,43 @@ function known(name: string, schema: z.ZodType, perKey: boolean) {
   return [name, { perKey, invalid, isRepeatable }] as const
 }
 
-function keysOf(bare: Values, numbered: ReadonlyMap<number, Values>, faults: Fault[]): KeyValues[] {
+/** How a DRM's numbered keys are told apart. */
+export interface Numbering {
+  /** Of these parameters each numbered key has one. */
+  readonly identifiers: readonly string[]
+  /** Refuses a numbered parameter whose key has none of them. */
+  readonly strayNumber: ErrorCode
+}
+
+interface Aliases {
+  /** Other names of parameters, beside `deviceid`. */
+  readonly aliases?: Readonly<Record<string, string>> | undefined
+}
+
+function keysOf(
+  bare: Values,
+  numbered: ReadonlyMap<number, Values>,
+  faults: Fault[],
+  { identifiers, strayNumber }: Numbering,
+): KeyValues[] {
   if (numbered.size === 0) return [{ suffix: '', values: bare }]
 
   const numbers = [...numbered.keys()].sort((a, b) => a - b)
-  const hasKid = (number: number) => numbered.get(number)?.kid !== undefined
+  const hasKid = (number: number) => identifiers.some(name => numbered.get(number)?.[name] !== undefined)
   const withKid = numbers.filter(hasKid)
   for (const number of numbers) {
     if (hasKid(number)) continue
     const [stem = ''] = Object.keys(numbered.get(number) ?? {})
-    faults.push({ code: -2035, parameter: `${stem}.${number}`, details: `${stem}.${number} has no kid.${number}` })
+    faults.push({
+      code: strayNumber,
+      parameter: `${stem}.${number}`,
+      details: `${stem}.${number} has no kid.${number}`,
+    })
   }
   if (withKid.length === 0) return [{ suffix: '', values: bare }]
 
   const refuse = (parameter: string, details: string) => faults.push({ code: -4022, parameter, details })
-  for (const name of ['kid', 'contentKey'])
+  for (const name of [...identifiers, 'contentKey'])
     if (bare[name] !== undefined) refuse(name, `${name} and kid.${withKid[0]} are both given`)
   const gap = withKid.findIndex((number, index) => number !== index)
   if (gap !== -1) refuse(`kid.${gap}`, `kid.${gap} is missing, but there is kid.${withKid[gap]}`)

@@ -3,7 +3,8 @@ import { type ErrorCode, type Fault, firstFault, noLaterThan } from '../src/erro
 import { TokenError } from '../src/errors/public-error.js'
 import type { Now } from '../src/ground/clock.js'
 import { credentialParameters, credentials, type ErrorFormat, errorFormat } from './credentials.js'
-import { type KeyRequest, type KeySchema, kid } from './keys.js'
+import type { Texts } from './group.js'
+import type { KeyRequest, KeySchema } from './keys.js'
 import { answerParameters, answerRequest } from './player-config.js'
 import type { PolicySchema, PolicySchemaOf, RequestedPolicy } from './policy.js'
 import { type Restrictions, restrictionParameters, restrictions } from './restrictions.js'
@@ -22,6 +23,29 @@ export interface FamilySchema {
   readonly keySchema: KeySchema
   readonly policySchema: PolicySchemaOf
   readonly deviceBinding: DeviceBinding
+  /** Parameters of the whole token that no other DRM has. */
+  readonly tokenParameters?: TokenParameters
+  /** What a lenient service assumes where a key does not say it, and the refusal of a strict one. */
+  readonly assumed?: Readonly<Record<string, ErrorCode>>
+  /** Other names of its parameters. */
+  readonly aliases?: Readonly<Record<string, string>>
+  /** Refuses a parameter of a key that has a number, but no KID of that number. */
+  readonly strayNumber: ErrorCode
+  /** Its own documented texts of errors, where they differ. */
+  readonly errorTexts?: Readonly<Partial<Record<ErrorCode, string>>>
+}
+
+interface TokenParameters {
+  readonly parameters: Readonly<Record<string, z.ZodType>>
+  read(texts: Texts, faults: Fault[]): unknown
+}
+
+/** What an account says of its tokens' terms. */
+export interface AccountTerms {
+  /** Its options, for what it may bind tokens to. */
+  readonly drm: Readonly<Record<string, boolean | null>>
+  /** Whether nothing is assumed; without it as the service is set. */
+  readonly strictParameters?: boolean | null
 }
 
 /**
@@ -40,15 +64,27 @@ export class TokenRequestSchema {
   readonly #policy: PolicySchema
   readonly #restrictions: ReturnType<typeof restrictions>
   readonly #family: FamilySchema
+  readonly #assumed: readonly string[]
+  readonly #isStrict: boolean
 
-  constructor(family: FamilySchema, now: Now) {
+  /** `isStrict`: nothing is assumed, unless the account says otherwise. */
+  constructor(family: FamilySchema, now: Now, isStrict = false) {
     const policy = family.policySchema(now)
-    const parameters = tokenRequestParameters(family.keySchema, policy, now)
+    const parameters = tokenRequestParameters(family, policy, now)
     this.#family = family
+    this.#assumed = Object.keys(family.assumed ?? {})
+    this.#isStrict = isStrict
     this.#parameters = parameters
     this.#sorter = new ParameterSorter(
-      { ...parameters.credentials, errorFormat, ...parameters.restrictions, ...parameters.answer },
+      {
+        ...parameters.credentials,
+        errorFormat,
+        ...parameters.token,
+        ...parameters.restrictions,
+        ...parameters.answer,
+      },
       { ...parameters.keys, ...parameters.policy },
+      { identifiers: family.keySchema.identifiers, strayNumber: family.strayNumber, aliases: family.aliases },
     )
     this.#policy = policy
     this.#restrictions = restrictions(parameters.restrictions)
@@ -80,26 +116,27 @@ export class TokenRequestSchema {
     const faults = sorted.faults.filter(noLaterThan(-4019))
     const keys: KeyRequest[] = []
     for (const { values, suffix } of sorted.keys) {
-      const key = this.#family.keySchema.read(values, faults, suffix)
+      const key = this.#family.keySchema.read(values, faults, suffix, sorted.whole)
       if (key !== undefined) keys.push(key)
     }
-    if (sorted.keys.length > 1) faults.push(...repeatedKids(sorted))
+    if (sorted.keys.length > 1) faults.push(...repeatedKids(sorted, this.#family.keySchema))
     if (faults.length > 0) throw this.#error(sorted, faults)
     return keys
   }
 
-  /** `options` are the account's, for what it may bind tokens to. */
-  readTerms(sorted: SortedParameters, options: Readonly<Record<string, boolean>>): TokenTerms {
+  readTerms(sorted: SortedParameters, account: AccountTerms): TokenTerms {
     const faults = [...sorted.faults]
-    const { deviceBinding } = this.#family
-    const unbound = bindingRefusal(deviceBinding, options)
+    const { deviceBinding, tokenParameters } = this.#family
+    const unbound = bindingRefusal(deviceBinding, account.drm)
     if (unbound !== undefined && sorted.whole.deviceId !== undefined)
       faults.push({ code: unbound, parameter: 'deviceId' })
     const policies: RequestedPolicy[] = []
     for (const { values, suffix } of sorted.keys) {
-      const policy = this.#policy.read(values, faults, suffix)
+      const policy = this.#policy.read(values, faults, suffix, sorted.whole)
       if (policy !== undefined) policies.push(policy)
     }
+    tokenParameters?.read(sorted.whole, faults)
+    if (account.strictParameters ?? this.#isStrict) faults.push(...this.#missing(sorted))
     const schemes = new Set(policies.flatMap(({ useHttps }) => useHttps ?? []))
     if (schemes.size > 1)
       faults.push({ code: -2034, parameter: 'useHttps', details: 'the keys of one token differ in useHttps' })
@@ -108,6 +145,22 @@ export class TokenRequestSchema {
     if (restrictions === undefined || faults.length > 0) throw this.#error(sorted, faults)
     const [useHttps] = schemes
     return { policies, restrictions, useHttps }
+  }
+
+  /** What a lenient service assumes for this request, by its names: the header `x-assumed-parameters`. */
+  describeAssumed({ keys }: SortedParameters): string {
+    const names = this.#assumed.flatMap(name =>
+      keys.filter(({ values }) => values[name] === undefined).map(({ suffix }) => `${name}${suffix}`),
+    )
+    return names.join(', ')
+  }
+
+  #missing({ keys }: SortedParameters): Fault[] {
+    return Object.entries(this.#family.assumed ?? {}).flatMap(([name, code]) =>
+      keys
+        .filter(({ values }) => values[name] === undefined)
+        .map(({ suffix }) => ({ code, parameter: `${name}${suffix}` })),
+    )
   }
 
   /** Of a request whose terms are read. */
@@ -120,7 +173,7 @@ export class TokenRequestSchema {
     const { cookie, deviceId, ipAddress } = this.#parameters.restrictions
     const { rightsType } = this.#parameters.policy
     return {
-      kids: keys.flatMap(({ values }) => valid(kid, values.kid) ?? []),
+      kids: keys.flatMap(({ values }) => this.#family.keySchema.kidOf(values) ?? []),
       cookie: valid(cookie, whole.cookie),
       deviceId: valid(deviceId, whole.deviceId),
       ipAddress: valid(ipAddress, whole.ipAddress),
@@ -136,7 +189,8 @@ export class TokenRequestSchema {
     const hint = meant && `${printableName(meant)} is not a parameter, did you mean ${fault.parameter}`
     const missing = fault.code === -5006 ? fault.parameter : fault.details
     const details = [missing, hint].filter(part => part !== undefined).join('; ')
-    return new TokenError({ ...fault, details: details === '' ? undefined : details })
+    const text = this.#family.errorTexts?.[fault.code]
+    return new TokenError({ ...fault, text, details: details === '' ? undefined : details })
   }
 }
 
@@ -150,16 +204,21 @@ export interface RefusedTerms {
 }
 
 /** The refusal of a token that shall be bound to a device, where it cannot be. */
-function bindingRefusal(binding: DeviceBinding, options: Readonly<Record<string, boolean>>): ErrorCode | undefined {
+function bindingRefusal(binding: DeviceBinding, options: AccountTerms['drm']): ErrorCode | undefined {
   if (binding === 'always') return undefined
   return binding.option !== undefined && options[binding.option] !== false ? undefined : binding.refusal
 }
 
 /** Every parameter of a token request, in the order in which the docs show them. */
-export function tokenRequestParameters(keys: KeySchema, policy: PolicySchema, now: Now) {
+export function tokenRequestParameters(
+  { keySchema, tokenParameters }: Pick<FamilySchema, 'keySchema' | 'tokenParameters'>,
+  policy: PolicySchema,
+  now: Now,
+) {
   return {
     credentials: credentialParameters,
-    keys: keys.parameters,
+    token: tokenParameters?.parameters ?? {},
+    keys: keySchema.parameters,
     policy: policy.parameters,
     restrictions: restrictionParameters(now),
     answer: answerParameters,
@@ -211,13 +270,13 @@ function errorFormatField(values: unknown): unknown {
   return typeof values === 'object' && values !== null && 'errorFormat' in values ? values.errorFormat : undefined
 }
 
-function repeatedKids({ keys }: SortedParameters): Fault[] {
+function repeatedKids({ keys }: SortedParameters, keySchema: KeySchema): Fault[] {
   const seen = new Set<string>()
   return keys.flatMap(({ suffix, values }) => {
-    const read = kid.safeParse(values.kid)
-    if (!read.success) return []
-    const repeated = seen.has(read.data)
-    seen.add(read.data)
+    const kid = keySchema.kidOf(values)
+    if (kid === undefined) return []
+    const repeated = seen.has(kid)
+    seen.add(kid)
     const parameter = `kid${suffix}`
     return repeated ? [{ code: -4022, parameter, details: `${parameter} repeats the kid of another key` } as const] : []
   })

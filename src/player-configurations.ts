@@ -10,11 +10,9 @@ export function playerConfigOf(
   clearKeyUrl: string | undefined,
 ): PlayerConfig {
   return {
-    [drm]: configOf({
-      keySystem,
-      url: licenseAcquisitionUrl,
-      headers: { [TOKEN_NAME]: token },
-    }),
+    ...(keySystem === undefined
+      ? {}
+      : { [drm]: configOf({ keySystem, url: licenseAcquisitionUrl, headers: { [TOKEN_NAME]: token } }) }),
     ...(clearKeyUrl === undefined ? {} : { clearkey: clearKeyConfig(clearKeyUrl, token) }),
   }
 }

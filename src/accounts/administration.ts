@@ -148,7 +148,7 @@ function presentAccount({ id, name, enabled, drm, maxRedemptions, limits, servic
     id,
     name,
     enabled,
-    drm: byDrm(option => drm[option] !== false),
+    drm: { ...byDrm(option => drm[option] !== false), fairplay: drm.fairplay === undefined ? true : drm.fairplay },
     maxRedemptions,
     limits,
     services: presentedServices,

@@ -31,5 +31,7 @@ export function requireEnabled({ enabled }: Account): void {
 }
 
 export function requireDrm({ drm }: Account, family: TokenFamily): void {
-  if (drm[family.drm] === false) throw new TokenError({ code: family.disabled })
+  const option = drm[family.drm]
+  if (option === false) throw new TokenError(family.disabled)
+  if (option === null) throw new TokenError(family.unauthorised ?? family.disabled)
 }

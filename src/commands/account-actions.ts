@@ -63,7 +63,8 @@ export function createAccount(
       name,
       balance: numberOf(balance),
       enabled: truthOf(enabled),
-      drm: byDrm(drm => truthOf(options[drm])),
+      // No list of all its DRMs: what is not said is on.
+      drm: byDrm(drm => truthOf(options[drm]) ?? true),
       maxRedemptions: limitOf(options.maxRedemptions),
       limits: limitsOf(options),
       authenticators: { test, production },

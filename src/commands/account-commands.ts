@@ -74,6 +74,10 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     create.addOption(yesOrNo(`--${drm} <answer>`, `whether it gets ${title} tokens; yes without it`))
     change.addOption(yesOrNo(`--${drm} <answer>`, `whether it gets ${title} tokens`))
   }
+  for (const command of [create, change])
+    command.addOption(
+      yesOrNo('--fairplay-device-binding <answer>', 'whether its FairPlay tokens may be bound to devices'),
+    )
 
   define('balance', 'how many tokens an account may still get', [
     'balance 7 test --add 1000',

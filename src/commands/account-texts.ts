@@ -1,5 +1,5 @@
 import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
-import { DRM_OPTIONS } from '../ground/drms.js'
+import { TOKEN_DRMS } from '../ground/drms.js'
 import { ENVIRONMENTS } from '../ground/environment.js'
 import { table } from './text-table.js'
 
@@ -8,11 +8,11 @@ export function listText(accounts: readonly ShownAccount[]): string {
     `${id}`,
     name,
     yesOrNo(enabled),
-    ...DRM_OPTIONS.map(option => yesOrNo(drm[option])),
+    ...TOKEN_DRMS.map(option => yesOrNo(drm[option])),
     `${test.balance}`,
     `${production.balance}`,
   ])
-  return table([['id', 'name', 'enabled', ...DRM_OPTIONS, 'test balance', 'production balance'], ...rows])
+  return table([['id', 'name', 'enabled', ...TOKEN_DRMS, 'test balance', 'production balance'], ...rows])
 }
 
 export function shownText({ id, name, enabled, drm, maxRedemptions, limits, services }: ShownAccount): string {
@@ -20,7 +20,8 @@ export function shownText({ id, name, enabled, drm, maxRedemptions, limits, serv
     ['id', `${id}`],
     ['name', name],
     ['enabled', yesOrNo(enabled)],
-    ...DRM_OPTIONS.map(option => [option, yesOrNo(drm[option])]),
+    ...TOKEN_DRMS.map(option => [option, yesOrNo(drm[option])]),
+    ['bound FairPlay', yesOrNo(drm.fairplayDeviceBinding)],
     ['redemptions', maxRedemptions === null ? 'unlimited' : `${maxRedemptions} per token`],
     ['requests', limits.requestsPerMinute === null ? 'as the server has it' : `${limits.requestsPerMinute} per minute`],
     ['tokens', limits.tokensPerDay === null ? 'unlimited' : `${limits.tokensPerDay} per day`],
@@ -50,6 +51,6 @@ export function rotationText({ authenticator, othersValidUntil }: RotatedAuthent
   return `${authenticator}\n\nIt is not shown again. Earlier ones are valid until ${othersValidUntil} at most.`
 }
 
-function yesOrNo(truth: boolean): string {
-  return truth ? 'yes' : 'no'
+function yesOrNo(truth: boolean | null): string {
+  return truth ? 'yes' : truth === null ? 'never' : 'no'
 }

@@ -26,7 +26,7 @@ export function printPssh(keys: readonly string[], options: PsshOptions, { env, 
   })
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
   const { host } = new URL(localUrl(env))
-  const url = licenceUrl(playready, PUBLIC_URL, { useHttps: asked.useHttps, host })
+  const url = licenceUrl(playready, PUBLIC_URL, { useHttps: asked.useHttps, host, isSecure: false })
   const answer = protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) })
   stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
   return 0

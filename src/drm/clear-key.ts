@@ -5,6 +5,7 @@ import type { LicenceFamily } from './family.js'
 /** W3C's Clear Key: keys in the clear, for the DRM that every browser has. */
 export const clearKey: LicenceFamily = {
   drm: 'clearkey',
+  name: 'clearkey',
   path: '/hms/ck/rights/',
   refusals: 'json',
   read(body) {

@@ -1,31 +1,25 @@
 import type { Drm } from '../ground/drms.js'
 import { clearKey } from './clear-key.js'
-import type { LicenceFamily, SealedFamily, TokenFamily } from './family.js'
+import { fairplay } from './fairplay-family.js'
+import type { LicenceFamily, TokenFamily } from './family.js'
+import { broadband, ms3 } from './marlin-families.js'
 import { playready } from './playready-family.js'
-import { fairplay, widevine } from './stand-in-licence.js'
+import { widevine } from './widevine-family.js'
 
-/** The DRMs that tokens are issued for. */
-const ISSUED: readonly TokenFamily[] = [playready]
+/** The kinds of tokens that are issued; of a DRM with several, the first is the usual one. */
+export const TOKEN_FAMILIES: readonly TokenFamily[] = [playready, widevine, fairplay, ms3, broadband]
 
-/** Tokens for these are redeemed, but not issued yet. Their policy is written as PlayReady's is. */
-const REDEEMED: readonly SealedFamily[] = [
-  { ...playready, drm: widevine.drm, number: 1 },
-  { ...playready, drm: fairplay.drm, number: 2 },
-]
-
-/** The DRMs whose key requests are answered, beside those of `ISSUED`. Clear Key has no tokens of its own. */
-const LICENSED: readonly LicenceFamily[] = [clearKey, widevine, fairplay]
-
-/** The DRMs that this service knows, by their names and by their numbers in a token. */
+/** The kinds of tokens that this service knows, by the DRM they are for and by their numbers in a token. */
 export class Families {
   readonly licences: readonly LicenceFamily[]
-  readonly #byDrm: ReadonlyMap<Drm, TokenFamily>
-  readonly #byNumber: ReadonlyMap<number, SealedFamily>
+  readonly #byDrm = new Map<Drm, TokenFamily>()
+  readonly #byNumber: ReadonlyMap<number, TokenFamily>
 
-  constructor(readonly tokens: readonly TokenFamily[] = ISSUED) {
-    this.licences = [...LICENSED, ...tokens.map(({ licences }) => licences)]
-    this.#byDrm = new Map(tokens.map(family => [family.drm, family]))
-    this.#byNumber = new Map([...REDEEMED, ...tokens].map(family => [family.number, family]))
+  constructor(readonly tokens: readonly TokenFamily[] = TOKEN_FAMILIES) {
+    // Clear Key has no tokens of its own.
+    this.licences = [clearKey, ...tokens.map(({ licences }) => licences)]
+    for (const family of tokens) if (!this.#byDrm.has(family.drm)) this.#byDrm.set(family.drm, family)
+    this.#byNumber = new Map(tokens.map(family => [family.number, family]))
   }
 
   named(drm: Drm): TokenFamily {
@@ -35,7 +29,7 @@ export class Families {
   }
 
   /** `undefined` for a number that a newer version has assigned. */
-  numbered(number: number): SealedFamily | undefined {
+  numbered(number: number): TokenFamily | undefined {
     return this.#byNumber.get(number)
   }
 }

@@ -1,6 +1,7 @@
+import type { Texts } from '../../schemas/group.js'
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { FamilySchema } from '../../schemas/token-request.js'
-import type { ErrorCode } from '../errors/error-catalogue.js'
+import type { ErrorCode, Fault } from '../errors/error-catalogue.js'
 import type { Drm, LicenceDrm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
 import type { Asked } from '../tokens/redemption-checks.js'
@@ -8,7 +9,10 @@ import type { Redemption } from '../tokens/token-redemption.js'
 
 /** How a sealed token says which DRM it is for, and what a licence is bound to. */
 export interface SealedFamily {
+  /** The DRM, in the log, in metrics and among an account's options. Several kinds of tokens may be for one. */
   readonly drm: Drm
+  /** The kind of tokens: no other family has this name. */
+  readonly name: string
   /** Its number in a token: never changed, never used again. */
   readonly number: number
   /** Whether its keys may come without a KID. */
@@ -20,18 +24,25 @@ export interface SealedFamily {
 
 /** What is particular to a DRM in token requests. Everything else is the same for all. */
 export interface TokenFamily extends SealedFamily, FamilySchema {
+  /** How texts name it. */
+  readonly title: string
   /** The path of its token endpoint. */
   readonly tokenPath: string
-  /** The refusal where the account's option for it is off. */
-  readonly disabled: ErrorCode
+  /** The refusal where the account's option for it is off, and where the account never had it, if that differs. */
+  readonly disabled: Fault
+  readonly unauthorised?: Fault
+  /** The refusal of extensions with which a token would be too long. */
+  readonly tooLong: { readonly code: ErrorCode; readonly parameter: string }
+  /** How content of this DRM is encrypted where a key does not say it. */
+  readonly algorithm: 'aesctr' | 'aescbc'
   /** Narrows nothing: for the dummy content with which a device registers. */
   readonly openPolicy: TokenPolicy
   /** The answer to a client that does not ask for JSON. */
   readonly answer: AnswerForm
-  /** How browsers name it. */
-  readonly keySystem: string
+  /** How browsers name it, if they know it. */
+  readonly keySystem?: string
   /** How the real service names its licence host, and the scheme of its URLs (spec: real-names.md). */
-  readonly licenceHost: { readonly label: string; readonly scheme: 'http:' | 'https:' }
+  readonly licenceHost: { readonly label: string; readonly scheme: 'http:' | 'as reached' }
   readonly licences: LicenceFamily
 }
 
@@ -43,16 +54,29 @@ export interface IssuedToken {
 /** How a DRM's token endpoint answers. */
 export interface AnswerForm {
   readonly contentType: string
-  text(issued: IssuedToken): string
+  /** `asked`: what the request says once for the whole token. */
+  text(issued: IssuedToken, asked: Texts): string
+  /** The token in such an answer, as another service writes it; `undefined` for anything else. */
+  read(text: string): IssuedToken | undefined
 }
 
 /** What is particular to a DRM's licence endpoint; everything else is the same for all. */
 export interface LicenceFamily {
   readonly drm: LicenceDrm
+  /** That of the family of its tokens. */
+  readonly name: string
   /** Where its players post their key requests, in the documented form. */
   readonly path: string
+  /** Further paths of it, in older pages. */
+  readonly aliases?: readonly string[]
+  /** The parameter of its query that has the token. */
+  readonly tokenParameter?: string
+  /** Whether its players may ask with GET. */
+  readonly answersGet?: boolean
   /** The form in which its players understand a refusal. */
   readonly refusals: 'json' | 'soap'
+  /** Refuses a token of another DRM; without it `-4010`. */
+  readonly otherDrm?: ErrorCode
   /** Reads any bytes, and never throws: an invalid challenge has a fault. */
   read(body: Buffer): Challenge
 }
@@ -60,6 +84,8 @@ export interface LicenceFamily {
 /** A player's key request. */
 export interface Challenge {
   readonly asked: Asked
+  /** The answer to one that needs no token. */
+  readonly withoutToken?: LicenceAnswer
   /** Those that it carries where its DRM has a place for a token. */
   readonly tokens?: readonly string[]
   /** The same for all challenges of one device. */

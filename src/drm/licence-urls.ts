@@ -8,18 +8,23 @@ export interface Addressed {
   readonly useHttps: boolean | undefined
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
+  /** Whether it came over TLS, as far as we or a trusted proxy know. */
+  readonly isSecure: boolean
 }
 
 /**
  * The licence URL of a token: at `PUBLIC_URL`; without one at the host that the request was sent to, or at the licence
- * host of that name. `useHttps` decides the scheme, then `PUBLIC_URL`, then the DRM.
+ * host of that name. `useHttps` decides the scheme, then `PUBLIC_URL`, then the DRM: some have https where we are reached
+ * over TLS.
  */
 export function licenceUrl(
   { licenceHost: { label, scheme: usual }, licences }: TokenFamily,
   publicUrl: URL | undefined,
-  { useHttps, host }: Addressed,
+  { useHttps, host, isSecure }: Addressed,
 ): string {
-  const scheme = useHttps === undefined ? (publicUrl?.protocol ?? usual) : useHttps ? 'https:' : 'http:'
+  const asReached = isSecure ? 'https:' : 'http:'
+  const unsaid = publicUrl?.protocol ?? (usual === 'as reached' ? asReached : usual)
+  const scheme = useHttps === undefined ? unsaid : useHttps ? 'https:' : 'http:'
   const base = publicUrl === undefined ? licenceHostOf(host, label) : `${publicUrl.host}${publicUrl.pathname}`
   return `${scheme}//${base.replace(/\/$/, '')}${licences.path}`
 }
@@ -29,6 +34,15 @@ export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken): str
   const [url = ''] = licenseAcquisitionUrl.split('#', 1)
   return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`
 }
+
+/** The reverse of `urlWithToken`. */
+export function tokenOfUrl(text: string): IssuedToken | undefined {
+  const line = text.trim()
+  const [, licenseAcquisitionUrl = '', token = ''] = URL_WITH_TOKEN.exec(line) ?? []
+  return token !== '' && URL.canParse(line) ? { licenseAcquisitionUrl, token: decodeURIComponent(token) } : undefined
+}
+
+const URL_WITH_TOKEN = /^(https?:\/\/[^\s?#&]+)\?ExpressPlayToken=([\w%=+/-]+)$/
 
 /** Where Clear Key clients reach the service that has this licence URL for a family's own clients. */
 export function clearKeyUrl({ licences }: TokenFamily, licenceUrl: string): string {

@@ -1,4 +1,4 @@
-import { keysWithKid } from '../../schemas/keys.js'
+import { playreadyKeys } from '../../schemas/keys.js'
 import { playreadySchema } from '../../schemas/playready.js'
 import type { AnswerForm, LicenceFamily, TokenFamily } from './family.js'
 import { readPlayreadyChallenge } from './playready-challenge.js'
@@ -9,6 +9,7 @@ import { standIn } from './stand-in-licence.js'
 /** PlayReady's players speak SOAP, and understand refusals as its faults. */
 const licences: LicenceFamily = {
   drm: 'playready',
+  name: 'playready',
   path: '/playready/RightsManager.asmx',
   refusals: 'soap',
   read: body => ({
@@ -21,6 +22,7 @@ const licences: LicenceFamily = {
 const answer: AnswerForm = {
   contentType: 'text/uri-list',
   text: ({ licenseAcquisitionUrl, token }) => JSON.stringify({ licenseAcquisitionUrl, token }),
+  read: () => undefined, // all services answer it as JSON
 }
 
 const OPEN_POLICY = {
@@ -35,11 +37,16 @@ const OPEN_POLICY = {
 
 export const playready: TokenFamily = {
   drm: 'playready',
+  name: 'playready',
+  title: 'PlayReady',
   number: 0,
   kid: 'required',
   tokenPath: '/hms/pr/token',
-  disabled: -5002,
-  keySchema: keysWithKid,
+  disabled: { code: -5002 },
+  tooLong: { code: -2037, parameter: 'extensionPayload' },
+  algorithm: 'aesctr',
+  strayNumber: -2035,
+  keySchema: playreadyKeys,
   policySchema: playreadySchema,
   deviceBinding: 'always',
   answer,

@@ -1,21 +1,20 @@
 import type { StandInLicence } from '../../schemas/licences.js'
 import type { PolicyValue, TokenPolicy } from '../../schemas/policy.js'
-import type { LicenceDrm } from '../ground/drms.js'
 import type { Redemption } from '../tokens/token-redemption.js'
-import type { LicenceFamily } from './family.js'
+import type { Challenge, LicenceFamily } from './family.js'
 
-/** Families whose challenges and licences only the DRM's own servers can read and make. */
-export const widevine = opaqueFamily('widevine', '/hms/wv/rights/')
-export const fairplay = opaqueFamily('fairplay', '/hms/fp/rights/')
-
-function opaqueFamily(drm: LicenceDrm, path: string): LicenceFamily {
+/** Licences whose challenges and answers only the DRM's own servers can read and make. */
+export function opaqueLicences(
+  family: Pick<LicenceFamily, 'drm' | 'name' | 'path' | 'aliases' | 'tokenParameter' | 'answersGet' | 'otherDrm'>,
+  read: (body: Buffer) => Partial<Challenge> = () => ({}),
+): LicenceFamily {
   return {
-    drm,
-    path,
+    ...family,
     refusals: 'json',
-    read: () => ({
+    read: body => ({
       asked: { kids: 'all' },
       licence: redemption => ({ contentType: 'application/json', text: JSON.stringify(standIn(redemption)) }),
+      ...read(body),
     }),
   }
 }

@@ -56,6 +56,8 @@ export class Entitlements {
       account,
       requestId,
       host,
+      // The certificate is that of the entitlement port, which says nothing of the licence endpoints.
+      isSecure: false,
       reportRateLimit,
       cookie,
       content: undefined,

@@ -22,6 +22,7 @@ export interface Decision {
   readonly requestId: string
   /** The host and port at which clients reach the licence endpoints, taken from the request. */
   readonly host: string
+  readonly isSecure: boolean
   /** Called with the state of the account's rate limit. */
   readonly reportRateLimit: ReportRateLimit
   readonly cookie: string | undefined

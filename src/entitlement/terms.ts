@@ -101,7 +101,7 @@ export class ContentSource implements TokenSource {
           ...(contentKey !== undefined && { contentKey }),
           ...(kek !== undefined && { kek: kek.toString('hex') }),
           ...(ek !== undefined && { ek: ek.toString('hex') }),
-          algId,
+          ...(algId !== undefined && { algId }),
         },
       })),
       ignored: new Map(),

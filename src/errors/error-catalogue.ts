@@ -8,6 +8,9 @@ const catalogue = [
   [-2018, 401, 'Authentication token invalid: <details>'],
   [-2031, 401, 'Service Account Disabled'],
   [-5002, 400, 'PlayReady option is disabled for this service'],
+  [-6006, 400, 'Service not authorized for FairPlay support'],
+  [-6009, 400, 'FairPlay option disabled'],
+  [-7011, 400, 'Widevine option disabled'],
   [-4018, 400, 'Missing kid'],
   [-4021, 400, 'kid must be 64 characters long after the ^'],
   [-4020, 400, 'kid must be 32 hexadecimal characters long'],
@@ -17,21 +20,32 @@ const catalogue = [
   [-2005, 400, 'Invalid content encryption key: <details>'],
   [-4024, 400, 'Invalid encrypted key or kek'],
   [-4019, 400, 'Failed to get content key from key storage service'],
+  [-6005, 400, 'Invalid key data specified'],
+  [-6003, 400, 'Invalid iv parameter specified'],
   [-2020, 400, 'Missing rights type'],
   [-2021, 400, 'Invalid rights type'],
   [-5003, 400, 'Invalid general flags'],
+  [-7003, 400, 'Missing security level value'],
+  [-7004, 400, 'Invalid security level value'],
+  [-7006, 400, 'Missing HDCP output control value'],
   [-2022, 400, 'Missing rental period end time'],
   [-2023, 400, 'Missing rental play duration'],
   [-2025, 400, 'Invalid rental play duration'],
   [-5006, 400, 'Missing OPL value'],
   [-2034, 400, 'Invalid Output Control, values out of specified range'],
+  [-7007, 400, 'Invalid license duration specified'],
+  [-7009, 400, 'Invalid WVExtension parameters specified'],
+  [-6007, 400, 'Invalid rental duration specified'],
+  [-6001, 400, 'Invalid FPExtension parameters specified'],
   [-5001, 400, 'Invalid unknown output type error'],
-  [-2040, 400, 'OutputControlFlag must encode 4 bytes'],
+  [-2040, 400, 'OutputControlFlag must be encode 4 bytes'],
   [-2008, 400, 'Invalid output control flags specified: <details>'],
   [-2036, 400, 'Extension type should be 4 characters'],
   [-2035, 400, 'No corresponding value specified'],
   [-2037, 400, 'Extension payload should be Base64 encoded'],
   [-2002, 400, 'Invalid token expiration time: <details>'],
+  [-7002, 400, 'Device ID binding is not supported for Widevine'],
+  [-6008, 400, 'Device ID binding is not supported for FairPlay'],
   [-5004, 400, 'Device ID must be 32 hexadecimal characters long'],
   [-5005, 400, 'Invalid device ID'],
   [-2003, 400, 'Invalid IP address'],
@@ -40,6 +54,9 @@ const catalogue = [
   [-2030, 503, 'ExpressPlay Admin error: <details>'],
   [-4001, 403, 'Device could not be authenticated'],
   [-4010, 403, 'Invalid token'],
+  [-6002, 400, 'Invalid FP Token Type'],
+  [-6004, 500, 'Failed to generate CKC for FP'],
+  [-7008, 500, 'Failed to generate Widevine license'],
 ] as const
 
 export type ErrorCode = (typeof catalogue)[number][0]
@@ -62,6 +79,8 @@ export interface Fault {
   readonly code: ErrorCode
   readonly parameter?: string | undefined
   readonly details?: string | undefined
+  /** The documented text, where its DRM has one of its own. */
+  readonly text?: string | undefined
 }
 
 /** The fault that a request is answered with: the first in the catalogue's order, the first found among equals. */

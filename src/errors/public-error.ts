@@ -53,7 +53,7 @@ export class TokenError extends PublicError {
   /** `status` where it is not the catalogue's. */
   constructor(fault: Fault, { status, ...parts }: Partial<Omit<PublicErrorParts, 'code' | 'parameter'>> = {}) {
     const documented = documentedError(fault.code)
-    super(messageOf(documented.message, fault.details), {
+    super(messageOf(fault.text ?? documented.message, fault.details), {
       ...parts,
       code: fault.code,
       status: status ?? documented.status,

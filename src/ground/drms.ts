@@ -2,12 +2,21 @@
 export type Drm = string
 
 /** The DRMs that tokens are issued for (`src/drm/families.ts`), and for which each account has an option. */
-export const DRM_TITLES = { playready: 'PlayReady' } as const
-export type DrmOption = keyof typeof DRM_TITLES
+export const DRM_TITLES = {
+  playready: 'PlayReady',
+  widevine: 'Widevine',
+  fairplay: 'FairPlay',
+  marlin: 'Marlin',
+} as const
+export type TokenDrm = keyof typeof DRM_TITLES
 // Object.keys says less than it knows.
-export const DRM_OPTIONS = Object.keys(DRM_TITLES) as [DrmOption, ...DrmOption[]]
+export const TOKEN_DRMS = Object.keys(DRM_TITLES) as [TokenDrm, ...TokenDrm[]]
 
-/** One value for each of them. */
+/** An account's options: whether it has tokens of a DRM, and whether its FairPlay tokens may be bound to a device. */
+export const DRM_OPTIONS = [...TOKEN_DRMS, 'fairplayDeviceBinding'] as const
+export type DrmOption = (typeof DRM_OPTIONS)[number]
+
+/** One value for each option. */
 export function byDrm<T>(toValue: (drm: DrmOption) => T): Record<DrmOption, T> {
   // The names are the very ones of the type.
   return Object.fromEntries(DRM_OPTIONS.map(drm => [drm, toValue(drm)])) as Record<DrmOption, T>

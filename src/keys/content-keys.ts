@@ -7,7 +7,8 @@ import { unwrapKey } from './key-wrap.js'
 
 export interface ResolvedKey {
   readonly kid: string
-  readonly algId: 'aesctr' | 'aescbc'
+  /** Without it, that of the DRM. */
+  readonly algId: 'aesctr' | 'aescbc' | undefined
   /** Hexadecimal, as everything that goes into a token and comes out again; if missing, the issuer must have it. */
   readonly contentKey: string | undefined
 }

@@ -8,8 +8,8 @@ export interface Account {
   readonly id: number
   readonly name: string
   readonly enabled: boolean
-  /** The DRMs by their names: what is not named may be used. */
-  readonly drm: Readonly<Record<Drm, boolean>>
+  /** The options of its DRMs by their names: what is not named may be used. `null`: it was never authorised. */
+  readonly drm: Readonly<Record<Drm, boolean | null>>
   /** How often one token may be redeemed; `null`: no limit until it expires. */
   readonly maxRedemptions: number | null
   readonly limits: AccountLimits

@@ -197,7 +197,7 @@ export interface Replacement {
   readonly othersUntil: number
 }
 
-type DrmOptions = Readonly<Partial<Record<Drm, boolean | undefined>>>
+type DrmOptions = Readonly<Partial<Record<Drm, boolean | null | undefined>>>
 
 /** Those that are named; the others stay as they are. */
 async function changeDrmOptions(db: Kysely<Tables>, id: number, change: DrmOptions): Promise<void> {

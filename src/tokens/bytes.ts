@@ -31,8 +31,17 @@ export class ByteWriter {
 
   /** Up to 255 bytes of UTF-8, behind their length. */
   text(value: string): void {
+    this.#text(value, 1)
+  }
+
+  /** Up to 65,535 bytes of UTF-8, behind their length. */
+  longText(value: string): void {
+    this.#text(value, 2)
+  }
+
+  #text(value: string, lengthBytes: 1 | 2): void {
     const length = Buffer.byteLength(value)
-    this.uint(length, 1)
+    this.uint(length, lengthBytes)
     this.#room(length)
     this.#length += this.#buffer.write(value, this.#length, 'utf8')
   }
@@ -86,6 +95,10 @@ export class ByteReader {
 
   text(): string {
     return this.#take(this.uint(1)).toString('utf8')
+  }
+
+  longText(): string {
+    return this.#take(this.uint(2)).toString('utf8')
   }
 
   oneOf<const T>(values: readonly T[]): T {

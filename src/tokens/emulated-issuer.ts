@@ -12,12 +12,7 @@ import { type SealedToken, type TokenVault, VAULT_OVERHEAD } from './vault.js'
 /** So that the token fits into a URL or a header of 8 KB. */
 const LONGEST_TOKEN = 8000
 const MOST_CONTENT = (LONGEST_TOKEN / 4) * 3 - VAULT_OVERHEAD
-/** Nothing else can make a token as long. */
-const TOO_LONG = {
-  code: -2037,
-  parameter: 'extensionPayload',
-  details: `with the payloads of all its keys the token would be longer than ${LONGEST_TOKEN} characters`,
-} as const
+const TOO_LONG = `with the payloads of all its keys the token would be longer than ${LONGEST_TOKEN} characters`
 
 /** Seals the whole order into the token. */
 export class EmulatedIssuer implements TokenIssuer {
@@ -42,7 +37,7 @@ export class EmulatedIssuer implements TokenIssuer {
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
     const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
     const encoded = encodeContent(content, family, this.#writer)
-    if (encoded.length > MOST_CONTENT) throw new TokenError(TOO_LONG)
+    if (encoded.length > MOST_CONTENT) throw new TokenError({ ...family.tooLong, details: TOO_LONG })
     return this.#parts.vault.seal(account.id, encoded)
   }
 

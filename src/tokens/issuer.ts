@@ -19,6 +19,8 @@ export interface TokenOrder {
   readonly useHttps: boolean | undefined
   /** The host that the client addressed, as its Host header says. */
   readonly host: string
+  /** Whether it came over TLS, as far as we or a trusted proxy know. */
+  readonly isSecure: boolean
   readonly requestId: string
   /** The parameters as the request has them. */
   readonly source: { readonly parameters: SortedParameters }

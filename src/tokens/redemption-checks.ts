@@ -1,8 +1,9 @@
 import type { Families } from '../drm/families.js'
+import type { LicenceFamily } from '../drm/family.js'
 import type { Fault } from '../errors/error-catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import { rfc3339 } from '../ground/clock.js'
-import { CLEAR_KEY, type LicenceDrm, NO_KID } from '../ground/drms.js'
+import { CLEAR_KEY, NO_KID } from '../ground/drms.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
 import { openToken, type ReadToken, type TokenContent, type TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
@@ -35,8 +36,9 @@ function openIfReadable(vault: TokenVault, families: Families, token: string): R
 }
 
 /** Clear Key redeems every family's tokens, so that a browser without a DRM can be tested with them. */
-export function requireFamily(token: TokenContent, drm: LicenceDrm): void {
-  if (drm !== CLEAR_KEY && drm !== token.drm) throw invalidToken(`it is for ${token.drm}, not for ${drm}`)
+export function requireFamily(token: TokenContent, { drm, otherDrm: code = -4010 }: LicenceFamily): void {
+  if (drm === CLEAR_KEY || drm === token.drm) return
+  throw new TokenError({ code, details: `it is for ${token.drm}, not for ${drm}` })
 }
 
 export function requireUnexpired(token: TokenContent, now: number): void {

@@ -1,10 +1,10 @@
 import type { ViewerClaim } from '../../schemas/licences.js'
 import { type Accounts, requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
+import type { LicenceFamily } from '../drm/family.js'
 import type { AskedService } from '../entitlement/asked-service.js'
 import { orUnavailable, PublicError, type StatusError, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
-import type { LicenceDrm } from '../ground/drms.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
 import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
@@ -26,7 +26,7 @@ import type { TokenVault } from './vault.js'
 
 /** A player's key request, of any DRM. */
 export interface RedemptionRequest {
-  readonly drm: LicenceDrm
+  readonly family: LicenceFamily
   /** From every place where the request has one. */
   readonly tokens: readonly string[]
   readonly asked: Asked
@@ -67,7 +67,7 @@ export class TokenRedemption {
   async #grant(request: RedemptionRequest, token: ReadToken, account: Account): Promise<Redemption> {
     const now = this.#parts.now()
     requireEnabled(account)
-    requireFamily(token, request.drm)
+    requireFamily(token, request.family)
     requireUnexpired(token, now)
     requireAddress(token, request.address)
     requireDevice(token, request.deviceId)
@@ -125,7 +125,7 @@ export class TokenRedemption {
       customerId: token.customerId,
       environment: token.environment,
       time: this.#parts.now(),
-      drm: request.drm,
+      drm: request.family.drm,
       tokenId: token.id,
       cookie: token.cookie,
       deviceId: request.deviceId,

@@ -84,7 +84,7 @@ export class TokenRequests {
     const { issuer } = this.#parts
     const account = accountOf(progress)
     const asking = { account, environment, requestId }
-    const { drm } = this.family
+    const { name: drm } = this.family
     const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {
       issue: () => this.#issue(progress),
@@ -140,7 +140,7 @@ class RequestSource implements TokenSource {
     return this.schema.readKeys(this.parameters)
   }
 
-  readTerms({ drm }: Account): TokenTerms {
-    return this.schema.readTerms(this.parameters, drm)
+  readTerms(account: Account): TokenTerms {
+    return this.schema.readTerms(this.parameters, account)
   }
 }

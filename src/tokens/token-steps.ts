@@ -46,6 +46,8 @@ export interface TokenContext {
   readonly environment: Environment
   /** Where clients reach the licence endpoints, as far as the request says: a host and its port. */
   readonly host: string
+  /** Whether the request came over TLS, as far as we or a trusted proxy know. */
+  readonly isSecure: boolean
   readonly requestId: string
   /** Called with the account's rate limit status. */
   readonly reportRateLimit: ReportRateLimit
@@ -142,12 +144,13 @@ function orderOf({ source, context, account, keys, terms }: TokenProgress): Toke
     keys: found(keys, 'keys').map(({ kid, contentKey, algId }, index) => ({
       kid,
       contentKey,
-      algId,
+      algId: algId ?? source.family.algorithm,
       policy: found(policies[index], 'policy'),
     })),
     restrictions,
     useHttps,
     host: context.host,
+    isSecure: context.isSecure,
     requestId: context.requestId,
     source,
   }

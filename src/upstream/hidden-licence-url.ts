@@ -8,7 +8,7 @@ import type { TokenOrder } from '../tokens/issuer.js'
 
 export type LicenceUrl = (
   upstreamUrl: string,
-  order: Pick<TokenOrder, 'environment' | 'family' | 'host' | 'useHttps'>,
+  order: Pick<TokenOrder, 'environment' | 'family' | 'host' | 'isSecure' | 'useHttps'>,
 ) => string
 
 /** The upstream's URL, unchanged. */

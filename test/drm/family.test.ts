@@ -5,9 +5,10 @@ import { keysWithOptionalKid } from '../../schemas/keys.js'
 import { parameter, rule, wholeNumber } from '../../schemas/rules.js'
 import { Families } from '../../src/drm/families.js'
 import type { TokenFamily } from '../../src/drm/family.js'
-import { urlWithToken } from '../../src/drm/licence-urls.js'
+import { tokenOfUrl, urlWithToken } from '../../src/drm/licence-urls.js'
 import { playready } from '../../src/drm/playready-family.js'
-import { widevine } from '../../src/drm/stand-in-licence.js'
+import { opaqueLicences } from '../../src/drm/stand-in-licence.js'
+import { widevine } from '../../src/drm/widevine-family.js'
 import { sampleParameters } from '../../src/sample.js'
 import { appWith } from '../app.js'
 
@@ -32,11 +33,16 @@ const cinema: TokenFamily = {
   number: 200,
   kid: 'optional',
   tokenPath: '/hms/cinema/token',
-  disabled: -5002,
+  name: 'cinema',
+  title: 'Cinema',
+  disabled: { code: -5002 },
+  tooLong: { code: -2037, parameter: 'seat' },
+  algorithm: 'aesctr',
+  strayNumber: -2035,
   keySchema: keysWithOptionalKid,
   policySchema: () => group,
   deviceBinding: { refusal: -5005 },
-  answer: { contentType: 'text/plain', text: issued => urlWithToken(issued) },
+  answer: { contentType: 'text/plain', text: issued => urlWithToken(issued), read: tokenOfUrl },
   keySystem: 'com.example.cinema',
   openPolicy: { screens: 1, seat: [] },
   writePolicy: (out, { screens, seat }) => {
@@ -44,8 +50,8 @@ const cinema: TokenFamily = {
     out.text([seat].flat().join(' '))
   },
   readPolicy: from => ({ screens: from.uint(1), seat: from.text().split(' ') }),
-  licenceHost: { label: 'cinema', scheme: 'https:' },
-  licences: { ...widevine, drm: 'cinema', path: '/hms/cinema/rights/' },
+  licenceHost: { label: 'cinema', scheme: 'as reached' },
+  licences: opaqueLicences({ drm: 'cinema', name: 'cinema', path: '/hms/cinema/rights/' }),
 }
 
 const { customerAuthenticator, kid, contentKey } = sampleParameters
@@ -53,7 +59,7 @@ const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 const order = { customerAuthenticator, kid, contentKey, errorFormat: 'json', screens: '2', cookie: 'row 7' }
 
 t.test('a DRM is one family: its tokens are issued, logged, counted, refused, replayed and redeemed', async t => {
-  const { app, services, keepSecret } = await appWith(t, { families: new Families([playready, cinema]) })
+  const { app, services, keepSecret } = await appWith(t, { families: new Families([playready, widevine, cinema]) })
   const ask = (change: Record<string, string> = {}, headers = {}) =>
     app.inject({ url: `/hms/cinema/token?${new URLSearchParams({ ...order, ...change })}`, headers })
 
@@ -62,7 +68,7 @@ t.test('a DRM is one family: its tokens are issued, logged, counted, refused, re
     licenseAcquisitionUrl: string
   }>()
   keepSecret(issued.token)
-  t.equal(issued.licenseAcquisitionUrl, 'https://localhost:80/hms/cinema/rights/')
+  t.equal(issued.licenseAcquisitionUrl, 'http://localhost:80/hms/cinema/rights/')
 
   const refused = await ask({ screens: '12' })
   t.equal(refused.statusCode, 400)
@@ -76,7 +82,7 @@ t.test('a DRM is one family: its tokens are issued, logged, counted, refused, re
   keepSecret(first.body.split('ExpressPlayToken=')[1] ?? '')
 
   t.match(first.headers['content-type'], /^text\/plain/)
-  t.match(first.body, /^https:\/\/localhost:80\/hms\/cinema\/rights\/\?ExpressPlayToken=[\w-]+$/)
+  t.match(first.body, /^http:\/\/localhost:80\/hms\/cinema\/rights\/\?ExpressPlayToken=[\w-]+$/)
   t.match(
     (await ask({ deviceId: '0'.repeat(32) })).json(),
     { code: -5005, parameter: 'deviceId' },
@@ -101,13 +107,13 @@ t.test('a DRM is one family: its tokens are issued, logged, counted, refused, re
 
 t.test('a disabled option refuses its DRM, and no other', async t => {
   const accounts = [{ id: 201722, authenticators: { test: customerAuthenticator }, drm: { playready: false } }]
-  const { app, ask } = await appWith(t, { accounts, families: new Families([playready, cinema]) })
+  const { app, ask } = await appWith(t, { accounts, families: new Families([playready, widevine, cinema]) })
   t.match((await ask({ errorFormat: 'json' })).json(), { code: -5002 })
   t.equal((await app.inject({ url: `/hms/cinema/token?${new URLSearchParams(order)}` })).statusCode, 200)
 })
 
 t.test('a parameter that may be repeated is a list, for the token and for an Idempotency-Key', async t => {
-  const { app, keepSecret } = await appWith(t, { families: new Families([playready, cinema]) })
+  const { app, keepSecret } = await appWith(t, { families: new Families([playready, widevine, cinema]) })
   const ask = (seats: string[], headers = {}) => {
     const form = new URLSearchParams(order)
     for (const seat of seats) form.append('seat', seat)
@@ -137,7 +143,7 @@ t.test('a parameter that may be repeated is a list, for the token and for an Ide
 })
 
 t.test('a token whose key has no KID is good for whatever is asked, and its log names none', async t => {
-  const { app, keepSecret } = await appWith(t, { families: new Families([playready, cinema]) })
+  const { app, keepSecret } = await appWith(t, { families: new Families([playready, widevine, cinema]) })
   const { kid: _, ...withoutKid } = order
   const query = new URLSearchParams(withoutKid)
   const issued = await app.inject({ url: `/hms/cinema/token?${query}`, headers: { accept: 'application/json' } })
@@ -162,7 +168,7 @@ t.test('a token whose key has no KID is good for whatever is asked, and its log 
 })
 
 t.test('its requests count against the limits of its account', async t => {
-  const families = new Families([playready, cinema])
+  const families = new Families([playready, widevine, cinema])
   const { app } = await appWith(t, { families, settings: { RATE_LIMIT_PER_ACCOUNT: '2' } })
   const statuses = []
   for (let sent = 0; sent < 3; sent++)

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { keysWithKid } from '../../schemas/keys.js'
+import { playreadyKeys } from '../../schemas/keys.js'
 import { playreadySchema } from '../../schemas/playready.js'
 import { tokenRequestParameters } from '../../schemas/token-request.js'
 import { askerOf, entitlementSettings } from '../entitlement/service.js'
@@ -228,7 +228,7 @@ t.test('secrets are found in every spelling, and no text makes the search for th
   const hex = 'feed0123456789abcdeffeed01234567'
   const escapes = ['\\', '%5c', '%255c', '\\\\', '\\u005c', '&#92;', '&amp;', '+', ' ', 'a', 'ab', 'é']
   const { policy, keys, restrictions } = tokenRequestParameters(
-    keysWithKid,
+    { keySchema: playreadyKeys },
     playreadySchema(() => 0),
     () => 0,
   )

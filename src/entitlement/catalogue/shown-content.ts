@@ -30,7 +30,7 @@ function terms({ content_id, updated_at }: Stored, { entry, content }: ContentOr
     updatedAt: rfc3339(updated_at),
     readable: true,
     drm: content.drm,
-    keys: content.keys.map(key => ({ kid: key.kid, algId: key.algId, source: sourceOf(key) })),
+    keys: content.keys.map(key => ({ kid: key.kid, algId: key.algId ?? 'aesctr', source: sourceOf(key) })),
     policy: definedOf(entry.policy),
     duration: content.duration,
     ...(entry.until !== undefined && { until: entry.until }),

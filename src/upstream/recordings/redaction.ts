@@ -43,15 +43,15 @@ function isShown(name: string, value: ParameterText): boolean {
 const SENT_BY_CLIENTS: ReadonlySet<string> = new Set(['prFlag', 'actionTokenType'])
 const SAYS_NOTHING = /^(?:true|false|\d?)$/
 
-const documented = new Families().tokens.map(({ keySchema, policySchema }) =>
+const documented = new Families().tokens.map(family =>
   tokenRequestParameters(
-    keySchema,
-    policySchema(() => 0),
+    family,
+    family.policySchema(() => 0),
     () => 0,
   ),
 )
 const PER_KEY = namesOf(documented.flatMap(({ keys, policy }) => [keys, policy]))
-const PER_TOKEN = namesOf([{ errorFormat }, ...documented.map(({ restrictions }) => restrictions)])
+const PER_TOKEN = namesOf([{ errorFormat }, ...documented.flatMap(({ token, restrictions }) => [token, restrictions])])
 
 function namesOf(groups: readonly object[]): ReadonlySet<string> {
   return new Set(groups.flatMap(group => Object.keys(group)))
