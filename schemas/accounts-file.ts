@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { CHARGES, TOKEN_STYLES } from '../src/ground/account-choices.js'
 import { byDrm, type DrmOption, TOKEN_DRMS } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
@@ -38,6 +39,23 @@ export const tokensPerDay = z
   .nullable()
   .meta({ description: 'Tokens a day (UTC), in each environment; null: as many as the balance covers.' })
 
+/** When a token is paid for. */
+export const charge = z.enum(CHARGES).meta({
+  description:
+    'When a token is paid for: when it is issued, or when it is first redeemed, where issuing only needs a balance above 0.',
+})
+
+/** The outer form of tokens. */
+export const tokenStyle = z
+  .enum(TOKEN_STYLES)
+  .nullable()
+  .meta({ description: 'The outer form of its tokens; null: what TOKEN_STYLE says.' })
+
+/** Whether a token request may omit parameters for which defaults are assumed. */
+export const strictParameters = z.boolean().nullable().meta({
+  description: 'Whether a token request without a required parameter is refused; null: what STRICT_PARAMETERS says.',
+})
+
 const AUTHORISED = 'null: the account was never authorised for FairPlay, which is another error than `false`.'
 
 /** An account's options by DRM, as far as they are given. */
@@ -66,6 +84,9 @@ export const accountSeed = z
     limits: z
       .strictObject({ requestsPerMinute: requestsPerMinute.default(null), tokensPerDay: tokensPerDay.default(null) })
       .prefault({}),
+    charge: charge.default('issue'),
+    tokenStyle: tokenStyle.default(null),
+    strictParameters: strictParameters.default(null),
     /** The real service's API keys of this customer, for a gateway. They are its own: no id of ours is in them. */
     upstream: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }).optional(),
   })

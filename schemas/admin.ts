@@ -6,11 +6,14 @@ import {
   accountName,
   accountSeed,
   authenticator,
+  charge,
   drmOptions,
   GREATEST_ID,
   maxRedemptions,
   requestsPerMinute,
   requireOwnAuthenticators,
+  strictParameters,
+  tokenStyle,
   tokensPerDay,
 } from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
@@ -46,6 +49,9 @@ export const newAccount = z
     drm,
     maxRedemptions: maxRedemptions.default(null),
     limits,
+    charge: charge.default('issue'),
+    tokenStyle: tokenStyle.default(null),
+    strictParameters: strictParameters.default(null),
   })
   .superRefine(({ id, authenticators }, context) => {
     if (id !== undefined) requireOwnAuthenticators({ id, authenticators }, context)
@@ -67,8 +73,14 @@ export const accountChange = z
       .strictObject({ requestsPerMinute: requestsPerMinute.optional(), tokensPerDay: tokensPerDay.optional() })
       .refine(hasAny, 'must have at least one of requestsPerMinute and tokensPerDay')
       .optional(),
+    charge: charge.optional(),
+    tokenStyle: tokenStyle.optional(),
+    strictParameters: strictParameters.optional(),
   })
-  .refine(hasAny, 'must have at least one of name, enabled, drm, maxRedemptions and limits')
+  .refine(
+    hasAny,
+    'must have at least one of name, enabled, drm, maxRedemptions, limits, charge, tokenStyle and strictParameters',
+  )
 
 function hasAny(change: object): boolean {
   return Object.values(change).some(value => value !== undefined)
@@ -117,6 +129,9 @@ export const shownAccount = z.object({
   drm: z.object({ ...byDrm(() => z.boolean()), fairplay: z.boolean().nullable() }),
   maxRedemptions,
   limits: z.object({ requestsPerMinute, tokensPerDay }),
+  charge,
+  tokenStyle,
+  strictParameters,
   services: z.object({ test: service, production: service }),
 })
 

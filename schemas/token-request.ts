@@ -44,8 +44,8 @@ interface TokenParameters {
 export interface AccountTerms {
   /** Its options, for what it may bind tokens to. */
   readonly drm: Readonly<Record<string, boolean | null>>
-  /** Whether nothing is assumed; without it as the service is set. */
-  readonly strictParameters?: boolean | null
+  /** Whether nothing is assumed; `null`: as the service is set. */
+  readonly strictParameters: boolean | null
 }
 
 /**

@@ -107,7 +107,8 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const idempotency = new Idempotency(claimedKeys, clock)
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, clock, metrics })
   const { issuer } = issued
-  const requestParts = { accounts, limit, keyStorage, issuer, idempotency, ledger, now }
+  const strictParameters = config.STRICT_PARAMETERS
+  const requestParts = { accounts, limit, keyStorage, issuer, idempotency, ledger, now, strictParameters }
   const requests = families.tokens.map(family => new TokenRequests(family, requestParts))
   closing.add(() => Promise.all(requests.map(one => one.close())))
   const refusals = new RepeatedRefusals({ metrics, logger, clock })

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import type { RecordedEvent } from '../schemas/records.js'
-import { playready } from '../src/drm/playready-family.js'
+import { Families } from '../src/drm/families.js'
 import { pooledRandomness } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
@@ -11,8 +11,7 @@ import { NOON, startTestServer, type TestServer } from './harness.js'
 
 const SEALING_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
 const HOUR = 3_600_000
-/** Of the DRMs, as a token has them. */
-export const NUMBERS: Readonly<Record<string, number>> = { playready: 0, widevine: 1, fairplay: 2 }
+const families = new Families()
 
 export const CUSTOMER = 201722
 export const KID = '334b5d3d44f54f56a410e07caaa7160e'
@@ -41,7 +40,6 @@ export async function startLicenceServer(
 ): Promise<LicenceServer> {
   const server = await startTestServer(t, { settings: { TOKEN_KEYS: SEALING_KEY, ...settings }, ...options })
   const vault = new TokenVault([Buffer.from(SEALING_KEY, 'hex')], pooledRandomness())
-  const writer = new ByteWriter()
   return {
     ...server,
     ask: (path, { token = [], body, headers = {} } = {}) => {
@@ -52,10 +50,7 @@ export async function startLicenceServer(
     },
     seal: (content, customerId = CUSTOMER) => {
       const whole = { ...plainContent, ...content }
-      const { token } = vault.seal(
-        customerId,
-        encodeContent(whole, { ...playready, number: NUMBERS[whole.drm] ?? 0 }, writer),
-      )
+      const { token } = vault.seal(customerId, encoded(whole))
       server.keepSecret(token)
       for (const { contentKey } of whole.keys) server.keepSecret(contentKey)
       return token
@@ -66,6 +61,13 @@ export async function startLicenceServer(
       return ((await answer.json()) as { events: RecordedEvent[] }).events // the documented answer
     },
   }
+}
+
+/** The sealed part of a token: where a key does not say the policy of its DRM, the plainest. */
+export function encoded(content: TokenContent): Buffer {
+  const family = families.named(content.drm)
+  const keys = content.keys.map(key => ({ ...key, policy: { ...family.openPolicy, ...key.policy } }))
+  return encodeContent({ ...content, keys }, family, new ByteWriter())
 }
 
 /** A key with the plainest policy. */

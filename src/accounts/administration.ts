@@ -141,9 +141,8 @@ export interface AdministrationParts {
 }
 
 /** An account as the admin API shows it: without the hashes of its authenticators. */
-function presentAccount({ id, name, enabled, drm, maxRedemptions, limits, services }: KnownAccount): ShownAccount {
-  const { test, production } = services
-  const presentedServices = { test: presentService(test), production: presentService(production) }
+function presentAccount(account: KnownAccount): ShownAccount {
+  const { id, name, enabled, drm, maxRedemptions, limits, charge, tokenStyle, strictParameters, services } = account
   return {
     id,
     name,
@@ -151,7 +150,10 @@ function presentAccount({ id, name, enabled, drm, maxRedemptions, limits, servic
     drm: { ...byDrm(option => drm[option] !== false), fairplay: drm.fairplay === undefined ? true : drm.fairplay },
     maxRedemptions,
     limits,
-    services: presentedServices,
+    charge,
+    tokenStyle,
+    strictParameters,
+    services: { test: presentService(services.test), production: presentService(services.production) },
   }
 }
 

@@ -40,62 +40,46 @@ export function showAccount(given: string, options: Common, context: CommandCont
   )
 }
 
-export interface Creation extends Common, DrmAnswers {
-  readonly id?: string
+/** What `create` and `change` have in common. */
+interface AccountOptions extends Common, DrmAnswers {
   readonly name?: string
-  readonly balance?: string
   readonly enabled?: Answer
   readonly maxRedemptions?: string
   readonly requestsPerMinute?: string
   readonly tokensPerDay?: string
+  readonly charge?: string
+  readonly tokenStyle?: string
+  readonly strictParameters?: Answer | 'none'
+}
+
+export interface Creation extends AccountOptions {
+  readonly id?: string
+  readonly balance?: string
   readonly test?: string
   readonly production?: string
 }
 
-export function createAccount(
-  { id, name, balance, enabled, ...options }: Creation,
-  context: CommandContext,
-): Promise<number> {
+export function createAccount({ id, balance, ...options }: Creation, context: CommandContext): Promise<number> {
   return administer(options.url, context, async administration => {
     const [test, production] = await linesFor(context.stdin, options.test, options.production)
     const account = read(newAccount, {
       id: numberOf(id),
-      name,
       balance: numberOf(balance),
-      enabled: truthOf(enabled),
       // No list of all its DRMs: what is not said is on.
       drm: byDrm(drm => truthOf(options[drm]) ?? true),
-      maxRedemptions: limitOf(options.maxRedemptions),
-      limits: limitsOf(options),
+      ...settingsOf(options),
       authenticators: { test, production },
     })
     return printed(options, await administration.create(account), creationText)
   })
 }
 
-export interface Change extends Common, DrmAnswers {
-  readonly name?: string
-  readonly enabled?: Answer
-  readonly maxRedemptions?: string
-  readonly requestsPerMinute?: string
-  readonly tokensPerDay?: string
-}
+export type Change = AccountOptions
 
-export function changeAccount(
-  given: string,
-  { name, enabled, ...options }: Change,
-  context: CommandContext,
-): Promise<number> {
+export function changeAccount(given: string, options: Change, context: CommandContext): Promise<number> {
   return administer(options.url, context, async administration => {
     const drm = DRM_OPTIONS.some(one => options[one]) ? byDrm(one => truthOf(options[one])) : undefined
-    const maxRedemptions = limitOf(options.maxRedemptions)
-    const change = read(accountChange, {
-      name,
-      enabled: truthOf(enabled),
-      drm,
-      maxRedemptions,
-      limits: limitsOf(options),
-    })
+    const change = read(accountChange, { drm, ...settingsOf(options) })
     return printed(options, await administration.change(idOf(given), change), shownText)
   })
 }
@@ -142,6 +126,19 @@ async function* pages(administration: Administration): AsyncGenerator<readonly S
     const page = await administration.list({ after, limit: 1000 })
     yield page.accounts
     after = page.next
+  }
+}
+
+function settingsOf(options: AccountOptions) {
+  const { name, enabled, maxRedemptions, charge, tokenStyle, strictParameters } = options
+  return {
+    name,
+    enabled: truthOf(enabled),
+    maxRedemptions: limitOf(maxRedemptions),
+    limits: limitsOf(options),
+    charge,
+    tokenStyle: tokenStyle === 'none' ? null : tokenStyle,
+    strictParameters: strictParameters === 'none' ? null : truthOf(strictParameters),
   }
 }
 

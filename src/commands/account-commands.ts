@@ -1,9 +1,14 @@
 import { type Command, Option } from 'commander'
+import { CHARGES, TOKEN_STYLES } from '../ground/account-choices.js'
 import { DRM_TITLES } from '../ground/drms.js'
 import type { BalanceOptions, Change, Common, Creation, RotationOptions } from './account-actions.js'
 import type { CommandContext } from './command-context.js'
 
-const yesOrNo = (flags: string, description: string) => new Option(flags, description).choices(['yes', 'no'])
+const yesOrNo = (flags: string, description: string) => oneOf(['yes', 'no'], flags, description)
+
+function oneOf(choices: readonly string[], flags: string, description: string): Option {
+  return new Option(flags, description).choices(choices)
+}
 
 /** The commands below `accounts`: what they take. What they do is loaded when one of them is called. */
 export function defineAccounts(accounts: Command, context: CommandContext, ended: (exitCode: number) => void): void {
@@ -52,6 +57,14 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--max-redemptions <number>', 'how often one token may be redeemed; no limit without it')
     .option('--requests-per-minute <number>', 'how many requests; RATE_LIMIT_PER_ACCOUNT without it')
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; no limit without it')
+    .addOption(oneOf(CHARGES, '--charge <moment>', 'when a token is paid for; issue without it'))
+    .addOption(oneOf(TOKEN_STYLES, '--token-style <style>', 'the outer form of its tokens; TOKEN_STYLE without it'))
+    .addOption(
+      yesOrNo(
+        '--strict-parameters <answer>',
+        'whether its token requests are read strictly; STRICT_PARAMETERS without it',
+      ),
+    )
     .option('--test <authenticator>', 'its authenticator for test, - to read a line; one is made without it')
     .option('--production <authenticator>', 'the same for production')
     .action((options: Creation) => run(({ createAccount }) => createAccount(options, context)))
@@ -61,6 +74,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     "change 7 --name 'Kino Example' --playready yes",
     'change 7 --max-redemptions 3',
     'change 7 --requests-per-minute 600 --tokens-per-day none',
+    'change 7 --charge redemption --token-style 2015 --strict-parameters yes',
   ])
     .argument('<id>', 'the account')
     .option('--name <text>', 'its name')
@@ -68,6 +82,17 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--max-redemptions <number>', 'how often one token may be redeemed; none for no limit')
     .option('--requests-per-minute <number>', 'how many requests; none for RATE_LIMIT_PER_ACCOUNT')
     .option('--tokens-per-day <number>', 'how many tokens, within the balance; none for no limit')
+    .addOption(oneOf(CHARGES, '--charge <moment>', 'when a token is paid for'))
+    .addOption(
+      oneOf([...TOKEN_STYLES, 'none'], '--token-style <style>', 'the outer form of its tokens; none for TOKEN_STYLE'),
+    )
+    .addOption(
+      oneOf(
+        ['yes', 'no', 'none'],
+        '--strict-parameters <answer>',
+        'whether its token requests are read strictly; none for STRICT_PARAMETERS',
+      ),
+    )
     .action((id: string, options: Change) => run(({ changeAccount }) => changeAccount(id, options, context)))
 
   for (const [drm, title] of Object.entries(DRM_TITLES)) {

@@ -15,7 +15,8 @@ export function listText(accounts: readonly ShownAccount[]): string {
   return table([['id', 'name', 'enabled', ...TOKEN_DRMS, 'test balance', 'production balance'], ...rows])
 }
 
-export function shownText({ id, name, enabled, drm, maxRedemptions, limits, services }: ShownAccount): string {
+export function shownText(account: ShownAccount): string {
+  const { id, name, enabled, drm, maxRedemptions, limits, charge, tokenStyle, strictParameters, services } = account
   const about = [
     ['id', `${id}`],
     ['name', name],
@@ -23,8 +24,11 @@ export function shownText({ id, name, enabled, drm, maxRedemptions, limits, serv
     ...TOKEN_DRMS.map(option => [option, yesOrNo(drm[option])]),
     ['bound FairPlay', yesOrNo(drm.fairplayDeviceBinding)],
     ['redemptions', maxRedemptions === null ? 'unlimited' : `${maxRedemptions} per token`],
-    ['requests', limits.requestsPerMinute === null ? 'as the server has it' : `${limits.requestsPerMinute} per minute`],
+    ['requests', limits.requestsPerMinute === null ? AS_SERVER : `${limits.requestsPerMinute} per minute`],
     ['tokens', limits.tokensPerDay === null ? 'unlimited' : `${limits.tokensPerDay} per day`],
+    ['charge', `at ${charge}`],
+    ['token style', tokenStyle ?? AS_SERVER],
+    ['strict parameters', strictParameters === null ? AS_SERVER : yesOrNo(strictParameters)],
   ]
   const authenticators = ENVIRONMENTS.flatMap(environment =>
     services[environment].authenticators.map(({ createdAt, validUntil }) => [
@@ -41,6 +45,8 @@ export function shownText({ id, name, enabled, drm, maxRedemptions, limits, serv
     table([['authenticator for', 'since', 'until'], ...authenticators]),
   ].join('\n\n')
 }
+
+const AS_SERVER = 'as the server has it'
 
 export function creationText({ id, authenticators }: CreatedAccount): string {
   const rows = ENVIRONMENTS.map(environment => [environment, authenticators[environment]])

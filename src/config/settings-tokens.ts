@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
-import { tokenKeys, wholeNumber } from './setting-rules.js'
+import { tokenKeys, truth, wholeNumber } from './setting-rules.js'
 
 export const tokensGroup = z
   .object({
@@ -14,6 +14,11 @@ export const tokensGroup = z
     IDEMPOTENCY_SECONDS: wholeNumber(0, 2_592_000).default(86_400).register(settingMeta, {
       description: 'Seconds that an [Idempotency-Key](idempotency.md) is remembered; 0: the header means nothing.',
       example: '3600',
+    }),
+    STRICT_PARAMETERS: truth.default(false).register(settingMeta, {
+      description:
+        'Whether a token request is refused if it omits a required parameter for which a default could be assumed. An [account](accounts.md) may say otherwise.',
+      example: 'true',
     }),
   })
   .register(groupMeta, { title: 'Tokens' })

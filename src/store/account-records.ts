@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
+import type { Charge, TokenStyle } from '../ground/account-choices.js'
 import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { type AccountRow, serviceId, type Tables } from './tables.js'
@@ -13,6 +14,12 @@ export interface Account {
   /** How often one token may be redeemed; `null`: no limit until it expires. */
   readonly maxRedemptions: number | null
   readonly limits: AccountLimits
+  /** When a token is paid for. */
+  readonly charge: Charge
+  /** `null`: what the setting TOKEN_STYLE says. */
+  readonly tokenStyle: TokenStyle | null
+  /** `null`: what the setting STRICT_PARAMETERS says. */
+  readonly strictParameters: boolean | null
 }
 
 /** They apply to each environment separately. */
@@ -54,19 +61,29 @@ export async function knownAccounts(
     balance: rows.get(serviceId(id, environment))?.balance ?? 0,
     authenticators: authenticators.get(serviceId(id, environment)) ?? [],
   })
-  return accounts.map(({ id, name, enabled, drm, max_redemptions, requests_per_minute }) => ({
-    id,
-    name,
-    enabled: enabled === 1,
-    drm: readDrmOptions(drm),
-    maxRedemptions: max_redemptions,
+  return accounts.map(account => ({
+    ...settingsOf(account),
     limits: {
-      requestsPerMinute: requests_per_minute,
+      requestsPerMinute: account.requests_per_minute,
       // Both services have the same.
-      tokensPerDay: rows.get(serviceId(id, 'test'))?.tokens_per_day ?? null,
+      tokensPerDay: rows.get(serviceId(account.id, 'test'))?.tokens_per_day ?? null,
     },
-    services: { test: serviceOf(id, 'test'), production: serviceOf(id, 'production') },
+    services: { test: serviceOf(account.id, 'test'), production: serviceOf(account.id, 'production') },
   }))
+}
+
+function settingsOf(row: Selectable<AccountRow>): Omit<Account, 'limits'> {
+  return {
+    id: row.id,
+    name: row.name,
+    enabled: row.enabled === 1,
+    drm: readDrmOptions(row.drm),
+    maxRedemptions: row.max_redemptions,
+    // The casts: written by this store alone.
+    charge: row.charge as Charge,
+    tokenStyle: row.token_style as TokenStyle | null,
+    strictParameters: row.strict_parameters === null ? null : row.strict_parameters === 1,
+  }
 }
 
 async function servicesOf(db: Kysely<Tables>, services: readonly number[]) {

@@ -84,6 +84,9 @@ export class AccountRepository {
           drm: JSON.stringify(account.drm),
           max_redemptions: account.maxRedemptions,
           requests_per_minute: account.limits.requestsPerMinute,
+          charge: account.charge,
+          token_style: account.tokenStyle,
+          strict_parameters: numberOf(account.strictParameters),
         })
         .onConflict(conflict => conflict.column('id').doNothing())
         .executeTakeFirst()
@@ -112,12 +115,15 @@ export class AccountRepository {
     id: number,
     { limits: { requestsPerMinute, tokensPerDay } = {}, ...change }: AccountChange,
   ): Promise<void> {
-    const { name, enabled, drm, maxRedemptions } = change
+    const { name, enabled, drm, maxRedemptions, charge, tokenStyle, strictParameters } = change
     const changed = {
       ...(name !== undefined && { name }),
       ...(enabled !== undefined && { enabled: Number(enabled) }),
       ...(maxRedemptions !== undefined && { max_redemptions: maxRedemptions }),
       ...(requestsPerMinute !== undefined && { requests_per_minute: requestsPerMinute }),
+      ...(charge !== undefined && { charge }),
+      ...(tokenStyle !== undefined && { token_style: tokenStyle }),
+      ...(strictParameters !== undefined && { strict_parameters: numberOf(strictParameters) }),
     }
     await this.#change(async db => {
       if (drm !== undefined) await changeDrmOptions(db, id, drm)
@@ -195,6 +201,10 @@ export interface Replacement {
   readonly hash: string
   readonly now: number
   readonly othersUntil: number
+}
+
+function numberOf(truth: boolean | null): number | null {
+  return truth === null ? null : Number(truth)
 }
 
 type DrmOptions = Readonly<Partial<Record<Drm, boolean | null | undefined>>>

@@ -7,6 +7,7 @@ import { requestLimits } from './migrations/0005-request-limits.js'
 import { contents } from './migrations/0006-contents.js'
 import { redeemingDevices } from './migrations/0007-redeeming-devices.js'
 import { drmOptions } from './migrations/0008-drm-options.js'
+import { accountSettings } from './migrations/0009-account-settings.js'
 import type { Tables } from './tables.js'
 
 /** It was changed by migrations that this version does not have. */
@@ -31,6 +32,7 @@ export async function migrate(db: Kysely<Tables>, clustered: Clustered): Promise
     '0006-contents': { up: contents },
     '0007-redeeming-devices': { up: redeemingDevices },
     '0008-drm-options': { up: drmOptions },
+    '0009-account-settings': { up: accountSettings },
   }
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } })
   const { error, results = [] } = await migrator.migrateToLatest()

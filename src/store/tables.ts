@@ -28,6 +28,11 @@ export interface AccountRow {
   readonly max_redemptions: number | null
   /** `null`: the default for all accounts. */
   readonly requests_per_minute: Generated<number | null>
+  /** When a token is paid for: `issue` or `redemption`. */
+  readonly charge: Generated<string>
+  /** `null`: the default for all accounts, as with the next. */
+  readonly token_style: Generated<string | null>
+  readonly strict_parameters: Generated<number | null>
 }
 
 export interface ServiceRow {
@@ -51,6 +56,8 @@ export interface AuthenticatorRow {
   readonly created_at: number
   /** When a replaced authenticator stops being valid. */
   readonly valid_until: number | null
+  /** Unique in its service. `null` if it was given none. */
+  readonly name: Generated<string | null>
 }
 
 export interface KeyRow {

@@ -38,7 +38,7 @@ export class TokenRequests {
     readonly family: TokenFamily,
     parts: TokenRequestParts,
   ) {
-    this.schema = new TokenRequestSchema(family, parts.now)
+    this.schema = new TokenRequestSchema(family, parts.now, parts.strictParameters)
     this.#parts = parts
   }
 
@@ -117,6 +117,8 @@ export interface TokenRequestParts extends TokenStepParts {
   readonly idempotency: Idempotency
   readonly ledger: Ledger
   readonly now: Now
+  /** Whether nothing is assumed, unless an account says otherwise. */
+  readonly strictParameters: boolean
 }
 
 /** A 5xx is a failure of this service, not a refusal. Some refusals are recorded by the issuer. */

@@ -1,7 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { shownAccount } from '../../schemas/admin.js'
 import { startServer } from '../../src/index.js'
+import { administratorOf, bodyOf } from '../administrator.js'
 import { form } from '../harness.js'
 
 const mine = '77,0123456789abcdef0123456789abcdef'
@@ -18,6 +20,15 @@ t.test('an accounts file replaces the demo account, and its defaults are filled 
   t.equal(await ask('201722,1ad8eed133edf43cbcc185f0236828ae'), 401)
 })
 
+t.test('charge, token style and strict parameters of an accounts file belong to the account', async t => {
+  const settings = { charge: 'redemption', tokenStyle: '2015', strictParameters: true } as const
+  const file = join(t.testdir(), 'accounts.json')
+  writeFileSync(file, JSON.stringify({ accounts: [{ id: 77, authenticators: {}, ...settings }] }))
+  const server = await startServer({ settings: { ACCOUNTS_FILE: file } })
+  t.teardown(() => server.close())
+  t.match(await bodyOf(shownAccount, administratorOf(server).get('/accounts/77')), settings)
+})
+
 t.test('a wrong accounts file says where it is wrong and repeats none of it', async t => {
   const dir = t.testdir()
   const wrong: [unknown, RegExp][] = [
@@ -25,6 +36,8 @@ t.test('a wrong accounts file says where it is wrong and repeats none of it', as
       { accounts: [{ id: 77, authenticators: { test: '78,0123456789abcdef0123456789abcdef' } }] },
       /accounts\[0\]\.authenticators\.test must begin with the account's id/s,
     ],
+    [{ accounts: [{ id: 77, authenticators: {}, charge: 'late' }] }, /accounts\[0\]\.charge /],
+    [{ accounts: [{ id: 77, authenticators: {}, tokenStyle: 2015 }] }, /accounts\[0\]\.tokenStyle /],
     [{ accounts: [{ id: 0, authenticators: {} }] }, /accounts\[0\]\.id/],
     [{ accounts: [{ id: 77, authenticators: {}, balanse: 1 }] }, /accounts\[0\] has unknown fields: balanse/],
     [{ accounts: [{ id: 77, authenticators: { [mine]: 'test' } }] }, /authenticators has unknown fields: …/],

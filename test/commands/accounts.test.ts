@@ -55,6 +55,21 @@ t.test('accounts are administered on the database itself', async t => {
     code: 0,
     stdout: /"requestsPerMinute": 600,\s+"tokensPerDay": null/,
   })
+  t.match(await run('accounts show 7'), {
+    stdout: /charge +at issue\ntoken style +as the server has it\nstrict parameters +as the server has it\n/,
+  })
+  t.match(await run('accounts change 7 --charge redemption --token-style 2015 --strict-parameters no'), {
+    code: 0,
+    stdout: /charge +at redemption\ntoken style +2015\nstrict parameters +no\n/,
+  })
+  t.match(await run('accounts change 7 --token-style none --strict-parameters none --json'), {
+    code: 0,
+    stdout: /"charge": "redemption",\s+"tokenStyle": null,\s+"strictParameters": null/,
+  })
+  const strict = await run(
+    'accounts create --id 8 --charge redemption --token-style 2021 --strict-parameters yes --json',
+  )
+  t.match(JSON.parse(strict.stdout), { charge: 'redemption', tokenStyle: '2021', strictParameters: true })
   t.match(await run('accounts balance 7 test --add -1000000'), { code: 0, stdout: '0\n' })
   t.match(await run('accounts balance 7 production --set 12'), { code: 0, stdout: '12\n' })
 
@@ -69,10 +84,10 @@ t.test('accounts are administered on the database itself', async t => {
   })
 
   const list = await run('accounts list')
-  t.match(list.stdout, /^1 +Kino +yes +yes +50 +50\n7 +Film +yes +yes +0 +12\n$/m)
+  t.match(list.stdout, /^1 +Kino +yes +yes +yes +yes +yes +50 +50\n7 +Film +yes +yes +yes +yes +yes +0 +12\n8 /m)
   const shown = await run('accounts show 7')
   t.equal(shown.stdout.match(/^test +20.+/gm)?.length, 3, 'three authenticators for test')
-  t.match(JSON.parse((await run('accounts list --json')).stdout), [{ id: 1 }, { id: 7 }])
+  t.match(JSON.parse((await run('accounts list --json')).stdout), [{ id: 1 }, { id: 7 }, { id: 8 }])
   t.notMatch(list.stdout + shown.stdout, /[0-9a-f]{32}/)
 })
 
@@ -89,6 +104,9 @@ t.test('what is refused is said on standard error, with exit code 1', async t =>
     ['accounts change 7 --max-redemptions many', 'maxRedemptions: '],
     ['accounts change 7 --requests-per-minute 0', 'limits.requestsPerMinute: '],
     ['accounts change 7 --enabled perhaps', 'Allowed choices are yes, no'],
+    ['accounts change 7 --charge never', 'Allowed choices are issue, redemption'],
+    ['accounts change 7 --token-style 2016', 'Allowed choices are 2015, 2021, none'],
+    ['accounts create --token-style none', 'Allowed choices are 2015, 2021'],
     ['accounts balance 7 test --add -1000001', 'the balance must stay from 0'],
     ['accounts rotate 7 test --valid-for 1h', 'validForSeconds: '],
   ] as const)
@@ -125,7 +143,7 @@ t.test('a file that a server has for itself is administered through that server'
   const tokenWith = async (customerAuthenticator: string | undefined) =>
     (await fetch(`${url}/hms/pr/token?${form({ customerAuthenticator: customerAuthenticator ?? '' })}`)).status
 
-  t.match(await run('accounts list'), { code: 0, stdout: /^7 +yes +yes +1000000 +1000000$/m })
+  t.match(await run('accounts list'), { code: 0, stdout: /^7 +yes +yes +yes +yes +yes +1000000 +1000000$/m })
   const { stdout } = await run('accounts rotate 7 test --valid-for 0')
   const [next] = stdout.split('\n')
   t.same([await tokenWith(given), await tokenWith(next)], [401, 200])

@@ -55,9 +55,12 @@ onEach('an account is created, with what is not given made', async (t, { server,
     id: 77,
     name: 'Kino Å',
     enabled: true,
-    drm: { playready: true },
+    drm: { playready: true, widevine: true, fairplay: true, marlin: true, fairplayDeviceBinding: true },
     maxRedemptions: null,
     limits: { requestsPerMinute: null, tokensPerDay: null },
+    charge: 'issue',
+    tokenStyle: null,
+    strictParameters: null,
     services: { test: service, production: service },
   })
   t.match(authenticators, { test: /^77,[0-9a-f]{32}$/, production: /^77,[0-9a-f]{32}$/ })
@@ -89,6 +92,28 @@ onEach('ids and authenticators can be given', async (t, { admin, tokenWith }) =>
   await admin.post('/accounts', { id: 0xffffffff })
   t.match(await bodyOf(createdAccount, admin.post('/accounts', {})), { id: 201731 }, 'also when the last is taken')
 })
+
+onEach(
+  'charge, token style and strict parameters are set when it is created and changed one by one',
+  async (t, { admin }) => {
+    const settings = { charge: 'redemption', tokenStyle: '2015', strictParameters: true } as const
+    t.match(await bodyOf(createdAccount, admin.post('/accounts', { id: 77, ...settings })), settings)
+    const changes = [
+      [{ charge: 'issue' }, { ...settings, charge: 'issue' }],
+      [{ tokenStyle: null }, { charge: 'issue', tokenStyle: null, strictParameters: true }],
+      [{ strictParameters: false }, { charge: 'issue', tokenStyle: null, strictParameters: false }],
+      [
+        { strictParameters: null, tokenStyle: '2021' },
+        { charge: 'issue', tokenStyle: '2021', strictParameters: null },
+      ],
+      [settings, settings],
+    ] as const
+    for (const [change, expected] of changes) {
+      t.match(await bodyOf(shownAccount, admin.patch('/accounts/77', change)), expected)
+      t.match(await bodyOf(shownAccount, admin.get('/accounts/77')), expected)
+    }
+  },
+)
 
 onEach('accounts are listed in pages', async (t, { admin }) => {
   const all = await bodyOf(accountPage, admin.get('/accounts'))

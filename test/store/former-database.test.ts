@@ -8,6 +8,8 @@ import { pendingTokens } from '../../src/store/migrations/0003-pending-tokens.js
 import { idempotencyKeys } from '../../src/store/migrations/0004-idempotency-keys.js'
 import { requestLimits } from '../../src/store/migrations/0005-request-limits.js'
 import { contents } from '../../src/store/migrations/0006-contents.js'
+import { redeemingDevices } from '../../src/store/migrations/0007-redeeming-devices.js'
+import { drmOptions } from '../../src/store/migrations/0008-drm-options.js'
 import { postgresEngine } from '../../src/store/postgres/postgres-engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/sqlite-engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
@@ -15,7 +17,12 @@ import { onBothEngines } from '../engines.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 
 /** How many migrations there were then. */
-const VERSIONS = { 'before the gateway': 2, 'before the entitlement service': 5, 'before the index of devices': 6 }
+const VERSIONS = {
+  'before the gateway': 2,
+  'before the entitlement service': 5,
+  'before the index of devices': 6,
+  'before charge, token style and names of authenticators': 8,
+}
 
 /** A database as a former version left it, with an account and an event. */
 async function makeFormer(url: string, version: number): Promise<void> {
@@ -29,13 +36,15 @@ async function makeFormer(url: string, version: number): Promise<void> {
     '0004-idempotency-keys': { up: (db: Kysely<unknown>) => idempotencyKeys(db, clustered) },
     '0005-request-limits': { up: requestLimits },
     '0006-contents': { up: contents },
+    '0007-redeeming-devices': { up: redeemingDevices },
+    '0008-drm-options': { up: drmOptions },
   }
   const migrations = Object.fromEntries(Object.entries(all).slice(0, version))
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()
   if (error !== undefined) throw error
-  await sql`insert into accounts (id, name, enabled, playready, max_redemptions) values (77, 'Kino', 1, 1, 3)`.execute(
-    db,
-  )
+  const [column, option] = version < 8 ? (['playready', '1'] as const) : (['drm', `'{}'`] as const)
+  await sql`insert into accounts (id, name, enabled, max_redemptions, ${sql.raw(column)})
+    values (77, 'Kino', 1, 3, ${sql.raw(option)})`.execute(db)
   await sql`insert into services (id, account_id, environment, balance, last_event)
     values (154, 77, 'test', 5, 1), (155, 77, 'production', 6, 0)`.execute(db)
   await sql`insert into events (service_id, event_id, time, event, drm, kids, error_code, request_id)
@@ -59,6 +68,9 @@ async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
     name: 'Kino',
     maxRedemptions: 3,
     limits: { requestsPerMinute: null, tokensPerDay: null },
+    charge: 'issue',
+    tokenStyle: null,
+    strictParameters: null,
     services: { test: { balance: 5 }, production: { balance: 6 } },
   })
 

@@ -8,7 +8,7 @@ import { encodeContent, type TokenContent } from '../../src/tokens/token-content
 import { TokenVault } from '../../src/tokens/vault.js'
 import { errorOf } from '../harness.js'
 import { startCommand } from '../process.js'
-import { clearKeyBody, DEVICE, KID, NUMBERS, OTHER_KID, playreadyBody, tokenKey } from '../redeeming.js'
+import { clearKeyBody, DEVICE, encoded, KID, OTHER_KID, playreadyBody, tokenKey } from '../redeeming.js'
 import { type Gateway, LOCAL, REAL, startGateway } from './gateway.js'
 
 const TOKEN_KEYS = 'a5'.repeat(32)
@@ -35,10 +35,7 @@ function seal(gateway: Gateway, content: Partial<TokenContent>): string {
   const issuedAt = Date.now() - 60_000
   const plain = { drm: 'playready', environment: 'test', issuedAt, expiresAt: issuedAt + 3_600_000 } as const
   const whole = { ...plain, keys: [tokenKey(KID)], ...content }
-  const { token } = vault.seal(
-    777,
-    encodeContent(whole, { ...playready, number: NUMBERS[whole.drm] ?? 0 }, new ByteWriter()),
-  )
+  const { token } = vault.seal(777, encoded(whole))
   gateway.keepSecret(token)
   return token
 }
