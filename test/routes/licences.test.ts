@@ -291,7 +291,7 @@ onBothEngines(t, 'redemptions in the log', async (t, database) => {
     const asked = clearKeyBody(KID, '000000000000000000000000000000aa')
     await server.ask(CLEAR_KEY, { token, body: asked, headers })
     await server.ask(PLAYREADY, { token, body: 'no challenge' })
-    await server.ask(FAIRPLAY, { token })
+    await server.ask(FAIRPLAY, { token, body: 'challenge' })
     await server.ask(PLAYREADY, { token, body: playreadyBody() })
     await server.ask(CLEAR_KEY, { token: 'nobody’s' })
     await server.ask(CLEAR_KEY, { token: [token, server.seal()] })
