@@ -18,7 +18,8 @@ export const useHttps = parameter(
     .transform(text => text === 'true' || text === '1')
     .optional(),
   {
-    description: 'The scheme of `licenseAcquisitionUrl`: https or http. Without it that of `PUBLIC_URL`, or http.',
+    description:
+      'The scheme of `licenseAcquisitionUrl`: https or http. Without it that of `PUBLIC_URL`; else http for PlayReady, and as the request came for others.',
     example: 'true',
     'x-error-code': -2034,
   },

@@ -4,10 +4,14 @@ import { defineAccounts } from './commands/account-commands.js'
 import type { CommandContext } from './commands/command-context.js'
 import type { CertsOptions } from './commands/make-certs.js'
 import type { PsshOptions } from './commands/print-pssh.js'
+import type { TokenOptions } from './commands/print-token.js'
 import type { VerifyOptions } from './commands/verify-service.js'
 import { ConfigError } from './errors/config-error.js'
 import { StatusError } from './errors/public-error.js'
 import { builtFile, packageVersion } from './ground/own-package.js'
+
+/** The table of families itself would slow every command. */
+const DRM_HELP = 'which tokens: playready, widevine, fairplay, ms3 or bb'
 
 /**
  * Runs the command line and returns its exit code. `serve` returns once the service listens; it then lives until a
@@ -56,7 +60,8 @@ Examples:
   program
     .command('token')
     .description('ask a server for a token and print its answer')
-    .argument('[parameters...]', 'parameters as name=value; without any, the published sample for the demo account')
+    .argument('[parameters...]', 'parameters as name=value; without any, a sample for the demo account')
+    .option('--drm <name>', DRM_HELP, 'playready')
     .option('-u, --url <url>', 'the server; without it the one that these settings would start')
     .option('--post', 'send them as a form, not in the query')
     .addHelpText(
@@ -65,12 +70,14 @@ Examples:
 Examples:
   $ expressplay-token-backend token
   $ expressplay-token-backend token rightsType=Rental generalFlags=00000001 rental.periodEndTime=+3600
+  $ expressplay-token-backend token --drm fairplay kid rentalDuration=3600
   $ expressplay-token-backend token --url https://pr-gen.test.expressplay.com customerAuthenticator=… kid=… …
 
 Parameters that you give replace those of the sample; name= (empty) sends an empty value, name alone leaves it out.
+What may be repeated is sent as often as you give it.
 Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no answer.`,
     )
-    .action(async (parameters: string[], options: { url?: string; post?: true }) => {
+    .action(async (parameters: string[], options: TokenOptions) => {
       const { printToken } = await import('./commands/print-token.js')
       exitCode = await printToken(parameters, options, context)
     })
@@ -130,11 +137,12 @@ Exit code 0, or 1 when a key or a URL is wrong.`,
       'send the error table and the published samples to a service, and print where it differs from the spec',
     )
     .option('--upstream <url>', 'the service: the real one, or an emulator')
+    .option('--drm <name>', DRM_HELP, 'playready')
     .option('--authenticator <id,hex>', 'the account that asks, in the environment of that service')
     .option('--production-authenticator <id,hex>', 'its authenticator of the other environment, to be refused here')
     .option(
       '--account <trait=id,hex>',
-      'an account that is disabled, no-playready or no-balance; repeatable',
+      'an account that is disabled, no-drm, never-drm, no-balance, strict or unbound; repeatable',
       collect,
       [],
     )

@@ -5,6 +5,8 @@ import { readAccounts } from '../src/accounts/account-seeds.js'
 import { buildApp, buildEntitlementApp } from '../src/app.js'
 import { readConfig } from '../src/config/config.js'
 import type { Families } from '../src/drm/families.js'
+import type { TokenFamily } from '../src/drm/family.js'
+import { playready } from '../src/drm/playready-family.js'
 import { machineClock } from '../src/ground/clock.js'
 import { pooledRandomness, type Randomness, randomBytes } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
@@ -48,7 +50,7 @@ export interface TestApp {
   /** What must not be found in the log or the metrics either, where a test sends it by itself. */
   keepSecret(secret: string): void
   /** A token request. */
-  ask(change?: Change, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  ask(change?: Change, headers?: Record<string, string>, family?: TokenFamily): Promise<LightMyRequestResponse>
   /** Makes it listen on a free port, and returns its URL. */
   listen(): Promise<string>
 }
@@ -107,10 +109,12 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
     services,
     log,
     keepSecret: secret => secrets.add(secret),
-    ask: async (change = {}, headers = {}) => {
-      const answer = await app.inject({ url: `/hms/pr/token?${secrets.noting(form(change))}`, headers })
-      const { token } = answer.statusCode === 200 ? answer.json<{ token?: string }>() : {}
-      if (token !== undefined) secrets.add(token)
+    ask: async (change = {}, headers = {}, family = playready) => {
+      const query = secrets.noting(form(change, family))
+      const answer = await app.inject({ url: `${family.tokenPath}?${query}`, headers })
+      const issued =
+        family.answer.read(answer.body) ?? (answer.statusCode === 200 ? answer.json<{ token?: string }>() : {})
+      if (issued.token !== undefined) secrets.add(issued.token)
       return answer
     },
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),

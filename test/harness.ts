@@ -1,8 +1,11 @@
 import { pino } from 'pino'
 import type { Test } from 'tap'
+import { TOKEN_FAMILIES } from '../src/drm/families.js'
+import type { TokenFamily } from '../src/drm/family.js'
+import { playready } from '../src/drm/playready-family.js'
 import { type Server, type ServerOptions, startServer } from '../src/index.js'
-import { sampleParameters } from '../src/sample.js'
-import type { Answer } from '../src/verify/answer-outcome.js'
+import { sampleParameters, sampleRequest } from '../src/sample.js'
+import { type Answer, outcomeOf } from '../src/verify/answer-outcome.js'
 import type { Authenticators } from '../src/verify/cases.js'
 import { type Change, changed } from '../src/verify/vectors.js'
 
@@ -15,6 +18,13 @@ export interface TestServer extends Server {
   keepSecret(secret: string): void
   get(change?: Change, headers?: Record<string, string>): Promise<Response>
   post(change?: Change, headers?: Record<string, string>): Promise<Response>
+  /** The same for any family of tokens. */
+  request(
+    family: TokenFamily,
+    method: 'get' | 'post',
+    change?: Change,
+    headers?: Record<string, string>,
+  ): Promise<Response>
 }
 
 /** The first of June 2026, at noon: nothing in a test depends on the day on which it runs. */
@@ -30,9 +40,16 @@ export const accounts = [
     },
   },
   { id: 2, authenticators: { test: '2,00000000000000000000000000000002' }, enabled: false },
-  { id: 3, authenticators: { test: '3,00000000000000000000000000000003' }, drm: { playready: false } },
+  {
+    id: 3,
+    authenticators: { test: '3,00000000000000000000000000000003' },
+    drm: { playready: false, widevine: false, fairplay: false, marlin: false },
+  },
   { id: 4, authenticators: { test: '4,00000000000000000000000000000004' }, balance: 0 },
   { id: 5, authenticators: { test: '5,00000000000000000000000000000005' }, balance: 3 },
+  { id: 6, authenticators: { test: '6,00000000000000000000000000000006' }, drm: { playready: true } },
+  { id: 8, authenticators: { test: '8,00000000000000000000000000000008' }, strictParameters: true },
+  { id: 9, authenticators: { test: '9,00000000000000000000000000000009' }, drm: { fairplayDeviceBinding: false } },
 ]
 
 /** Those accounts by their traits, as the error table names them. */
@@ -40,8 +57,11 @@ export const authenticators: Authenticators = {
   own: sampleParameters.customerAuthenticator,
   production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
   disabled: '2,00000000000000000000000000000002',
-  'no-playready': '3,00000000000000000000000000000003',
+  'no-drm': '3,00000000000000000000000000000003',
+  'never-drm': '6,00000000000000000000000000000006',
   'no-balance': '4,00000000000000000000000000000004',
+  strict: '8,00000000000000000000000000000008',
+  unbound: '9,00000000000000000000000000000009',
 }
 
 /**
@@ -72,32 +92,42 @@ export async function startTestServer(t: Test, options: ServerOptions = {}): Pro
   async function answer(request: Request): Promise<Response> {
     const response = await fetch(request)
     const body = await response.clone().text()
-    const { token } = response.ok ? (JSON.parse(body) as { token?: string }) : {}
-    if (token !== undefined) secrets.add(token)
+    for (const family of TOKEN_FAMILIES) {
+      const outcome = outcomeOf({ status: response.status, headers: response.headers, body }, family)
+      if (outcome.kind === 'a token') secrets.add(outcome.token)
+    }
     return response
   }
 
-  const url = `${server.url}/hms/pr/token`
+  const request: TestServer['request'] = (family, method, change = {}, headers = {}) => {
+    const url = `${server.url}${family.tokenPath}`
+    const parameters = secrets.noting(form(change, family))
+    return answer(
+      method === 'get'
+        ? new Request(`${url}?${parameters}`, { headers })
+        : new Request(url, { method: 'POST', body: parameters, headers }),
+    )
+  }
   return {
     ...server,
     close,
     log,
     keepSecret: secret => secrets.add(secret),
-    get: (change = {}, headers = {}) => answer(new Request(`${url}?${secrets.noting(form(change))}`, { headers })),
-    post: (change = {}, headers = {}) =>
-      answer(new Request(url, { method: 'POST', body: secrets.noting(form(change)), headers })),
+    get: (change, headers) => request(playready, 'get', change, headers),
+    post: (change, headers) => request(playready, 'post', change, headers),
+    request,
   }
 }
 
 /** The published sample's content key is also its kid, which is no secret: this one can be searched for. */
 export const CONTENT_KEY = '5ec2e7a0c0ffee00123456789abcdef0'
 
-/** The published sample with a change, as a form or a query. */
-export function form(change: Change = {}): URLSearchParams {
-  return changed({ ...sampleParameters, contentKey: CONTENT_KEY }, change)
+/** The sample of a family with a change, as a form or a query. */
+export function form(change: Change = {}, family: Pick<TokenFamily, 'name'> = playready): URLSearchParams {
+  return changed({ ...sampleRequest(family), contentKey: CONTENT_KEY }, change)
 }
 
-const SECRET_NAMES = /^(?:contentKey|kek|ek|customerAuthenticator)(?:\.\d+)?$/
+const SECRET_NAMES = /^(?:contentKey|kek|ek|userKey|customerAuthenticator)(?:\.\d+)?$/
 
 /** The secrets of one server, and every spelling in which one might get out. */
 export class SecretRegister {

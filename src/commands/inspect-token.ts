@@ -1,8 +1,9 @@
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
-import { Families } from '../drm/families.js'
+import { Families, TOKEN_FAMILIES } from '../drm/families.js'
 import { presentPolicy } from '../drm/stand-in-licence.js'
+import { NO_KID } from '../ground/drms.js'
 import { pooledRandomness } from '../ground/randomness.js'
 import { openToken, type ReadToken } from '../tokens/token-content.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
@@ -42,10 +43,15 @@ export async function inspectToken(
   return 0
 }
 
-/** The token itself, or the one in an answer of the token endpoint. */
+/** The token itself, or the one in an answer of a token endpoint. */
 function tokenIn(given: string): string {
   const [, answered] = /"token":\s*"([^"]*)"/.exec(given) ?? []
-  return answered ?? given.trim()
+  if (answered !== undefined) return answered
+  for (const { answer } of TOKEN_FAMILIES) {
+    const issued = answer.read(given)
+    if (issued !== undefined) return issued.token
+  }
+  return given.trim()
 }
 
 function readable(token: ReadToken, showKeys: boolean): object {
@@ -61,7 +67,7 @@ function readable(token: ReadToken, showKeys: boolean): object {
     ipAddress,
     cookie,
     keys: keys.map(({ kid, contentKey, algId, policy }) => ({
-      kid,
+      kid: kid === NO_KID ? undefined : kid,
       contentKey: showKeys ? contentKey : '*'.repeat(32),
       algId,
       ...presentPolicy(policy),

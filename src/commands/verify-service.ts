@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { AUTHENTICATOR } from '../../schemas/credentials.js'
+import { FAMILY_NAMES, Families } from '../drm/families.js'
 import { type Authenticators, TRAITS, type Trait } from '../verify/cases.js'
 import { type Report, type Unanswered, Verification } from '../verify/verification.js'
 import type { CommandContext } from './command-context.js'
@@ -9,6 +10,7 @@ import { table } from './text-table.js'
 
 export interface VerifyOptions {
   readonly upstream?: string
+  readonly drm: string
   readonly authenticator?: string
   readonly productionAuthenticator?: string
   readonly account: readonly string[]
@@ -26,9 +28,12 @@ export async function verifyService(
 ): Promise<number> {
   try {
     const service = serviceOf(options.upstream)
+    const family = Families.called(options.drm)
+    if (family === undefined) throw new WrongOption(`--drm must be one of ${FAMILY_NAMES}`)
     const authenticators = await authenticatorsOf(options, stdin)
     const verification = new Verification({
       service,
+      family,
       authenticators,
       customerId: customerIdOf(options.customer),
       licenceHost: options.licenceHost?.toLowerCase(),
@@ -94,7 +99,8 @@ function givenIn({ authenticator, productionAuthenticator: production, account }
 }
 
 function accountOf(given: string): Given {
-  const [, trait, value = ''] = /^([a-z-]+)=(.*)$/s.exec(given) ?? []
+  const [, written, value = ''] = /^([a-z-]+)=(.*)$/s.exec(given) ?? []
+  const trait = written === 'no-playready' ? 'no-drm' : written // as it was before there were others
   const name = ACCOUNT_TRAITS.find(one => one === trait)
   if (name !== undefined) return { name, option: `--account ${name}=`, value }
   throw new WrongOption(`--account must be one of ${ACCOUNT_TRAITS.join(', ')}, with = and an authenticator`)

@@ -9,6 +9,9 @@ import { widevine } from './widevine-family.js'
 /** The kinds of tokens that are issued; of a DRM with several, the first is the usual one. */
 export const TOKEN_FAMILIES: readonly TokenFamily[] = [playready, widevine, fairplay, ms3, broadband]
 
+/** For texts. */
+export const FAMILY_NAMES = TOKEN_FAMILIES.map(({ name }) => name).join(', ')
+
 /** The kinds of tokens that this service knows, by the DRM they are for and by their numbers in a token. */
 export class Families {
   readonly licences: readonly LicenceFamily[]
@@ -20,6 +23,11 @@ export class Families {
     this.licences = [clearKey, ...tokens.map(({ licences }) => licences)]
     for (const family of tokens) if (!this.#byDrm.has(family.drm)) this.#byDrm.set(family.drm, family)
     this.#byNumber = new Map(tokens.map(family => [family.number, family]))
+  }
+
+  /** By its own name, or by that of its DRM. */
+  static called(name: string): TokenFamily | undefined {
+    return TOKEN_FAMILIES.find(family => family.name === name) ?? TOKEN_FAMILIES.find(({ drm }) => drm === name)
   }
 
   named(drm: Drm): TokenFamily {

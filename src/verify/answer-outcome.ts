@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { textOfMessage, tokenAnswer } from '../../schemas/answers.js'
+import type { TokenFamily } from '../drm/family.js'
 import { codeInText, textOfPage } from '../error-pages.js'
 
 /** An answer as far as it is compared. */
@@ -28,10 +29,11 @@ export interface OtherOutcome {
   readonly requestId?: string | undefined
 }
 
-export function outcomeOf({ status, body }: Answer): Outcome {
+/** What an answer to a request for a token of this family says. */
+export function outcomeOf({ status, body }: Answer, { answer }: TokenFamily): Outcome {
   const content = jsonOf(body)
-  const token = tokenAnswer.safeParse(content)
-  if (token.success) return { kind: 'a token', ...token.data }
+  const token = tokenAnswer.safeParse(content).data ?? (status < 400 ? answer.read(body) : undefined)
+  if (token !== undefined) return { kind: 'a token', ...token }
   const kind = status >= 400 ? 'a refusal' : 'neither'
   const error = errorBody.safeParse(content)
   if (!error.success) return { kind, ...ofPage(body) }
@@ -41,8 +43,8 @@ export function outcomeOf({ status, body }: Answer): Outcome {
   return { kind, code: code ?? errorCode, text, bracketed, parameter, requestId }
 }
 
-export function isToken(answer: Answer): boolean {
-  return outcomeOf(answer).kind === 'a token'
+export function isToken(answer: Answer, family: TokenFamily): boolean {
+  return outcomeOf(answer, family).kind === 'a token'
 }
 
 /** The service's form, and an older one with other names. */

@@ -1,21 +1,26 @@
+import type { TokenFamily } from '../drm/family.js'
 import { documentedErrors } from '../errors/error-catalogue.js'
 import { type Change, orders, pages, type Refusal, refusals, type Sample, samples } from './vectors.js'
 
 /** Traits for which accounts in the error table are refused. */
-export const TRAITS = ['production', 'disabled', 'no-playready', 'no-balance'] as const
+export const TRAITS = ['production', 'disabled', 'no-drm', 'never-drm', 'no-balance', 'strict', 'unbound'] as const
 export type Trait = (typeof TRAITS)[number]
 
 /** `own` is the account that asks, `production` its authenticator of the environment that is not asked. */
 export type Authenticators = Readonly<{ own: string } & Partial<Record<Trait, string>>>
 
-/** The refusals that these accounts can meet, and those that need others. */
-export function refusalsFor(authenticators: Authenticators): {
+/** The refusals of this family's requests that these accounts can meet, and those that need others. */
+export function refusalsFor(
+  { name }: TokenFamily,
+  authenticators: Authenticators,
+): {
   known: readonly Refusal[]
   missing: readonly Missing[]
 } {
   const known: Refusal[] = []
   const missing: Missing[] = []
   for (const refusal of refusals) {
+    if (refusal.for?.includes(name) === false) continue
     const trait = TRAITS.find(one => authenticators[one] === undefined && namesTrait(refusal.change, one))
     if (trait === undefined) known.push({ ...refusal, change: withAuthenticators(refusal.change, authenticators) })
     else missing.push({ title: refusal.title, trait })
@@ -43,14 +48,21 @@ export interface ExpectedRefusal extends Pick<Refusal, 'code' | 'parameter'> {
   readonly isPage?: true
 }
 
-export interface ExpectedToken extends Pick<Sample, 'ignored' | 'scheme'> {
+export interface ExpectedToken extends Pick<Sample, 'ignored' | 'assumed' | 'scheme'> {
   readonly customerId: number
 }
 
 const METHODS = ['get', 'post'] as const
 
 export function refusalCases(known: readonly Refusal[]): Case[] {
-  return known.flatMap(({ title, change, ...expected }) => METHODS.map(method => ({ title, method, change, expected })))
+  return known.flatMap(({ title, change, code, parameter }) =>
+    METHODS.map(method => ({
+      title,
+      method,
+      change,
+      expected: { code, ...(parameter !== undefined && { parameter }) },
+    })),
+  )
 }
 
 /** What is not about one fault alone: which of two comes first, and the form without errorFormat. */
@@ -86,11 +98,18 @@ function rankOf({ code }: Refusal): number {
 
 /** The tokens are of the customer that asks, or of that by whose name a gateway asks another service. */
 export function sampleCases(
+  { name }: TokenFamily,
   authenticators: Authenticators,
   customerId = Number(idOf(authenticators.own)),
 ): (Case & Pick<Sample, 'keys'>)[] {
-  return samples.flatMap(({ title, change, keys, ignored, scheme }) => {
-    const expected = { customerId, ...(ignored !== undefined && { ignored }), ...(scheme !== undefined && { scheme }) }
+  const ofFamily = samples.filter(one => one.for?.includes(name) !== false)
+  return ofFamily.flatMap(({ title, change, keys, ignored, assumed, scheme }) => {
+    const expected = {
+      customerId,
+      ...(ignored !== undefined && { ignored }),
+      ...(assumed !== undefined && { assumed }),
+      ...(scheme !== undefined && { scheme }),
+    }
     return METHODS.map(method => ({ title, method, change, keys, expected }))
   })
 }

@@ -1,3 +1,4 @@
+import type { TokenFamily } from '../drm/family.js'
 import { documentedErrors, type ErrorCode } from '../errors/error-catalogue.js'
 import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './answer-outcome.js'
 import type { ExpectedRefusal, ExpectedToken } from './cases.js'
@@ -10,7 +11,14 @@ export interface Difference {
 }
 
 /** What the public documentation leaves open, so that the specification had to decide. */
-const DECIDED = ['parameter', 'requestId', 'x-request-id', 'x-ignored-parameters', 'cache-control'] as const
+const DECIDED = [
+  'parameter',
+  'requestId',
+  'x-request-id',
+  'x-ignored-parameters',
+  'x-assumed-parameters',
+  'cache-control',
+] as const
 
 type Documented = 'status' | 'outcome' | 'code' | 'text' | 'content type' | 'token' | 'licenseAcquisitionUrl'
 type What = Documented | (typeof DECIDED)[number]
@@ -20,16 +28,22 @@ export function isDecided({ what }: Difference): boolean {
 }
 
 /** Nothing of the answer's token is in what it got; texts are the answer's own. */
-export function differences(expected: ExpectedRefusal | ExpectedToken, answer: Answer): Difference[] {
-  const outcome = outcomeOf(answer)
-  const found = 'code' in expected ? ofRefusal(expected, answer, outcome) : ofToken(expected, answer, outcome)
+export function differences(
+  expected: ExpectedRefusal | ExpectedToken,
+  answer: Answer,
+  family: TokenFamily,
+): Difference[] {
+  const outcome = outcomeOf(answer, family)
+  const found =
+    'code' in expected ? ofRefusal(expected, answer, outcome, family) : ofToken(expected, answer, outcome, family)
   return found.filter(({ expected, got }) => expected !== got)
 }
 
 function ofToken(
-  { customerId, ignored = NONE, scheme }: ExpectedToken,
+  { customerId, ignored = NONE, assumed = NONE, scheme }: ExpectedToken,
   answer: Answer,
   outcome: Outcome,
+  { answer: form, licences }: TokenFamily,
 ): Difference[] {
   const status = compared('status', '200', `${answer.status}`)
   // The rest of an answer of another kind differs as well, and says nothing more.
@@ -37,22 +51,26 @@ function ofToken(
   return [
     status,
     ...ofEvery(answer),
-    compared('content type', 'text/uri-list', header(answer, 'content-type')),
+    compared('content type', form.contentType, header(answer, 'content-type')),
     compared('x-ignored-parameters', ignored, header(answer, 'x-ignored-parameters')),
-    ...ofUrl(outcome.licenseAcquisitionUrl, scheme),
+    compared('x-assumed-parameters', assumed, header(answer, 'x-assumed-parameters')),
+    ...ofUrl(outcome.licenseAcquisitionUrl, licences.path, scheme),
     ...ofLayout(outcome, customerId),
   ]
 }
 
-function ofRefusal({ code, parameter, isPage }: ExpectedRefusal, answer: Answer, outcome: Outcome): Difference[] {
-  const documented = entry(code)
-  const status = compared('status', `${documented.status}`, `${answer.status}`)
+function ofRefusal(
+  { code, parameter, isPage }: ExpectedRefusal,
+  answer: Answer,
+  outcome: Outcome,
+  { errorTexts }: TokenFamily,
+): Difference[] {
+  const { message, status: documented } = entry(code)
+  const status = compared('status', `${documented}`, `${answer.status}`)
   if (outcome.kind !== 'a refusal') return [status, compared('outcome', 'a refusal', presentOutcome(outcome))]
   const found = [status, ...ofEvery(answer), compared('code', `${code}`, `${outcome.code ?? NONE}`)]
-  const before = `[${outcome.code ?? NONE}] before it`
-  const isBefore = outcome.bracketed === undefined || outcome.bracketed === `${outcome.code ?? NONE}`
   const type = header(answer, 'content-type')
-  const text = documented.message.replace(/ *<.*/s, '')
+  const text = documentedText(errorTexts?.[code] ?? message)
   const shownText = text.endsWith(':') ? `${text} …` : text
   // An error of the error format itself can't be in the format that was asked for.
   if (isPage === true || code === -3004)
@@ -65,10 +83,20 @@ function ofRefusal({ code, parameter, isPage }: ExpectedRefusal, answer: Answer,
     ...found,
     compared('content type', 'application/json', type),
     compared('text', shownText, isText(outcome.text, text) ? shownText : outcome.text),
-    compared('text', before, isBefore ? before : `[${outcome.bracketed}] before it`),
+    compared('text', before(outcome.code), before(outcome.bracketed ?? outcome.code)),
     compared('requestId', header(answer, 'x-request-id'), outcome.requestId ?? NONE),
     compared('parameter', parameter ?? outcome.parameter ?? NONE, outcome.parameter ?? NONE),
   ]
+}
+
+/** What stands before a text. */
+function before(code: string | number = NONE): string {
+  return `[${code}] before it`
+}
+
+/** Without the place of the details. */
+function documentedText(message: string): string {
+  return message.replace(/ *<.*/s, '')
 }
 
 const NONE = 'none'
@@ -98,10 +126,10 @@ function ofLayout({ token: text }: IssuedOutcome, customerId: number): Differenc
 }
 
 /** Which scheme is documented where the request says it. */
-function ofUrl(url: string, scheme = 'http(s)'): Difference[] {
-  const form = `${scheme}://…/playready/RightsManager.asmx`
-  const [, found = ''] = /^(https?):\/\/[^/?#]+\/(?:[^?#]+\/)?playready\/RightsManager\.asmx$/.exec(url) ?? []
-  const isDocumented = scheme === 'http(s)' ? found !== '' : found === scheme
+function ofUrl(url: string, path: string, scheme = 'http(s)'): Difference[] {
+  const form = `${scheme}://…${path}`
+  const [, found = '', rest = ''] = /^(https?):\/\/[^/?#]+(\/[^?#]+)$/.exec(url.endsWith(path) ? url : '') ?? []
+  const isDocumented = rest !== '' && (scheme === 'http(s)' || found === scheme)
   return [compared('licenseAcquisitionUrl', form, isDocumented ? form : url)]
 }
 
@@ -135,16 +163,18 @@ function entry(code: ErrorCode) {
 /** What no answer shows by itself: that another one had the same token or request id, and which host is whose. */
 export class DifferencesBetween {
   readonly #hosts: ReadonlySet<string>
+  readonly #family: TokenFamily
   readonly #tokens = new Set<string>()
   readonly #requestIds = new Set<string>()
 
   /** `hosts` may be in licence URLs. */
-  constructor(hosts: ReadonlySet<string>) {
+  constructor(hosts: ReadonlySet<string>, family: TokenFamily) {
     this.#hosts = hosts
+    this.#family = family
   }
 
   of(answer: Answer): Difference[] {
-    const outcome = outcomeOf(answer)
+    const outcome = outcomeOf(answer, this.#family)
     const found: Difference[] = []
     const requestId = answer.headers.get('x-request-id')
     if (requestId !== null && isKnown(this.#requestIds, requestId)) found.push(again('x-request-id'))

@@ -4,6 +4,10 @@ import type { ErrorCode } from '../errors/error-catalogue.js'
 /** A request that is refused, as data. */
 export interface Refusal {
   readonly title: string
+  /** The families of tokens that it is for; without it all. */
+  readonly for?: readonly string[]
+  /** It changes what other parameters mean, so it is not sent together with another fault. */
+  readonly alone?: true
   readonly code: ErrorCode
   readonly parameter?: string
   readonly change: Change
@@ -12,11 +16,15 @@ export interface Refusal {
 /** A published request that gets a token, as data. */
 export interface Sample {
   readonly title: string
+  /** As above. */
+  readonly for?: readonly string[]
   readonly change: Change
   /** The keys in the token, for tests that can open it. */
   readonly keys: readonly object[]
   /** The header x-ignored-parameters. */
   readonly ignored?: string
+  /** The header x-assumed-parameters. */
+  readonly assumed?: string
   /** That of the licence URL, where the request says which. */
   readonly scheme?: 'https' | 'http'
 }

@@ -1,5 +1,6 @@
+import type { TokenFamily } from '../drm/family.js'
 import { licenceHostOf } from '../ground/real-hosts.js'
-import { sampleParameters } from '../sample.js'
+import { sampleParameters, sampleRequest } from '../sample.js'
 import { isSecret, SecretFinder } from '../upstream/secret-finder.js'
 import { isToken } from './answer-outcome.js'
 import {
@@ -16,6 +17,7 @@ import { ask } from './send-case.js'
 
 export interface VerificationParts {
   readonly service: URL
+  readonly family: TokenFamily
   readonly authenticators: Authenticators
   /** The number that is in the tokens, where it is not that of the account that asks: behind a gateway. */
   readonly customerId?: number | undefined
@@ -54,9 +56,9 @@ interface Named {
 }
 
 /** The hosts that licence URLs may have: that of the DRM beside a token host's, and else the service's own. */
-function hostsOf({ service: { hostname }, licenceHost }: VerificationParts): ReadonlySet<string> {
+function hostsOf({ service: { hostname }, family, licenceHost }: VerificationParts): ReadonlySet<string> {
   if (licenceHost !== undefined) return new Set([licenceHost])
-  return new Set([hostname, licenceHostOf(hostname, 'pr')])
+  return new Set([hostname, licenceHostOf(hostname, family.licenceHost.label)])
 }
 
 /** After this many unanswered requests in a row the service counts as down. */
@@ -72,8 +74,8 @@ export class Verification {
 
   constructor(parts: VerificationParts) {
     this.#parts = parts
-    const { known, missing } = refusalsFor(parts.authenticators)
-    const samples = parts.isFree ? [] : sampleCases(parts.authenticators, parts.customerId)
+    const { known, missing } = refusalsFor(parts.family, parts.authenticators)
+    const samples = parts.isFree ? [] : sampleCases(parts.family, parts.authenticators, parts.customerId)
     this.#cases = [...refusalCases(known), ...furtherCases(known), ...samples]
     this.#notTried = missing
     this.credits = samples.length
@@ -86,8 +88,9 @@ export class Verification {
   async run(): Promise<Report> {
     const found: FoundDifference[] = []
     const unanswered: Unanswered[] = []
-    const { service, authenticators, timeout, ask: send = ask } = this.#parts
-    const between = new DifferencesBetween(hostsOf(this.#parts))
+    const { family, authenticators, ask: send = ask } = this.#parts
+    const asked = { ...this.#parts, own: authenticators.own }
+    const between = new DifferencesBetween(hostsOf(this.#parts), family)
     let requests = 0
     let tokens = 0
     let inARow = 0
@@ -95,10 +98,10 @@ export class Verification {
       const { title, method, expected } = one
       requests += 1
       try {
-        const answer = await send(service, one, authenticators.own, timeout)
+        const answer = await send(one, asked)
         inARow = 0
-        if (isToken(answer)) tokens += 1
-        for (const difference of [...differences(expected, answer), ...between.of(answer)])
+        if (isToken(answer, family)) tokens += 1
+        for (const difference of [...differences(expected, answer, family), ...between.of(answer)])
           found.push({ title, method, ...this.#public(difference, one), isDecided: isDecided(difference) })
       } catch (cause) {
         unanswered.push({ title, method, cause })
@@ -110,8 +113,8 @@ export class Verification {
   }
 
   #public({ what, expected, got }: Difference, { change }: Case): Difference {
-    const { authenticators } = this.#parts
-    const keys = Object.entries({ ...sampleParameters, ...change }).flatMap(([name, value]) =>
+    const { authenticators, family } = this.#parts
+    const keys = Object.entries({ ...sampleRequest(family), ...change }).flatMap(([name, value]) =>
       [value ?? []].flat().filter(text => isSecret(name, text)),
     )
     const secrets = [...keys, sampleParameters.contentKey, ...Object.values(authenticators)]

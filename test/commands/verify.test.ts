@@ -11,7 +11,7 @@ const HEX = /[0-9a-f]{32}/i
 /** Every account but the one that asks, whose authenticator comes from standard input. */
 const others = [
   ...['--production-authenticator', authenticators.production ?? ''],
-  ...(['disabled', 'no-playready', 'no-balance'] as const).flatMap(one => [
+  ...(['disabled', 'no-drm', 'never-drm', 'no-balance', 'strict', 'unbound'] as const).flatMap(one => [
     '--account',
     `${one}=${authenticators[one]}`,
   ]),
@@ -33,15 +33,15 @@ t.test('verify finds nothing at an emulator, and says what it cost', async t => 
   t.testdir()
   const { url } = await startTestServer(t, { now: Date.now })
   const { code, stdout, stderr } = await verify(t, url, ...others)
-  t.equal(stdout, '242 requests, 14 tokens issued. 0 differences in 0 answers.\n')
-  t.match(stderr, `Sending 242 requests to ${url}, one at a time. 14 should get a token`)
+  t.equal(stdout, '244 requests, 14 tokens issued. 0 differences in 0 answers.\n')
+  t.match(stderr, `Sending 244 requests to ${url}, one at a time. 14 should get a token`)
   t.equal(code, 0)
 
   const free = await verify(t, url, '--free', '--json')
   t.match(free, { code: 0, stderr: /None should get a token/ })
-  const traits = ['production', 'disabled', 'no-playready', 'no-balance']
+  const traits = ['production', 'disabled', 'no-drm', 'no-balance']
   const notTried = traits.map(trait => ({ title: String, trait }))
-  t.match(JSON.parse(free.stdout), { requests: 220, tokens: 0, differences: [], unanswered: [], notTried })
+  t.match(JSON.parse(free.stdout), { requests: 222, tokens: 0, differences: [], unanswered: [], notTried })
 })
 
 t.test('verify shows exactly what a service does otherwise', async t => {
@@ -63,7 +63,7 @@ t.test('verify shows exactly what a service does otherwise', async t => {
     ['^kid1', 'GET', 'status', '200', '400'],
     ['^kid1', 'GET', 'outcome', 'a token', 'a refusal, -2018, no 201722,…'],
     [''],
-    ['242 requests, 13 tokens issued. 4 differences in 2 answers.'],
+    ['244 requests, 13 tokens issued. 4 differences in 2 answers.'],
     [''],
   ])
   t.equal(code, 1)
@@ -75,7 +75,7 @@ t.test('verify finds nothing at a gateway, when it is told whose tokens there ar
   const { url } = await startGateway(t, upstream.url, {}, Date.now)
   const asked = ['verify', '--upstream', url, '--authenticator', '-', '--customer', '777']
   const { code, stdout } = await runCommand(t, asked, {}, LOCAL.test)
-  t.equal(stdout.split('\n').at(-2), '234 requests, 14 tokens issued. 0 differences in 0 answers.')
+  t.equal(stdout.split('\n').at(-2), '236 requests, 14 tokens issued. 0 differences in 0 answers.')
   t.equal(code, 0)
 })
 

@@ -12,7 +12,7 @@ t.test('the reference pages are those that the schemas and the settings make', a
 })
 
 t.test('the catalogue is the documented one, in its order', async t => {
-  const { errors } = JSON.parse(read('test/vectors/errors.json')) as { errors: object[] } // the published table
+  const { errors } = JSON.parse(read('docs/spec/errors.json')) as { errors: object[] } // the published table
   t.match(
     errors,
     [...documentedErrors.values()].map(({ code, message, status }) => ({ code, message, status })),

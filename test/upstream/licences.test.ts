@@ -74,7 +74,10 @@ t.test('a token and its licences, and the player talks to nobody but the gateway
     ['/hms/wv/rights/', 'widevine'],
     ['/hms/fp/rights/', 'fairplay'],
   ] as const) {
-    const answer = await post(`${gateway.url}${path}?ExpressPlayToken=${seal(gateway, { drm })}`, Buffer.from([0, 255, 0, 255, 0, 255]))
+    const answer = await post(
+      `${gateway.url}${path}?ExpressPlayToken=${seal(gateway, { drm })}`,
+      Buffer.from([0, 255, 0, 255, 0, 255]),
+    )
     t.match(await answer.json(), { emulated: true, licences: [{ kid: KID }] }, drm)
   }
 

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { playready } from '../../src/drm/playready-family.js'
 import { sampleParameters } from '../../src/sample.js'
 import { type ask, parametersOf } from '../../src/verify/send-case.js'
 import { Verification } from '../../src/verify/verification.js'
@@ -224,8 +225,8 @@ const ROWS: Readonly<Record<string, Deviation>> = {
     seen: ['disabled account', 'outcome'],
   },
   'accounts without PlayReady get tokens': {
-    asks: p => asOwn(p, authenticators['no-playready']),
-    seen: ['account without PlayReady', 'outcome'],
+    asks: p => asOwn(p, authenticators['no-drm']),
+    seen: ['account without this DRM', 'outcome'],
   },
   'no balance needed': { asks: p => asOwn(p, authenticators['no-balance']), seen: ['balance used up', 'outcome'] },
   'authenticators of any environment': {
@@ -260,7 +261,14 @@ t.test('verify finds every deviation, one at a time', async t => {
 
 async function findings(t: Test, url: string, cache: Map<string, Answer>, deviation: Partial<Deviation>) {
   const ask = deviating(url, cache, deviation)
-  const verification = new Verification({ service: new URL(url), authenticators, isFree: false, timeout: 0, ask })
+  const verification = new Verification({
+    service: new URL(url),
+    family: playready,
+    authenticators,
+    isFree: false,
+    timeout: 0,
+    ask,
+  })
   const { differences, unanswered } = await verification.run()
   t.same(unanswered, [])
   return differences.map(({ title, what, got }) => ({ title, what, got }))
@@ -269,8 +277,8 @@ async function findings(t: Test, url: string, cache: Map<string, Answer>, deviat
 /** In place of a true service, whose answers are remembered: most rows ask it the same. */
 function deviating(url: string, cache: Map<string, Answer>, { asks, answers }: Partial<Deviation>): typeof ask {
   let number = 0
-  return async (_service, one, own) => {
-    const parameters = parametersOf(one, own)
+  return async (one, asked) => {
+    const parameters = parametersOf(one, asked)
     asks?.(parameters)
     const known = await trueAnswer(url, cache, `${parameters}`)
     // The same answer comes several times, and each is to be one of its own.
