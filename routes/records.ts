@@ -32,7 +32,7 @@ const EXAMPLE: RecordsAnswer = {
       time: '2026-06-01T12:00:00.000Z',
       event: 'token_issued',
       drm: 'playready',
-      token_id: 'AAAAZMZk_Y-BjYBb',
+      token_id: '6f1f2c0e-5d1b-4b7e-9a43-0c1f3f0d2b7a',
       kid: ['b366360da82e9c6e0b0984002a362cf2'],
       cookie: 'viewer-4711',
       rights_type: 'BuyToOwn',

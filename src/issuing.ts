@@ -5,8 +5,10 @@ import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 /** Makes tokens, asks for them, or replays recorded ones: the only place that decides by the mode. */
 export async function issuing(parts: IssuingParts): Promise<Issuing> {
   const { config, vault, ledger, clock } = parts
-  if (config.MODE === 'emulate')
-    return { issuer: new EmulatedIssuer({ vault, ledger, now: clock.now, publicUrl: config.PUBLIC_URL }), clearKeyUrl }
+  if (config.MODE === 'emulate') {
+    const { TOKEN_STYLE: style, PUBLIC_URL: publicUrl } = config
+    return { issuer: new EmulatedIssuer({ vault, style, ledger, now: clock.now, publicUrl }), clearKeyUrl }
+  }
   // Only those who ask another service wait for its libraries to load.
   const { gatewayIssuing, replayIssuing } = await import('./upstream/gateway-issuing.js')
   return config.MODE === 'gateway' ? gatewayIssuing(config, parts) : replayIssuing(config, parts)

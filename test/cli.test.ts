@@ -1,8 +1,9 @@
 import t from 'tap'
 import { pooledRandomness } from '../src/ground/randomness.js'
 import { TokenVault } from '../src/tokens/vault.js'
-import { startTestServer, tokenOf } from './harness.js'
+import { startTestServer, tokenOf, uuidOf } from './harness.js'
 import { runCommand } from './process.js'
+import { RELEASED_KEYS, releasedToken } from './tokens/released.js'
 
 const key = 'b'.repeat(64)
 
@@ -61,7 +62,9 @@ t.test('inspect opens a token of ours and masks its keys', async t => {
   const masked = await runCommand(t, ['inspect', token], { TOKEN_KEYS: key })
   t.equal(masked.code, 0)
   t.match(JSON.parse(masked.stdout), {
+    id: uuidOf(token),
     customerId: 201722,
+    style: '2021',
     environment: 'test',
     issuedAt: '2026-06-01T12:00:00.000Z',
     expiresAt: '2026-07-01T12:00:00.000Z',
@@ -74,12 +77,16 @@ t.test('inspect opens a token of ours and masks its keys', async t => {
   const answer = await (await server.get({ contentKey })).text()
   t.match(await runCommand(t, ['inspect', '-'], { TOKEN_KEYS: key }, answer), { code: 0 }, 'a whole answer will do')
 
+  const { token: released, opened } = releasedToken('bound')
+  const former = await runCommand(t, ['inspect', released], { TOKEN_KEYS: RELEASED_KEYS })
+  t.match(JSON.parse(former.stdout), { id: opened.id, style: '2015', cookie: 'viewer-4711 ☃' })
+
   const foreign = await runCommand(t, ['inspect', token], { TOKEN_KEYS: 'c'.repeat(64) })
   t.match(foreign, { code: 1, stderr: /no token that was sealed with these keys/ })
   t.match(await runCommand(t, ['inspect', token]), { code: 2, stderr: /Found no token keys/ })
 
   const vault = new TokenVault([Buffer.from(key, 'hex')], pooledRandomness())
-  const later = vault.seal(5, Buffer.alloc(76, 255)).token
+  const later = vault.seal({ customerId: 5, style: '2021', version: 8 }, Buffer.alloc(76, 255)).token
   const unread = await runCommand(t, ['inspect', later], { TOKEN_KEYS: key })
   t.match(unread, { code: 1, stdout: '', stderr: /^This token was sealed with these keys by another version/ })
 })

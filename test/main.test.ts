@@ -20,7 +20,7 @@ t.test('the first start shows where it listens, who may ask, and a command that 
   const [, curl = ''] = await server.printed(/^ *(curl '.*')$/m)
   const [, url = ''] = await server.printed(listening)
   const { stdout } = await promisify(exec)(curl)
-  t.match(JSON.parse(stdout), { token: /^[\w-]{171}$/ })
+  t.match(JSON.parse(stdout), { token: /^[\w-]{222}$/ })
 
   const keyFile = join(t.testdirName, 'data', 'token.keys')
   t.equal(statSync(keyFile).mode & 0o777, 0o600, 'the key that was made is for its owner alone')

@@ -50,7 +50,7 @@ export async function startLicenceServer(
     },
     seal: (content, customerId = CUSTOMER) => {
       const whole = { ...plainContent, ...content }
-      const { token } = vault.seal(customerId, encoded(whole))
+      const { token } = vault.seal({ customerId, style: '2021', version: 8 }, encoded(whole))
       server.keepSecret(token)
       for (const { contentKey } of whole.keys) server.keepSecret(contentKey)
       return token

@@ -55,10 +55,11 @@ function tokenIn(given: string): string {
 }
 
 function readable(token: ReadToken, showKeys: boolean): object {
-  const { id, customerId, drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys } = token
+  const { id, customerId, style, drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys } = token
   return {
     id,
     customerId,
+    style,
     drm,
     environment,
     issuedAt: new Date(issuedAt).toISOString(),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { TOKEN_STYLES } from '../ground/account-choices.js'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
-import { tokenKeys, truth, wholeNumber } from './setting-rules.js'
+import { oneOf, tokenKeys, truth, wholeNumber } from './setting-rules.js'
 
 export const tokensGroup = z
   .object({
@@ -11,6 +12,11 @@ export const tokensGroup = z
       isSecret: true,
     }),
     TOKEN_KEYS_FILE: fileOf('TOKEN_KEYS'),
+    TOKEN_STYLE: oneOf(TOKEN_STYLES).default('2021').register(settingMeta, {
+      description:
+        'The [outer form](differences.md#the-token) of new tokens, as the real service made them then: 171 characters or more in `2015`, 222 or more in `2021`. Tokens of both can always be redeemed.',
+      example: '2015',
+    }),
     IDEMPOTENCY_SECONDS: wholeNumber(0, 2_592_000).default(86_400).register(settingMeta, {
       description: 'Seconds that an [Idempotency-Key](idempotency.md) is remembered; 0: the header means nothing.',
       example: '3600',

@@ -18,6 +18,7 @@ export const fairplay: TokenFamily = {
   number: 2,
   kid: 'optional',
   tokenPath: '/hms/fp/token',
+  tokenVersion: 6,
   disabled: { code: -6009 },
   unauthorised: { code: -6006 },
   tooLong: { code: -6001, parameter: 'fpExtension' },

@@ -28,6 +28,8 @@ export interface TokenFamily extends SealedFamily, FamilySchema {
   readonly title: string
   /** The path of its token endpoint. */
   readonly tokenPath: string
+  /** The first byte of its tokens in the style of 2021. */
+  readonly tokenVersion: number
   /** The refusal where the account's option for it is off, and where the account never had it, if that differs. */
   readonly disabled: Fault
   readonly unauthorised?: Fault

@@ -24,6 +24,7 @@ const common = {
   disabled,
   tooLong: { code: -2037, parameter: 'extensionPayload' },
   algorithm: 'aesctr',
+  tokenVersion: 5,
   strayNumber: -2035,
   deviceBinding: 'always',
 } as const

@@ -42,6 +42,7 @@ export const playready: TokenFamily = {
   number: 0,
   kid: 'required',
   tokenPath: '/hms/pr/token',
+  tokenVersion: 8,
   disabled: { code: -5002 },
   tooLong: { code: -2037, parameter: 'extensionPayload' },
   algorithm: 'aesctr',

@@ -40,6 +40,7 @@ export const widevine: TokenFamily = {
   number: 1,
   kid: 'required',
   tokenPath: '/hms/wv/token',
+  tokenVersion: 7,
   disabled: { code: -7011 },
   tooLong: { code: -7009, parameter: 'wvExtension' },
   algorithm: 'aesctr',

@@ -46,9 +46,9 @@ export class ByteWriter {
     this.#length += this.#buffer.write(value, this.#length, 'utf8')
   }
 
-  /** All that was written, followed by zeros up to `atLeast` bytes. */
-  finish(atLeast: number): Buffer {
-    const length = Math.max(this.#length, atLeast)
+  /** All that was written, followed by zeros up to `atLeast` bytes, or as many steps more as it takes. */
+  finish(atLeast: number, step = 1): Buffer {
+    const length = atLeast + Math.max(0, Math.ceil((this.#length - atLeast) / step)) * step
     this.#room(length - this.#length)
     this.#buffer.fill(0, this.#length, length)
     if (this.#buffer.length > MAX_REUSED) return this.#release(length)

@@ -2,16 +2,16 @@ import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { IssuedToken } from '../drm/family.js'
 import { licenceUrl } from '../drm/licence-urls.js'
 import { orUnavailable, TokenError } from '../errors/public-error.js'
+import type { TokenStyle } from '../ground/account-choices.js'
 import type { Now } from '../ground/clock.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { ByteWriter } from './bytes.js'
 import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder, usedUpError } from './issuer.js'
 import { encodeContent, type TokenKey } from './token-content.js'
-import { type SealedToken, type TokenVault, VAULT_OVERHEAD } from './vault.js'
+import type { SealedToken, TokenVault } from './vault.js'
 
 /** So that the token fits into a URL or a header of 8 KB. */
 const LONGEST_TOKEN = 8000
-const MOST_CONTENT = (LONGEST_TOKEN / 4) * 3 - VAULT_OVERHEAD
 const TOO_LONG = `with the payloads of all its keys the token would be longer than ${LONGEST_TOKEN} characters`
 
 /** Seals the whole order into the token. */
@@ -37,8 +37,14 @@ export class EmulatedIssuer implements TokenIssuer {
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
     const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
     const encoded = encodeContent(content, family, this.#writer)
-    if (encoded.length > MOST_CONTENT) throw new TokenError({ ...family.tooLong, details: TOO_LONG })
-    return this.#parts.vault.seal(account.id, encoded)
+    const outside = {
+      customerId: account.id,
+      style: account.tokenStyle ?? this.#parts.style,
+      version: family.tokenVersion,
+    }
+    const sealed = this.#parts.vault.seal(outside, encoded)
+    if (sealed.token.length > LONGEST_TOKEN) throw new TokenError({ ...family.tooLong, details: TOO_LONG })
+    return sealed
   }
 
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
@@ -50,6 +56,8 @@ export class EmulatedIssuer implements TokenIssuer {
 
 export interface EmulatedIssuerParts {
   readonly vault: TokenVault
+  /** Of accounts that have no style of their own. */
+  readonly style: TokenStyle
   readonly ledger: Ledger
   readonly now: Now
   /** Where clients reach us; without one it is the host that the request was sent to. */

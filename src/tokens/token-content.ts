@@ -1,10 +1,11 @@
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { Families } from '../drm/families.js'
 import type { SealedFamily } from '../drm/family.js'
+import type { TokenStyle } from '../ground/account-choices.js'
 import { type Drm, NO_KID } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
-import { type TokenVault, VAULT_OVERHEAD } from './vault.js'
+import type { TokenVault } from './vault.js'
 
 /** The content of a token: everything that the licence server needs to know. */
 export interface TokenContent {
@@ -30,8 +31,13 @@ const ALGORITHMS = ['aesctr', 'aescbc'] as const
 type Algorithm = (typeof ALGORITHMS)[number]
 
 const FORMAT = 1
-/** The real single-key token has 128 bytes. Ours is padded to that, so that the length reveals nothing about the policy. */
-const LEAST_CONTENT = 128 - VAULT_OVERHEAD
+/**
+ * A real single-key token has a sealed part of at least 100 bytes in the style of 2015 and 96 in that of 2021, where it is
+ * a multiple of 16. With the nonce, both are met by a content of 76 bytes and steps of 16; so the length reveals little about
+ * the policy.
+ */
+const LEAST_CONTENT = 76
+const CONTENT_STEP = 16
 
 const DEVICE = 1
 const ADDRESS = 2
@@ -58,7 +64,7 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
     out.uint(ALGORITHMS.indexOf(key.algId), 1)
     family.writePolicy(out, key.policy)
   }
-  return out.finish(LEAST_CONTENT)
+  return out.finish(LEAST_CONTENT, CONTENT_STEP)
 }
 
 /** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
@@ -87,11 +93,13 @@ function decodeContent(content: Buffer, families: Families): TokenContent {
 export interface ReadToken extends TokenContent {
   readonly id: string
   readonly customerId: number
+  readonly style: TokenStyle
 }
 
 /** Opens and decodes a token; `undefined` if this vault did not seal it. */
 export function openToken(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   const opened = vault.open(token)
   if (opened === undefined) return undefined
-  return { id: opened.id, customerId: opened.customerId, ...decodeContent(opened.content, families) }
+  const { content, ...outside } = opened
+  return { ...outside, ...decodeContent(content, families) }
 }

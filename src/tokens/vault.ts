@@ -1,27 +1,24 @@
 import { createHash } from 'node:crypto'
 import sodium from 'sodium-native'
+import type { TokenStyle } from '../ground/account-choices.js'
 import type { Randomness } from '../ground/randomness.js'
+import { idOf, LAYOUTS, styleOf, VERSION_2015, writeLayout, writeUuid } from './outer-layout.js'
 import { type NumberedKey, TextSeal } from './text-seal.js'
 
 /**
- * Seals and opens the outer layout of a token (spec: playready-token.md, the token):
+ * Seals and opens tokens in both styles (`outer-layout.ts`), with XChaCha20-Poly1305. The header is authenticated beside
+ * the rest. The nonce is long enough for random nonces without a limit, so keys only rotate when the customer wants it.
  *
- *     0      version
- *     1-4    customer number, big-endian
- *     5-7    key number
- *     8-11   length of the sealed part
- *     12-    the sealed part: the nonce, whose beginning is the token's id, and the ciphertext
- *     last   the authentication tag, 16 bytes
- *
- * XChaCha20-Poly1305, with the first twelve bytes authenticated beside the rest. Its nonce is long enough for
- * random nonces without a limit, so keys only rotate when the customer wants it.
+ *             2015                           2021
+ *     nonce   first in the sealed part       20 bytes first in the sealed part, the last 4 end the tag
+ *     id      the first 12 bytes of it       the UUID
  */
 export class TokenVault {
   /** Seals other data with the same keys. */
   readonly texts: TextSeal
   readonly #keys: readonly [NumberedKey, ...NumberedKey[]]
   readonly #random: Randomness
-  #frame = newFrame(0)
+  readonly #frames: Record<TokenStyle, Frame> = { '2015': newFrame('2015', 0), '2021': newFrame('2021', 0) }
 
   /** The first key seals, all of them open. */
   constructor([first, ...others]: TokenKeys, random: Randomness) {
@@ -30,29 +27,33 @@ export class TokenVault {
     this.texts = new TextSeal(this.#keys, random)
   }
 
-  seal(customerId: number, content: Buffer): SealedToken {
+  seal({ customerId, style, version }: OuterForm, content: Buffer): SealedToken {
     // Nearly all tokens are of one length, so the frame of the last one mostly fits.
-    if (this.#frame.content !== content.length) this.#frame = newFrame(content.length)
-    const { token, header, nonce, sealed } = this.#frame
+    if (this.#frames[style].content !== content.length) this.#frames[style] = newFrame(style, content.length)
+    const { token, header, random, nonce, sealed } = this.#frames[style]
     const [{ number, secret }] = this.#keys
+    if (style === '2021') header[0] = version
     header.writeUInt32BE(customerId, 1)
     header.writeUIntBE(number, 5, 3)
-    this.#random(nonce)
+    this.#random(random)
+    if (style === '2021') fill2021(token, random)
     sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(sealed, content, header, null, nonce, secret)
     const text = token.toString('base64url')
-    return { id: tokenIdOf(text), token: text }
+    return { id: idOf(token, style, text), token: text }
   }
 
   /** `undefined` for anything that this vault did not seal in exactly this form. */
   open(text: string): OpenedToken | undefined {
     const token = Buffer.from(text, 'base64url')
     // Buffer forgives padding, other alphabets and stray bits in the last character; a token has one spelling only.
-    if (token.length < VAULT_OVERHEAD || token.toString('base64url') !== text) return undefined
-    if (token[0] !== VERSION || token.readUInt32BE(8) !== token.length - HEADER - TAG) return undefined
+    if (token.toString('base64url') !== text) return undefined
+    const style = styleOf(token)
+    if (style === undefined) return undefined
     const number = token.readUIntBE(5, 3)
     for (const candidate of this.#keys) {
-      const content = candidate.number === number ? decrypt(candidate.secret, token) : undefined
-      if (content !== undefined) return { customerId: token.readUInt32BE(1), id: tokenIdOf(text), content }
+      const content = candidate.number === number ? decrypt(candidate.secret, token, LAYOUTS[style]) : undefined
+      if (content !== undefined)
+        return { customerId: token.readUInt32BE(1), style, id: idOf(token, style, text), content }
     }
     return undefined
   }
@@ -60,6 +61,14 @@ export class TokenVault {
 
 /** Keys of 32 bytes: the first seals, all open. */
 export type TokenKeys = readonly [Buffer, ...Buffer[]]
+
+/** What a token shows on its outside. */
+export interface OuterForm {
+  readonly customerId: number
+  readonly style: TokenStyle
+  /** The first byte, in the style of 2021. */
+  readonly version: number
+}
 
 export interface SealedToken {
   readonly id: string
@@ -69,6 +78,7 @@ export interface SealedToken {
 export interface OpenedToken {
   readonly id: string
   readonly customerId: number
+  readonly style: TokenStyle
   readonly content: Buffer
 }
 
@@ -77,30 +87,50 @@ interface Frame {
   readonly content: number
   readonly token: Buffer
   readonly header: Buffer
+  /** All random bytes of a token: its nonce, and in the style of 2021 then its UUID. */
+  readonly random: Buffer
   readonly nonce: Buffer
+  /** The ciphertext with its tag. */
   readonly sealed: Buffer
 }
 
-const VERSION = 1
-const HEADER = 12
 const NONCE = sodium.crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 const TAG = sodium.crypto_aead_xchacha20poly1305_ietf_ABYTES
+const UUID_BYTES = 16
 
-/** What a vault adds around its content, in bytes. */
-export const VAULT_OVERHEAD = HEADER + NONCE + TAG
-
-function newFrame(content: number): Frame {
-  const token = Buffer.alloc(VAULT_OVERHEAD + content)
-  token[0] = VERSION
-  token.writeUInt32BE(NONCE + content, 8)
-  const header = token.subarray(0, HEADER)
-  const nonce = token.subarray(HEADER, HEADER + NONCE)
-  return { content, token, header, nonce, sealed: token.subarray(HEADER + NONCE) }
+function newFrame(style: TokenStyle, content: number): Frame {
+  const layout = LAYOUTS[style]
+  const token = Buffer.alloc(layout.header + NONCE + content + TAG)
+  token[0] = VERSION_2015
+  writeLayout(token, style)
+  const { begin, end } = sealedPlace(token, layout)
+  const random = style === '2015' ? token.subarray(layout.header, begin) : Buffer.alloc(NONCE + UUID_BYTES)
+  return {
+    content,
+    token,
+    header: token.subarray(0, layout.header),
+    random,
+    nonce: random.subarray(0, NONCE),
+    sealed: token.subarray(begin, end),
+  }
 }
 
-/** Twelve bytes are sixteen characters: the ones of the header, and then the ones that are the id. */
-export function tokenIdOf(text: string): string {
-  return text.slice(16, 32)
+/** The bytes of the nonce that stand before the ciphertext; the others are last. */
+const NONCE_BEFORE_2021 = NONCE - (LAYOUTS['2021'].tag - TAG)
+
+/** Byte by byte: for a few bytes cheaper than a native copy. */
+function fill2021(token: Buffer, random: Buffer): void {
+  writeUuid(token, random, NONCE)
+  const { header } = LAYOUTS['2021']
+  for (let index = 0; index < NONCE_BEFORE_2021; index += 1) token[header + index] = random[index] ?? 0
+  for (let index = NONCE_BEFORE_2021; index < NONCE; index += 1)
+    token[token.length - NONCE + index] = random[index] ?? 0
+}
+
+/** Where the ciphertext with its tag of 16 bytes stands: as much of the nonce is behind it as the layout's tag is longer. */
+function sealedPlace(token: Buffer, { header, tag }: { header: number; tag: number }) {
+  const behind = tag - TAG
+  return { begin: header + NONCE - behind, end: token.length - behind }
 }
 
 /** A key's number is derived from the key, so no numbers have to be assigned when keys rotate. */
@@ -109,19 +139,14 @@ function numbered(secret: Buffer): NumberedKey {
   return { number: digest.readUIntBE(0, 3), secret }
 }
 
-function decrypt(secret: Buffer, token: Buffer): Buffer | undefined {
-  const content = Buffer.alloc(token.length - VAULT_OVERHEAD)
-  const header = token.subarray(0, HEADER)
-  const nonce = token.subarray(HEADER, HEADER + NONCE)
+function decrypt(secret: Buffer, token: Buffer, layout: { header: number; tag: number }): Buffer | undefined {
+  const { begin, end } = sealedPlace(token, layout)
+  if (end - begin < TAG) return undefined
+  const content = Buffer.alloc(end - begin - TAG)
+  const header = token.subarray(0, layout.header)
+  const nonce = Buffer.concat([token.subarray(layout.header, begin), token.subarray(end)])
   try {
-    sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-      content,
-      null,
-      token.subarray(HEADER + NONCE),
-      header,
-      nonce,
-      secret,
-    )
+    sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(content, null, token.subarray(begin, end), header, nonce, secret)
     return content
   } catch {
     // With all lengths right there is one reason left: it was not sealed with this key, or was changed.

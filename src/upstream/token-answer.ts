@@ -3,6 +3,7 @@ import { textOfMessage } from '../../schemas/answers.js'
 import { RequestFailure } from '../connections/request-failure.js'
 import { codeInText, textOfPage } from '../error-pages.js'
 import { PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import { customerOfToken } from '../tokens/outer-layout.js'
 import { withoutSecrets } from './secret-finder.js'
 import type { UpstreamAnswer, UpstreamRequest } from './token-exchange.js'
 
@@ -73,26 +74,6 @@ function isOfAnother({ token }: UpstreamToken, { authenticator }: UpstreamReques
   if (customer === undefined || own === undefined) return false
   if (customer === Number(own)) numbered.add(authenticator)
   return customer !== Number(own) && numbered.has(authenticator)
-}
-
-const UUID = /^[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}$/i
-
-/** The customer number in a token of a known layout (spec: playready-token.md, the token and its style). */
-function customerOfToken(text: string): number | undefined {
-  const token = Buffer.from(text, 'base64') // accepts both alphabets
-  return isOfStyle2015(token) || isOfStyle2021(token) ? token.readUInt32BE(1) : undefined
-}
-
-/** Version, customer, key number, length; sealed part; a tag of 16 bytes. */
-function isOfStyle2015(token: Buffer): boolean {
-  return token.length > 12 + 16 && token[0] === 1 && token.readUInt32BE(8) === token.length - 12 - 16
-}
-
-/** Version, customer, key number, a UUID with its length, length; sealed part; a tag of 20 bytes. */
-function isOfStyle2021(token: Buffer): boolean {
-  const [version = 0] = token
-  if (token.length <= 50 + 20 || version < 5 || version > 8 || token.readUInt16BE(8) !== 36) return false
-  return UUID.test(token.toString('latin1', 10, 46)) && token.readUInt32BE(46) === token.length - 50 - 20
 }
 
 /** A redirect or a 4xx, whatever the body; but a 303 points to the result of a request that was carried out. */

@@ -1,5 +1,6 @@
 import type { TokenFamily } from '../drm/family.js'
 import { documentedErrors, type ErrorCode } from '../errors/error-catalogue.js'
+import { styleOf, VERSION_2015 } from '../tokens/outer-layout.js'
 import { type Answer, type IssuedOutcome, type OtherOutcome, type Outcome, outcomeOf } from './answer-outcome.js'
 import type { ExpectedRefusal, ExpectedToken } from './cases.js'
 
@@ -43,8 +44,9 @@ function ofToken(
   { customerId, ignored = NONE, assumed = NONE, scheme }: ExpectedToken,
   answer: Answer,
   outcome: Outcome,
-  { answer: form, licences }: TokenFamily,
+  family: TokenFamily,
 ): Difference[] {
+  const { answer: form, licences } = family
   const status = compared('status', '200', `${answer.status}`)
   // The rest of an answer of another kind differs as well, and says nothing more.
   if (outcome.kind !== 'a token') return [status, compared('outcome', 'a token', presentOutcome(outcome))]
@@ -55,7 +57,7 @@ function ofToken(
     compared('x-ignored-parameters', ignored, header(answer, 'x-ignored-parameters')),
     compared('x-assumed-parameters', assumed, header(answer, 'x-assumed-parameters')),
     ...ofUrl(outcome.licenseAcquisitionUrl, licences.path, scheme),
-    ...ofLayout(outcome, customerId),
+    ...ofLayout(outcome, customerId, family),
   ]
 }
 
@@ -108,20 +110,19 @@ function ofEvery(answer: Answer): Difference[] {
   ]
 }
 
-const OUTER_BYTES = 12
-const TAG_BYTES = 16
 const SPELLING = 'base64url without padding'
+const LAYOUT = 'the outer layout of 2015 or of 2021'
 
-/** The outer layout that every public sample of a token has (spec: playready-token.md, the token). */
-function ofLayout({ token: text }: IssuedOutcome, customerId: number): Difference[] {
+/** The outer layouts that public samples of a token have (spec: playready-token.md, the token and token style). */
+function ofLayout({ token: text }: IssuedOutcome, customerId: number, { tokenVersion }: TokenFamily): Difference[] {
   const token = Buffer.from(text, 'base64url')
-  if (token.length < OUTER_BYTES + TAG_BYTES || token.toString('base64url') !== text)
-    return [compared('token', SPELLING, 'something else')]
-  const sealed = token.length - OUTER_BYTES - TAG_BYTES
+  if (token.toString('base64url') !== text) return [compared('token', SPELLING, 'something else')]
+  const style = styleOf(token)
+  if (style === undefined) return [compared('token', LAYOUT, `${token.length} bytes that begin with ${token[0]}`)]
+  const version = style === '2015' ? VERSION_2015 : tokenVersion
   return [
-    compared('token', 'version 1', `version ${token[0]}`),
+    compared('token', `version ${version}`, `version ${token[0]}`),
     compared('token', `customer ${customerId}`, `customer ${token.readUInt32BE(1)}`),
-    compared('token', `a sealed part of ${sealed} bytes`, `a sealed part of ${token.readUInt32BE(8)} bytes`),
   ]
 }
 

@@ -33,6 +33,7 @@ const cinema: TokenFamily = {
   number: 200,
   kid: 'optional',
   tokenPath: '/hms/cinema/token',
+  tokenVersion: 6,
   name: 'cinema',
   title: 'Cinema',
   disabled: { code: -5002 },

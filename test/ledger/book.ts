@@ -6,6 +6,7 @@ import Database from 'libsql'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { serviceId } from '../../src/store/tables.js'
+import { uuidOf } from '../harness.js'
 import type { Customer } from './service.js'
 
 /** A customer's balance and log, as the database has them at one moment. */
@@ -54,7 +55,7 @@ function contradictions(book: Book, { balance }: Customer, answered: readonly st
   const issued = book.events.filter(({ event }) => event === 'token_issued')
   const booked = new Set(issued.map(({ token_id }) => token_id))
   const gaps = book.events.filter(({ event_id }, index) => event_id !== index + 1)
-  const missing = answered.filter(token => !booked.has(idOf(token)))
+  const missing = answered.filter(token => !booked.has(uuidOf(token)))
   const found: [isSo: boolean, sentence: string][] = [
     [gaps.length > 0, `the event ids have a gap at ${gaps[0]?.event_id}`],
     [book.lastEvent !== book.events.length, `${book.events.length} events, but ${book.lastEvent} were counted`],
@@ -68,11 +69,6 @@ function contradictions(book: Book, { balance }: Customer, answered: readonly st
     ],
   ]
   return found.filter(([isSo]) => isSo).map(([, sentence]) => sentence)
-}
-
-/** A token's id in the log is a part of its text. */
-function idOf(token: string): string {
-  return token.slice(16, 32)
 }
 
 interface Rows {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { demoAccount } from '../../src/accounts/account-seeds.js'
 import { repetitions } from '../counts.js'
+import { uuidOf } from '../harness.js'
 import { type BookedEvent, readBook } from './book.js'
 import { Load } from './load.js'
 import { customerWith, demoCustomer, startService, stop } from './service.js'
@@ -55,7 +56,7 @@ t.test(`a gateway killed ${rounds} times under load: its log accounts for every 
   t.ok(issuedThere.size - issuedHere.size <= unknown, 'what was issued and is not in the log is unknown')
   t.ok(unknown > 0, 'there was something to lose')
   t.same(
-    answered.filter(token => !issuedHere.has(token.slice(16, 32))),
+    answered.filter(token => !issuedHere.has(uuidOf(token))),
     [],
     'what was answered is in the log',
   )

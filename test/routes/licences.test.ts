@@ -2,11 +2,12 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { machineClock } from '../../src/ground/clock.js'
 import { Metrics } from '../../src/metrics.js'
+import { sampleParameters } from '../../src/sample.js'
 import { RepeatedRefusals } from '../../src/tokens/repeated-refusals.js'
 import type { TokenContent } from '../../src/tokens/token-content.js'
 import { administratorOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
-import { errorOf, NOON, tokenOf } from '../harness.js'
+import { errorOf, NOON, tokenOf, uuidOf } from '../harness.js'
 import {
   CUSTOMER,
   clearKeyBody,
@@ -51,6 +52,28 @@ t.test('an issued token is redeemed for the keys that are asked for', async t =>
     'in the order of asking, each once',
   )
 })
+
+for (const [TOKEN_STYLE, before, behind] of [
+  ['2015', 12, 16],
+  ['2021', 50, 20],
+] as const)
+  t.test(`a token of ${TOKEN_STYLE} is redeemed, and refused with any outer byte changed`, async t => {
+    const server = await startLicenceServer(t, { settings: { TOKEN_STYLE } })
+    const token = await tokenOf(await server.get())
+    const redeem = async (text: string) => {
+      server.keepSecret(text)
+      return (await server.ask(CLEAR_KEY, { token: text, body: clearKeyBody(sampleParameters.kid) })).status
+    }
+    t.equal(await redeem(token), 200)
+    const bytes = Buffer.from(token, 'base64url')
+    for (const at of bytes.keys()) {
+      if (at >= before && at < bytes.length - behind) continue
+      const changed = Buffer.from(bytes)
+      changed.writeUInt8(changed.readUInt8(at) ^ 1, at)
+      t.equal(await redeem(changed.toString('base64url')), 403, `byte ${at}`)
+    }
+    t.equal((await server.events()).filter(({ event }) => event === 'token_redeemed').length, 1)
+  })
 
 t.test('what players send, in any form that they send it', async t => {
   const server = await startLicenceServer(t)
@@ -198,7 +221,7 @@ t.test('the stand-ins of Widevine and FairPlay say what they are and what was gr
       emulated: true,
       playable: false,
       note: /no device can play/,
-      tokenId: token.slice(16, 32),
+      tokenId: uuidOf(token),
       expiresAt: '2026-06-01T13:00:00.000Z',
       licences: [{ kid: KID, policy }, { kid: OTHER_KID }],
     })
@@ -277,7 +300,7 @@ onBothEngines(t, 'redemptions in the log', async (t, database) => {
         time: '2026-06-01T12:00:00.000Z',
         event: 'token_redeemed',
         drm: 'clearkey',
-        token_id: token.slice(16, 32),
+        token_id: uuidOf(token),
         kid: [OTHER_KID],
         cookie: 'viewer-4711',
         device_id: DEVICE,
@@ -305,7 +328,7 @@ onBothEngines(t, 'redemptions in the log', async (t, database) => {
         event_id: 2,
         event: 'redemption_refused',
         drm: 'clearkey',
-        token_id: token.slice(16, 32),
+        token_id: uuidOf(token),
         kid: [KID, '000000000000000000000000000000aa'],
         cookie: 'viewer-4711',
         device_id: DEVICE,
@@ -357,7 +380,7 @@ t.test('the same refusal of one token is written three times an hour, and counte
     t.equal((await errorOf(await server.ask(path, { token, body: clearKeyBody(KID) }))).code, -4010)
   }
   const written = async (token: string) =>
-    (await server.events()).filter(({ token_id }) => token_id === token.slice(16, 32)).length
+    (await server.events()).filter(({ token_id }) => token_id === uuidOf(token)).length
   const reports = () => server.log.filter(line => line.includes('not written')).map(line => JSON.parse(line))
   const counted = async () => {
     const metrics = await (await fetch(`${server.url}/metrics`)).text()
@@ -384,7 +407,7 @@ t.test('the same refusal of one token is written three times an hour, and counte
   const most = {
     customerId: CUSTOMER,
     environment: 'test',
-    tokenId: expired.slice(16, 32),
+    tokenId: uuidOf(expired),
     errorCode: -4010,
     refusals: 8,
   }

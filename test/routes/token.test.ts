@@ -44,7 +44,7 @@ t.test('the answer has the documented form', async t => {
   const body = await response.json()
   t.same(Object.keys(body as object), ['licenseAcquisitionUrl', 'token'])
   t.match(body, {
-    token: /^[\w-]{171}$/,
+    token: /^[\w-]{222}$/,
     licenseAcquisitionUrl: /^http:\/\/127\.0\.0\.1:\d+\/playready\/RightsManager\.asmx$/,
   })
 

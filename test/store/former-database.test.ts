@@ -14,7 +14,9 @@ import { postgresEngine } from '../../src/store/postgres/postgres-engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/sqlite-engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
-import { CONTENT_KEY, startTestServer } from '../harness.js'
+import { CONTENT_KEY, NOON, startTestServer } from '../harness.js'
+import { clearKeyBody, KID } from '../redeeming.js'
+import { RELEASED_KEYS, releasedToken } from '../tokens/released.js'
 
 /** How many migrations there were then. */
 const VERSIONS = {
@@ -60,6 +62,40 @@ onBothEngines(t, 'a database of a former version goes on', async (t, database) =
       await goesOn(t, url)
     })
 })
+
+onBothEngines(
+  t,
+  'tokens of a former version are redeemed, and counted under the ids that they had',
+  async (t, database) => {
+    const url = await database()
+    await makeFormer(url, VERSIONS['before the index of devices'])
+    const [counted, uncounted] = [releasedToken('plain'), releasedToken('two keys and an extension')]
+    await countRedemption(url, counted.opened.id)
+    const settings = { DATABASE_URL: url, TOKEN_KEYS: RELEASED_KEYS }
+    const server = await startTestServer(t, { settings })
+    const redeem = async ({ token }: { token: string }) => {
+      server.keepSecret(token)
+      const query = new URLSearchParams({ ExpressPlayToken: token })
+      return (await fetch(`${server.url}/hms/ck/rights/?${query}`, { method: 'POST', body: clearKeyBody(KID) })).status
+    }
+    const statuses = async (token: { token: string }) => [
+      await redeem(token),
+      await redeem(token),
+      await redeem(token),
+      await redeem(token),
+    ]
+    t.same(await statuses(counted), [200, 200, 403, 403], 'one of three was used before')
+    t.same(await statuses(uncounted), [200, 200, 200, 403])
+  },
+)
+
+async function countRedemption(url: string, tokenId: string): Promise<void> {
+  const engine = await (url.startsWith('sqlite:') ? sqliteEngine(url.slice(7)) : postgresEngine(url))
+  const db = new Kysely<unknown>({ dialect: engine.dialect })
+  await sql`insert into redemptions (service_id, token_id, count, expires_at)
+    values (154, ${tokenId}, 1, ${NOON + 30 * 86_400_000})`.execute(db)
+  await engine.close()
+}
 
 async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
   const server = await startTestServer(t, { settings: { DATABASE_URL } })

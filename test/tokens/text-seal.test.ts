@@ -1,4 +1,5 @@
 import t from 'tap'
+import { TOKEN_STYLES } from '../../src/ground/account-choices.js'
 import { pooledRandomness } from '../../src/ground/randomness.js'
 import { TokenVault } from '../../src/tokens/vault.js'
 
@@ -16,8 +17,10 @@ t.test('a sealed text opens at its place, with every key that the vault has, and
   t.equal(vault.texts.open('place 2', sealed), undefined)
   t.equal(new TokenVault([current, other], random).texts.open('place 1', sealed), undefined)
   t.equal(vault.open(sealed), undefined, 'it is no token')
-  const { token } = vault.seal(5, Buffer.from('content'))
-  t.equal(vault.texts.open('', token), undefined, 'nor is a token a text')
+  for (const style of TOKEN_STYLES) {
+    const { token } = vault.seal({ customerId: 5, style, version: 8 }, Buffer.from('content'))
+    t.equal(vault.texts.open('', token), undefined, 'nor is a token a text')
+  }
   const bytes = Buffer.from(sealed, 'base64url')
   for (const index of bytes.keys()) {
     const changed = Buffer.from(bytes)

@@ -289,6 +289,24 @@ t.test('a connection that answers with another customer’s token is not used ag
   t.match(gateway.log.join('\n'), '"failure":"no answer","reason":"ANOTHER_CUSTOMER"')
 })
 
+t.test('the log names a token by its UUID where its style has one, in either alphabet', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  const [older, newer] = [tokenOf(777, '2015'), tokenOf(777, '2021')]
+  const inBase64 = Buffer.from(newer, 'base64url').toString('base64')
+  t.not(inBase64, newer)
+  for (const [cookie, token, id] of [
+    ['of 2015', older, older.slice(16, 32)],
+    ['of 2021', newer, '00112233-4455-6677-8899-aabbccddeeff'],
+    ['of 2021 in base64', inBase64, '00112233-4455-6677-8899-aabbccddeeff'],
+    ['of another style', 'b'.repeat(200), 'b'.repeat(16)],
+  ] as const) {
+    upstream.behave = says(answerOf(issuedBody(token)))
+    t.match(await gateway.ask(cookie), { status: 200, body: { token } })
+    t.match(await gateway.eventsOf(cookie), [{ event: 'token_issued', token_id: id }], cookie)
+  }
+})
+
 t.test('a refusal keeps its code, status and text, in whatever form the upstream writes it', async t => {
   const upstream = await startHostile(t, issues)
   const gateway = await startGateway(t, upstream.url)

@@ -33,7 +33,7 @@ function seal(gateway: Gateway, content: Partial<TokenContent>): string {
   const issuedAt = Date.now() - 60_000
   const plain = { drm: 'playready', environment: 'test', issuedAt, expiresAt: issuedAt + 3_600_000 } as const
   const whole = { ...plain, keys: [tokenKey(KID)], ...content }
-  const { token } = vault.seal(777, encoded(whole))
+  const { token } = vault.seal({ customerId: 777, style: '2021', version: 8 }, encoded(whole))
   gateway.keepSecret(token)
   return token
 }

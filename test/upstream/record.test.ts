@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { Recorder } from '../../src/upstream/recordings/recorder.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
-import { CONTENT_KEY, NOON, startTestServer } from '../harness.js'
+import { CONTENT_KEY, NOON, startTestServer, uuidOf } from '../harness.js'
 import { eventually } from '../ledger/load.js'
 import { LOCAL, REAL, startGateway } from './gateway.js'
 import { answerOf, says, startHostile, tokenNumber } from './hostile.js'
@@ -30,10 +30,17 @@ t.test('an exchange becomes a readable file, with a stand-in for the token and n
   const issued = recordingIn(folder, '0001-test-200.json')
   const { answer } = issued
   const standIn = String(answer?.json?.token)
-  t.match(standIn, /^[\w-]{171}$/)
+  t.match(standIn, /^[\w-]{222}$/)
   t.equal(standIn.length, token.length)
-  t.equal(standIn.slice(0, 16), token.slice(0, 16), 'version, customer, key number and length are kept')
-  t.notOk(sharesMoreThanChance(standIn.slice(16), token.slice(16)), 'and nothing else of the token')
+  const [shown, real] = [standIn, token].map(text => Buffer.from(text, 'base64url'))
+  for (const [begin, end] of [
+    [0, 10],
+    [46, 50],
+  ])
+    t.same(shown?.subarray(begin, end), real?.subarray(begin, end), 'version, customer, key number, lengths are kept')
+  t.match(uuidOf(standIn), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/, 'so is the layout')
+  t.not(uuidOf(standIn), uuidOf(token), 'with another UUID')
+  t.notOk(sharesMoreThanChance(standIn.slice(68), token.slice(68)), 'and nothing else of the token')
   t.strictSame(issued, {
     format: 1,
     recordedAt: '2026-06-01T12:00:00.000Z',
@@ -234,7 +241,7 @@ function nothingSecretIn(t: Test, folder: string, secrets: readonly string[]): v
     )
 }
 
-/** Of 155 characters with 64 values about two and a half are the same by chance. */
+/** Of 154 characters with 64 values about two and a half are the same by chance. */
 function sharesMoreThanChance(one: string, other: string): boolean {
   return [...one].filter((character, index) => character === other[index]).length > 20
 }

@@ -239,9 +239,10 @@ const ROWS: Readonly<Record<string, Deviation>> = {
     }),
     seen: ['^kid1', 'token'],
   },
-  'tokens of another version': { answers: onToken(content => patch(content, 0, 2)), seen: ['^kid1', 'token'] },
+  'tokens of another version': { answers: onToken(content => patch(content, 0, -1)), seen: ['^kid1', 'token'] },
   'tokens of another customer': { answers: onToken(content => patch(content, 4, 1)), seen: ['^kid1', 'token'] },
-  'tokens with another length': { answers: onToken(content => patch(content, 11, 1)), seen: ['^kid1', 'token'] },
+  'tokens with another length': { answers: onToken(content => patch(content, 49, 1)), seen: ['^kid1', 'token'] },
+  'tokens without a UUID': { answers: onToken(content => patch(content, 18, 1)), seen: ['^kid1', 'token'] },
 }
 
 let theToken: string | undefined
@@ -286,7 +287,7 @@ function deviating(url: string, cache: Map<string, Answer>, { asks, answers }: P
     const { 'x-request-id': former = '' } = known.headers
     const headers = { ...known.headers, 'x-request-id': id }
     const answer = { ...known, headers, body: known.body.replace(former, id) }
-    onToken(content => patch(content, 20, number))(answer)
+    onToken(content => patch(content, 60, number))(answer)
     answers?.(answer, parameters)
     const { status, type, body } = answer
     return { status, body, headers: new Headers({ ...answer.headers, 'content-type': type }) }

@@ -1,10 +1,11 @@
 import { type Randomness, randomBytes } from '../../ground/randomness.js'
+import { headerWithOtherUuid } from '../../tokens/outer-layout.js'
 import { SecretFinder, secretsOf } from '../secret-finder.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import type { RecordedAnswer } from './recording.js'
 import { hiddenValues } from './redaction.js'
 
-/** The outer bytes of a token: version, customer, length. */
+/** The outer bytes of a token of 2015: version, customer, key number, length. */
 const OUTER_CHARACTERS = 16
 const MIN_TOKEN = 64
 /** A long run of these characters counts as a token anywhere. */
@@ -41,7 +42,7 @@ export class AnswerRedaction {
     return this.#hidden
       .without(text)
       .replace(TOKEN_IN_TEXT, (run: string, member: string | undefined) =>
-        member === undefined ? this.#standIn(run, 0) : this.#token(member.replaceAll('\\/', '/')),
+        member === undefined ? this.#standIn(run, () => '') : this.#token(member.replaceAll('\\/', '/')),
       )
   }
 
@@ -64,27 +65,38 @@ export class AnswerRedaction {
   #string(text: string): string {
     const [place = ''] = /^https?:\/\/[^\s?#]*/i.exec(text) ?? []
     const cleaned = this.#keys.without(place) + this.#hidden.without(text.slice(place.length))
-    return cleaned.replace(TOKEN, run => this.#standIn(run, 0))
+    return cleaned.replace(TOKEN, run => this.#standIn(run, () => ''))
   }
 
   /** A hidden value in place of a token gets a stand-in from its first character on. */
   #token(token: string): string {
-    return this.#standIn(token, this.#long.without(token) === token ? OUTER_CHARACTERS : 0)
+    return this.#standIn(token, this.#long.without(token) === token ? outerTextOf : () => '')
   }
 
-  #standIn(token: string, shown: number): string {
-    const known = this.#standIns.get(token) ?? standIn(token, shown, this.#random)
+  #standIn(token: string, outerText: OuterText): string {
+    const known = this.#standIns.get(token) ?? standIn(token, outerText, this.#random)
     this.#standIns.set(token, known)
     return known
   }
 }
 
-/** Has the token's length and alphabet. Only the first `shown` characters are the token's own; the rest is random. */
-function standIn(token: string, shown: number, random: Randomness): string {
+/** The characters with which a stand-in begins. */
+type OuterText = (text: string, alphabet: 'base64' | 'base64url', random: Randomness) => string
+
+/** Has the token's length and alphabet. Only the outer bytes are the token's own; the rest is random. */
+function standIn(token: string, outerText: OuterText, random: Randomness): string {
   const [text = ''] = token.split('=', 1)
-  const outer = text.length < MIN_TOKEN ? '' : text.slice(0, shown)
-  const sealed = text.length - outer.length
   const alphabet = /[+/]/.test(token) ? 'base64' : 'base64url'
+  const outer = text.length < MIN_TOKEN ? '' : outerText(text, alphabet, random)
+  const sealed = text.length - outer.length
   const bytes = randomBytes(random, Math.ceil((sealed * 3) / 4)).toString(alphabet)
   return outer + bytes.slice(0, sealed) + token.slice(text.length)
+}
+
+/** In the layout of 2021 with another UUID, so that the stand-in keeps the layout and is not the token's id. */
+const outerTextOf: OuterText = (text, alphabet, random) => {
+  const header = headerWithOtherUuid(Buffer.from(text, 'base64'), random)
+  if (header === undefined) return text.slice(0, OUTER_CHARACTERS)
+  // Up to a multiple of three bytes, which is whole characters.
+  return Buffer.concat([header, randomBytes(random, (3 - (header.length % 3)) % 3)]).toString(alphabet)
 }
