@@ -60,9 +60,11 @@ export const keyChange = z.object({ ...material, ...description }).refine(isNotB
 /** A key as it is answered. */
 export const keyObject = z
   .object({
-    kid: z.string().meta({ description: '32 hex digits, as all hex in lower case.' }),
+    kid: z.string().meta({
+      description: '32 hex digits; as all hex in lower case, or in upper case with KEYSTORE_STYLE=expressplay.',
+    }),
     k: z.string().optional().meta({ description: 'The key in clear, when a `kek` opened it.' }),
-    ek: z.string().optional().meta({ description: 'The wrapped key.' }),
+    ek: z.string().optional().meta({ description: 'The wrapped key; with KEYSTORE_STYLE=expressplay always.' }),
     kekId: z.string().optional(),
     info: z.string().optional(),
     contentId: z.string().optional(),

@@ -16,6 +16,7 @@ import { Fingerprints } from './idempotency/fingerprints.js'
 import { Idempotency } from './idempotency/idempotent-requests.js'
 import { issuing } from './issuing.js'
 import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
+import { KEY_STYLES } from './keys/key-styles.js'
 import { AbandonedTokens } from './ledger/abandoned-tokens.js'
 import { GroupLedger } from './ledger/group-ledger.js'
 import type { Ledger } from './ledger/ledger.js'
@@ -75,7 +76,12 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const plausible = new PlausibleClock({ memory: store.clock, clock, logger })
   await plausible.compare()
   const { sharedNow } = plausible
-  const keys = new StoredKeys({ repository: store.keys, now: sharedNow, random })
+  const keys = new StoredKeys({
+    repository: store.keys,
+    now: sharedNow,
+    random,
+    style: KEY_STYLES[config.KEYSTORE_STYLE],
+  })
   const keyStorage = parts.keyStorage ?? keys
   const families = parts.families ?? new Families()
   const metrics = new Metrics()

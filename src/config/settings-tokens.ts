@@ -26,5 +26,10 @@ export const tokensGroup = z
         'Whether a token request is refused if it omits a required parameter for which a default could be assumed. An [account](accounts.md) may say otherwise.',
       example: 'true',
     }),
+    KEYSTORE_STYLE: oneOf(['skm', 'expressplay']).default('skm').register(settingMeta, {
+      description:
+        'How the [key storage](keystore.md#two-styles) writes its answers: as the open SKM specification does, or as the real service does.',
+      example: 'expressplay',
+    }),
   })
-  .register(groupMeta, { title: 'Tokens' })
+  .register(groupMeta, { title: 'Tokens and keys' })

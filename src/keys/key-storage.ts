@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { KeyChange, KeyObject, NewKey } from '../../schemas/keystore.js'
 import { KeyStorageError, orStorageUnavailable } from '../errors/key-storage-error.js'
 import type { Now } from '../ground/clock.js'
@@ -6,6 +5,7 @@ import type { Owner } from '../ground/environment.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { KeyRepository } from '../store/key-repository.js'
 import { type KeyRow, serviceId } from '../store/tables.js'
+import type { KeyStyle } from './key-styles.js'
 import { unwrapKey, wrapKey } from './key-wrap.js'
 
 /** Keys that customers stored, each wrapped with a KEK that only the customer knows. */
@@ -31,11 +31,13 @@ export class StoredKeys implements KeyStorage {
   readonly #repository: KeyRepository
   readonly #now: Now
   readonly #random: Randomness
+  readonly #style: KeyStyle
 
-  constructor({ repository, now, random }: { repository: KeyRepository; now: Now; random: Randomness }) {
+  constructor({ repository, now, random, style }: StoredKeysParts) {
     this.#repository = repository
     this.#now = now
     this.#random = random
+    this.#style = style
   }
 
   async findWrapped(owner: Owner, kid: string): Promise<Buffer | undefined> {
@@ -52,9 +54,9 @@ export class StoredKeys implements KeyStorage {
     const kid = givenKid ?? this.#random16().toString('hex')
     for (;;) {
       const [found] = await this.#find(caller.owner, [kid])
-      if (found !== undefined) return { isNew: false, key: wholeKey(found, caller.kek) }
+      if (found !== undefined) return { isNew: false, key: this.#wholeKey(found, caller.kek) }
       const row = this.#newRow(caller, kid, readRest())
-      const key = wholeKey(row, caller.kek)
+      const key = this.#wholeKey(row, caller.kek)
       if (await orStorageUnavailable(this.#repository.add(row, row.last_update))) return { isNew: true, key }
       // Another request has stored a key with this KID in the meantime: return that one.
     }
@@ -64,7 +66,7 @@ export class StoredKeys implements KeyStorage {
     const { kekId: kek_id, info, contentId: content_id, expiration } = given
     const change = { ek: wrappedKey(given, kek), kek_id, info, content_id, expiration }
     const isChanged = await orStorageUnavailable(this.#repository.change(serviceOf(owner), kid, change, this.#now()))
-    if (!isChanged) refuseMissing(kid)
+    if (!isChanged) this.#refuseMissing(kid)
   }
 
   /** In the order asked; all of them, or an error. */
@@ -72,8 +74,8 @@ export class StoredKeys implements KeyStorage {
     const found = await this.#find(owner, [...new Set(kids)])
     const rows = new Map(found.map(row => [row.kid, row]))
     return kids
-      .map(kid => rows.get(kid) ?? refuseMissing(kid))
-      .map(row => keyObject(row, kek === undefined ? { ek: row.ek } : { k: openedKey(row, kek) }))
+      .map(kid => rows.get(kid) ?? this.#refuseMissing(kid))
+      .map(row => this.#keyObject(row, kek && { kek, k: this.#openedKey(row, kek) }))
   }
 
   /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
@@ -84,7 +86,7 @@ export class StoredKeys implements KeyStorage {
     const alive = emptied(rows).filter(({ expiration }) => expiration === null || expiration > now)
     const keys = alive.map(row => {
       const k = kek && unwrapKey(kek, Buffer.from(row.ek, 'hex'))
-      return keyObject(row, k === undefined ? { ek: row.ek } : { k })
+      return this.#keyObject(row, kek && k && { kek, k })
     })
     return { keys, last }
   }
@@ -95,7 +97,7 @@ export class StoredKeys implements KeyStorage {
 
   async remove(owner: Owner, kid: string): Promise<void> {
     const isRemoved = await orStorageUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
-    if (!isRemoved) refuseMissing(kid)
+    if (!isRemoved) this.#refuseMissing(kid)
   }
 
   #find(owner: Owner, kids: readonly string[]): Promise<KeyRow[]> {
@@ -111,7 +113,7 @@ export class StoredKeys implements KeyStorage {
       service_id: serviceOf(owner),
       kid,
       ek,
-      kek_id: given.kekId ?? (kek === undefined ? null : kekIdOf(kek)),
+      kek_id: given.kekId ?? (kek === undefined ? null : this.#style.kekId(kek)),
       info: given.info ?? null,
       content_id: given.contentId ?? null,
       expiration: given.expiration ?? null,
@@ -122,6 +124,49 @@ export class StoredKeys implements KeyStorage {
   #random16(): Buffer {
     return randomBytes(this.#random, 16)
   }
+
+  /** As it is answered where it is stored: a client that unwraps by itself finds `ek` even when `kek` came along. */
+  #wholeKey(row: KeyRow, kek: Buffer | undefined): KeyObject {
+    return this.#keyObject(row, kek && { kek, k: this.#openedKey(row, kek) }, true)
+  }
+
+  /** A stored key as it is answered: opened, wrapped, or both. */
+  #keyObject(row: KeyRow, opened: OpenedKey | undefined, isWhole = this.#style.isWhole): KeyObject {
+    const { hex, kekId } = this.#style
+    return {
+      kid: hex(row.kid),
+      k: opened && hex(opened.k.toString('hex')),
+      ek: isWhole || opened === undefined ? hex(row.ek) : undefined,
+      kekId: row.kek_id ?? (this.#style.isWhole && opened ? kekId(opened.kek) : undefined),
+      info: row.info ?? undefined,
+      contentId: row.content_id ?? undefined,
+      expiration: row.expiration === null ? undefined : isoMoment(row.expiration),
+      lastUpdate: isoMoment(Math.floor(row.last_update / 1000) * 1000),
+    }
+  }
+
+  #openedKey({ kid, ek }: KeyRow, kek: Buffer): Buffer {
+    const key = unwrapKey(kek, Buffer.from(ek, 'hex'))
+    if (key === undefined)
+      throw new KeyStorageError('incorrectKek', `Incorrect KEK for the key ${this.#style.hex(kid)}`)
+    return key
+  }
+
+  #refuseMissing(kid: string): never {
+    throw new KeyStorageError('notFound', `There is no key ${this.#style.hex(kid)}`)
+  }
+}
+
+export interface StoredKeysParts {
+  readonly repository: KeyRepository
+  readonly now: Now
+  readonly random: Randomness
+  readonly style: KeyStyle
+}
+
+interface OpenedKey {
+  readonly kek: Buffer
+  readonly k: Buffer
 }
 
 /**
@@ -153,43 +198,6 @@ function wrappedKey({ k, ek }: GivenKey, kek: Buffer | undefined): string | unde
   }
   if (kek === undefined) throw new KeyStorageError('parameter', 'k needs kek, because it is stored wrapped')
   return wrapKey(kek, k).toString('hex')
-}
-
-/** As it is answered where it is stored: a client that unwraps by itself finds `ek` even when `kek` came along. */
-function wholeKey(row: KeyRow, kek: Buffer | undefined): KeyObject {
-  return keyObject(row, { k: kek && openedKey(row, kek), ek: row.ek })
-}
-
-function openedKey({ kid, ek }: KeyRow, kek: Buffer): Buffer {
-  const key = unwrapKey(kek, Buffer.from(ek, 'hex'))
-  if (key === undefined) throw new KeyStorageError('incorrectKek', `Incorrect KEK for the key ${kid}`)
-  return key
-}
-
-function refuseMissing(kid: string): never {
-  throw new KeyStorageError('notFound', `There is no key ${kid}`)
-}
-
-/** A stored key as it is answered: with the key in clear, the wrapped key, or both. */
-function keyObject(row: KeyRow, { k, ek }: { k?: Buffer | undefined; ek?: string | undefined }): KeyObject {
-  return {
-    kid: row.kid,
-    k: k?.toString('hex'),
-    ek,
-    kekId: row.kek_id ?? undefined,
-    info: row.info ?? undefined,
-    contentId: row.content_id ?? undefined,
-    expiration: row.expiration === null ? undefined : isoMoment(row.expiration),
-    lastUpdate: isoMoment(Math.floor(row.last_update / 1000) * 1000),
-  }
-}
-
-/** The name of a KEK that was given none (spec: keystore.md). */
-function kekIdOf(kek: Buffer): string {
-  return `#1.${createHash('sha1')
-    .update(`KEKID_1${kek.toString('hex')}`)
-    .digest('hex')
-    .slice(0, 32)}`
 }
 
 /** A fraction of a second only where there is one, as in the published samples. */

@@ -373,6 +373,91 @@ for (const [engine, newDatabase] of Object.entries(engines))
       t.same(faultOf(await get('/keycount', { headers: { host: 'api.service.expressplay.com' } })), [401, -2018])
     })
 
+    t.test('the style of the real service: in upper case, and with a KEK all of a key', async t => {
+      const DATABASE_URL = await newDatabase()
+      const server = await startTestServer(t, { settings: { DATABASE_URL, KEYSTORE_STYLE: 'expressplay' } })
+      const { post, put, get, remove } = keystoreOf(server)
+      const kek = '1'.repeat(32)
+      const answer = await post('/keys', { kek, body: { kid: KID, k: KEY } })
+      const whole = keyIn(answer)
+      t.match(whole, { ek: /^[0-9A-F]{48}$/ })
+      t.same(whole, {
+        kid: KID.toUpperCase(),
+        k: KEY.toUpperCase(),
+        ek: whole.ek,
+        kekId: '#1.952241B0259652B68A8CAE2BE819DFA3390CDB35',
+        lastUpdate: NOON_TEXT,
+      })
+      t.equal(answer.headers.location, `/keystore/keys/${KID.toUpperCase()}`)
+      const again = await post('/keys', { kek, body: { kid: KID } })
+      t.same([again.status, keyIn(again)], [200, whole])
+
+      const { k, ...wrapped } = whole
+      for (const kid of [KID, KID.toUpperCase()]) {
+        t.same(keyIn(await get(`/keys/${kid}`, { kek })), whole)
+        t.same(keyIn(await get(`/keys/${kid}`)), wrapped)
+        t.equal((await get(`/keys/${kid}/value`, { kek })).body, k)
+        t.equal((await get(`/keys/${kid}/value`)).body, `#${whole.ek}`)
+      }
+      const ids = { info: 'lower case', contentId: 'urn:abc', expiration: '2030-12-31T23:59:59Z' }
+      const own = keyIn(await post('/keys', { kek, body: { kid: '^own', kekId: '#1.their own, abc', ...ids } }))
+      t.match(own, { kid: /^[0-9A-F]{32}$/, k: /^[0-9A-F]{32}$/, kekId: '#1.their own, abc', ...ids })
+      const two = `/keys/${KID},^own`
+      t.same(JSON.parse((await get(two, { kek })).body), [whole, own])
+      t.equal((await get(`${two}/value`, { kek })).body, `${k},${own.k}`)
+      t.equal((await get(`${two}/value`)).body, `#${whole.ek},#${own.ek}`)
+      const listed = async (question?: KeystoreQuestion) =>
+        JSON.parse((await get('/keys', question)).body) as KeyObject[]
+      const byKid = (one: KeyObject, other: KeyObject) => (one.kid < other.kid ? -1 : 1)
+      t.same(await listed({ kek }), [whole, own].sort(byKid))
+      t.same(
+        await listed(),
+        [whole, own].sort(byKid).map(({ k, ...wrapped }) => wrapped),
+      )
+      t.same(await listed({ kek: KEK }), await listed(), 'what a KEK does not open stays wrapped')
+
+      const unnamed = { kid: '^unnamed', ek: whole.ek }
+      t.notOk('kekId' in keyIn(await post('/keys', { body: unnamed })), 'nobody knows the KEK')
+      t.match(keyIn(await get('/keys/^unnamed', { kek })), { k, ek: whole.ek, kekId: whole.kekId })
+
+      t.same(faultOf(await get('/keys/^none', { kek })), [404, 2])
+      t.same(faultOf(await get('/keys/^none/value')), [404, 2])
+      t.same(faultOf(await put('/keys/^none', { body: { info: 'x' } })), [404, 2])
+      t.same(faultOf(await remove('/keys/^none')), [404, 2])
+      t.match(
+        (await get(`/keys/${KID.replace('4', 'f')}`)).body,
+        `There is no key ${KID.replace('4', 'f').toUpperCase()}`,
+      )
+      t.match((await get(`/keys/${KID}`, { kek: KEK })).body, `Incorrect KEK for the key ${KID.toUpperCase()}`)
+      const token = await tokenOf(await server.get({ kid: '^own', contentKey: null, kek }))
+      t.match(server.openToken(token)?.keys, [{ contentKey: own.k?.toLowerCase() }], 'tokens take their keys from here')
+    })
+
+    t.test('what was stored in one style is read in the other', async t => {
+      const DATABASE_URL = await newDatabase()
+      const settings = { DATABASE_URL: DATABASE_URL === 'memory:' ? `sqlite:${t.testdir()}/keys.db` : DATABASE_URL }
+      const inStyle = async (
+        KEYSTORE_STYLE: string,
+        run: (keystore: ReturnType<typeof keystoreOf>) => Promise<void>,
+      ) => {
+        const server = await startTestServer(t, { settings: { ...settings, KEYSTORE_STYLE } })
+        await run(keystoreOf(server))
+        await server.close()
+      }
+      await inStyle('skm', async ({ post }) => {
+        await post('/keys', { kek: KEK, body: { kid: '^of-skm', k: KEY } })
+      })
+      await inStyle('expressplay', async ({ post, get }) => {
+        t.match(keyIn(await get('/keys/^of-skm', { kek: KEK })), { k: KEY.toUpperCase(), kekId: KEK_ID })
+        await post('/keys', { kek: KEK, body: { kid: '^of-expressplay', k: KEY } })
+      })
+      await inStyle('skm', async ({ get }) => {
+        const key = keyIn(await get('/keys/^of-expressplay', { kek: KEK }))
+        t.match(key, { kid: HEX32, k: KEY, kekId: /^#1\.AFE008A381BDAC03B412A92D54B92DDF[0-9A-F]{8}$/ })
+        t.notOk('ek' in key)
+      })
+    })
+
     t.test('at the same time', async t => {
       const { post, put, get } = await start(t)
       for (let round = 0; round < 5; round += 1) {
