@@ -1,7 +1,9 @@
 import t from 'tap'
-import type { RecordedEvent } from '../../schemas/records.js'
+import type { RecordedEvent, RecordsAnswer } from '../../schemas/records.js'
+import { sampleParameters } from '../../src/sample.js'
 import { onBothEngines } from '../engines.js'
 import { accounts, errorOf, NOON, startTestServer, type TestServer, tokenOf } from '../harness.js'
+import { clearKeyBody, OTHER_KID } from '../redeeming.js'
 
 const MINUTE = 60_000
 const customerAuthenticator = '201722,1ad8eed133edf43cbcc185f0236828ae'
@@ -101,6 +103,54 @@ onBothEngines(t, 'the transaction log', async (t, database) => {
     const more = { isSuperfast: 'true', apiVersion: '2', Cookie: 'a' }
     for (const asked of [more, { ...more, cookie: 'nobody' }, { ...more, id: '7' }])
       t.same(await (await lookUp(server, asked)).json(), { valid: true, events: [] })
+  })
+
+  t.test('every answer is valid and has no null, and what clients add changes none', async t => {
+    const server = await startTestServer(t, { settings: { DATABASE_URL: await database() } })
+    const token = await tokenOf(await server.get())
+    await server.get({ kid: null, cookie: 'viewer' })
+    // The first redemption succeeds; the token has no such key.
+    const challenges = [sampleParameters.kid, OTHER_KID].map(kid => clearKeyBody(kid))
+    const url = `${server.url}/hms/ck/rights/?ExpressPlayToken=${token}`
+    const statuses = []
+    for (const body of challenges) statuses.push((await fetch(url, { method: 'POST', body })).status)
+    t.same(statuses, [200, 400])
+    const kinds = ['token_issued', 'token_refused', 'token_redeemed', 'redemption_refused']
+    t.same(
+      (await eventsOf(lookUp(server, { after: '1' }))).map(({ event }) => event),
+      kinds.slice(1),
+    )
+
+    const ways: [ids: number[], asked: Record<string, string>][] = [
+      [[4, 3, 2, 1], {}],
+      [[2], { cookie: 'viewer' }],
+      [[], { cookie: 'nobody' }],
+      [[3], { id: '3' }],
+      [[], { id: '7' }],
+      [[2, 3], { start: '1', length: '2' }],
+      [[], { start: '9', length: '2' }],
+      [[1, 2, 3, 4], { from: '2026-06-01T00:00:00Z', to: '2026-06-02T00:00:00Z', limit: '4' }],
+      [[3, 4], { after: '2' }],
+    ]
+    const added = [
+      {},
+      { isSuperfast: 'true' },
+      { isSuperfast: '' },
+      { apiVersion: '2' },
+      { isSuperfast: '1', apiVersion: 'x' },
+    ]
+    for (const [ids, asked] of ways)
+      for (const more of added)
+        for (const path of ['/cmiapi/getrecord', '/cmiapi/getrecord/']) {
+          const query = new URLSearchParams({ customerAuthenticator, ...more, ...asked })
+          const response = await fetch(`${server.url}${path}?${query}`)
+          const text = await response.text()
+          const { valid, events } = JSON.parse(text) as RecordsAnswer // checked here
+          const title = `${path}?${query}`
+          t.same([response.status, valid, events.map(({ event_id }) => event_id)], [200, true, ids], title)
+          t.notMatch(text, 'null', title)
+          t.ok(events.every(({ error_code }) => Number.isInteger(error_code)))
+        }
   })
 
   t.test('a disabled customer, a missing option and a used-up balance are in the log', async t => {
