@@ -1,10 +1,11 @@
 import { UNAVAILABLE } from '../errors/public-error.js'
+import type { Charge } from '../ground/account-choices.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import type { Entry, NotCovered, RedemptionLimit, UsedUp } from '../store/engine.js'
+import type { CountedRedemption, Entry, NotCovered, UsedUp } from '../store/engine.js'
 import type { EventRepository } from '../store/event-repository.js'
 import { type PendingTokenRow, serviceId } from '../store/tables.js'
 import { answerGroup, type EventListener, failGroup, nextGroup, type QueuedEntry } from './group-queue.js'
-import { type Ledger, type LedgerEvent, type Reservation, UnansweredReservation } from './ledger.js'
+import { type Ledger, type LedgerEvent, type NotRedeemed, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
 
 /** A group of this size starts at once; a smaller one waits for requests that arrived in the same event loop turn. */
@@ -37,17 +38,18 @@ export class GroupLedger implements Ledger {
     this.#locked = new LockedServices(events, listener)
   }
 
-  async recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp> {
-    return (await this.#takeToken(entryOf(event, 'issue'))) ?? 'recorded'
+  async recordIssue(event: LedgerEvent, charge: Charge): Promise<'recorded' | UsedUp> {
+    return (await this.#takeToken(entryOf(event, charge === 'issue' ? 'issue' : 'issue unpaid'))) ?? 'recorded'
   }
 
   async append(event: LedgerEvent): Promise<void> {
     await this.#join(entryOf(event, 'append'))
   }
 
-  async redeem(event: LedgerEvent, redemption: RedemptionLimit): Promise<'recorded' | 'redeemed too often'> {
+  /** The cast: a redemption has no quota, and is settled at once. */
+  async redeem(event: LedgerEvent, redemption: CountedRedemption): Promise<'recorded' | NotRedeemed> {
     const why = await this.#join({ ...entryOf(event, 'redeem'), redemption })
-    return why === undefined ? 'recorded' : 'redeemed too often'
+    return (why as NotRedeemed | undefined) ?? 'recorded'
   }
 
   async reserve(event: LedgerEvent): Promise<Reservation | UsedUp> {

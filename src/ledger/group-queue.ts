@@ -60,10 +60,11 @@ export function failGroup(group: readonly QueuedEntry[], error: unknown): void {
   for (const { reject, unanswered } of group) reject(unanswered === undefined ? error : unanswered(error))
 }
 
-/** A reservation has no event yet, and what was not covered has one only where it is a refusal. */
+/** A reservation has no event yet, and of what was not covered only a refused token has one. */
 function writtenEvent(entry: Entry, why: NotCovered | undefined): WrittenEvent | undefined {
-  if (why === 'balance used up' || why === 'quota used up') return { ...entry, ...REFUSED }
-  return why === undefined && entry.step !== 'reserve' ? entry : undefined
+  if (why === undefined) return entry.step === 'reserve' ? undefined : entry
+  const isRefusedToken = entry.step !== 'redeem' && (why === 'balance used up' || why === 'quota used up')
+  return isRefusedToken ? { ...entry, ...REFUSED } : undefined
 }
 
 function isRepeated({ step, service_id, token_id }: Entry, redeemed: Set<string>): boolean {

@@ -1,6 +1,7 @@
+import type { Charge } from '../ground/account-choices.js'
 import type { LicenceDrm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
-import type { RedemptionLimit, UsedUp } from '../store/engine.js'
+import type { CountedRedemption, UsedUp } from '../store/engine.js'
 import type { PendingTokenRow } from '../store/tables.js'
 
 export type EventKind =
@@ -35,13 +36,14 @@ export interface LedgerEvent {
 export interface Ledger {
   /**
    * Takes one token from the customer's balance and the quota of the event's day, and appends the event, in one
-   * transaction. With one of them used up it appends the refusal instead.
+   * transaction. With one of them used up it appends the refusal instead. A token that its redemption pays for needs a
+   * balance above 0, and takes from the quota alone.
    */
-  recordIssue(event: LedgerEvent): Promise<'recorded' | UsedUp>
+  recordIssue(event: LedgerEvent, charge: Charge): Promise<'recorded' | UsedUp>
   /** Appends an event that costs nothing. */
   append(event: LedgerEvent): Promise<void>
-  /** Counts a redemption of the event's token and appends the event, both or neither. */
-  redeem(event: LedgerEvent, limit: RedemptionLimit): Promise<'recorded' | 'redeemed too often'>
+  /** Counts a redemption of the event's token, pays if it is the first that has to, and appends the event: all or nothing. */
+  redeem(event: LedgerEvent, redemption: CountedRedemption): Promise<'recorded' | NotRedeemed>
   /**
    * Takes one token in the same way before another service is asked for it, but appends nothing yet. What is never
    * settled, because the process has ended, becomes `token_unknown`. Throws an UnansweredReservation where the token may
@@ -57,6 +59,8 @@ export interface Ledger {
   /** The same for a reservation of a process that has ended: it becomes `token_unknown`, and stays paid for. */
   settleAbandoned(token: PendingTokenRow, time: number): Promise<void>
 }
+
+export type NotRedeemed = 'redeemed too often' | 'balance used up'
 
 /** A token that was paid for, and that is not in the log yet. */
 export interface Reservation {

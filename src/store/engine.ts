@@ -10,28 +10,35 @@ export type Entry = WrittenEvent & {
   readonly step: Step
   /** The pending token that is written down or settled. */
   readonly pending_id: string | null
-  /** The limit of a redemption that is counted. Left out of all others, so that they cost nothing more. */
-  readonly redemption?: RedemptionLimit
+  /** Of a redemption that is counted. Left out of all others, so that they cost nothing more. */
+  readonly redemption?: CountedRedemption
 }
 
-export interface RedemptionLimit {
+export interface CountedRedemption {
   readonly most: number
   /** When the token expires. */
   readonly expiresAt: number
+  /** Whether the first redemption of the token takes one from the balance. */
+  readonly pays: boolean
 }
+
+/** The greatest count that the database holds. */
+export const UNLIMITED = 2_147_483_647
 
 export type Step =
   /** The event alone. */
   | 'append'
   /** Takes one token from the balance and the day's quota. */
   | 'issue'
+  /** Needs a balance, and takes from the day's quota alone. */
+  | 'issue unpaid'
   /** Takes one as well, and writes a pending token instead of the event. */
   | 'reserve'
   /** The pending token becomes the event. If it is gone it was settled before, and nothing happens. */
   | 'keep'
   /** The same, and the token is refunded to the balance and to the quota of its day. */
   | 'refund'
-  /** Counts a redemption and appends its event. A group has no two of the same token. */
+  /** Counts a redemption, pays if it has to, and appends its event. A group has no two of the same token. */
   | 'redeem'
 
 /** Why a token was not covered. */
@@ -43,7 +50,7 @@ export type NotCovered = UsedUp | 'redeemed too often' | 'settled before'
 export interface Uncovered {
   /** The entry's place in its group. */
   readonly place: number
-  /** Nothing is written where the token was redeemed too often or settled before, or another session has locked the service. */
+  /** Nothing is written of a redemption, where the token was settled before, or where another session has locked the service. */
   readonly why: NotCovered | 'locked'
 }
 
@@ -57,7 +64,7 @@ export interface Engine {
   readonly isExclusive: boolean
   /**
    * Commits all entries in one durable transaction, in their order. Where a balance or quota is used up, the entry is
-   * written as a refusal and returned. Where another session keeps a service locked,
+   * written as a refusal and returned, but for redemptions, of which nothing is written. Where another session keeps a service locked,
    * its entries are skipped and returned as well. `alone`: the entries are of a service that was locked before.
    */
   commit(entries: readonly Entry[], alone?: boolean): Promise<readonly Uncovered[]>

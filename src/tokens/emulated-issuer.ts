@@ -35,7 +35,8 @@ export class EmulatedIssuer implements TokenIssuer {
     if (!areComplete(keys)) throw new Error('a key without its content key')
     const { expirationTime, deviceId, ipAddress, cookie } = restrictions
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
-    const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+    const { charge } = account
+    const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, keys }
     const encoded = encodeContent(content, family, this.#writer)
     const outside = {
       customerId: account.id,
@@ -48,7 +49,7 @@ export class EmulatedIssuer implements TokenIssuer {
   }
 
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
-    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id))
+    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id), order.account.charge)
     const outcome = await orUnavailable(recording, { mayHaveIssued: true })
     if (outcome !== 'recorded') throw usedUpError(outcome, issuedAt)
   }

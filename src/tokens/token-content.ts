@@ -1,7 +1,7 @@
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { Families } from '../drm/families.js'
 import type { SealedFamily } from '../drm/family.js'
-import type { TokenStyle } from '../ground/account-choices.js'
+import type { Charge, TokenStyle } from '../ground/account-choices.js'
 import { type Drm, NO_KID } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
@@ -17,6 +17,8 @@ export interface TokenContent {
   readonly deviceId?: string | undefined
   readonly ipAddress?: string | undefined
   readonly cookie?: string | undefined
+  /** When it is paid for, whatever its account says by now; `issue` where it is left out. */
+  readonly charge?: Charge | undefined
   readonly keys: readonly TokenKey[]
 }
 
@@ -42,6 +44,8 @@ const CONTENT_STEP = 16
 const DEVICE = 1
 const ADDRESS = 2
 const COOKIE = 4
+/** The first redemption pays. */
+const UNPAID = 8
 
 /** Writes a content for its family; the result is good until the writer writes again. */
 export function encodeContent(content: TokenContent, family: SealedFamily, out: ByteWriter): Buffer {
@@ -52,7 +56,8 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
   out.uint(content.issuedAt, 6)
   out.uint(content.expiresAt, 6)
   const { deviceId, ipAddress, cookie } = content
-  out.uint((deviceId ? DEVICE : 0) | (ipAddress ? ADDRESS : 0) | (cookie === undefined ? 0 : COOKIE), 1)
+  const unpaid = content.charge === 'redemption' ? UNPAID : 0
+  out.uint((deviceId ? DEVICE : 0) | (ipAddress ? ADDRESS : 0) | (cookie === undefined ? 0 : COOKIE) | unpaid, 1)
   if (deviceId) out.hex(deviceId)
   if (ipAddress) out.text(ipAddress)
   if (cookie !== undefined) out.text(cookie)
@@ -80,13 +85,14 @@ function decodeContent(content: Buffer, families: Families): TokenContent {
   const deviceId = present & DEVICE ? from.hex(16) : undefined
   const ipAddress = present & ADDRESS ? from.text() : undefined
   const cookie = present & COOKIE ? from.text() : undefined
+  const charge = present & UNPAID ? 'redemption' : 'issue'
   const keys = Array.from({ length: from.uint(1) }, () => ({
     kid: family.kid === 'required' || from.uint(1) === 1 ? from.hex(16) : NO_KID,
     contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
     policy: family.readPolicy(from),
   }))
-  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys }
+  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, keys }
 }
 
 /** A token of ours, opened. */

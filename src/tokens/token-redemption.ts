@@ -8,6 +8,7 @@ import type { Now } from '../ground/clock.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
 import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
+import { UNLIMITED } from '../store/engine.js'
 import {
   type Asked,
   invalidToken,
@@ -98,15 +99,18 @@ export class TokenRedemption {
 
   /** The last step, so that no refusal counts as a redemption. */
   async #record(request: RedemptionRequest, { token, keys }: Redemption, { maxRedemptions }: Account): Promise<void> {
-    const limit = maxRedemptions === null ? undefined : { most: maxRedemptions, expiresAt: token.expiresAt }
     const event = this.#event(request, token, {
       event: 'token_redeemed',
       kids: keys.map(({ kid }) => kid),
       rightsType: keys[0]?.policy.rightsType,
       errorCode: 0,
     })
-    if (limit === undefined) return orUnavailable(this.#parts.ledger.append(event))
-    if ((await orUnavailable(this.#parts.ledger.redeem(event, limit))) === 'redeemed too often')
+    const pays = token.charge === 'redemption'
+    if (maxRedemptions === null && !pays) return orUnavailable(this.#parts.ledger.append(event))
+    const counted = { most: maxRedemptions ?? UNLIMITED, expiresAt: token.expiresAt, pays }
+    const outcome = await orUnavailable(this.#parts.ledger.redeem(event, counted))
+    if (outcome === 'balance used up') throw new TokenError({ code: -2019 })
+    if (outcome === 'redeemed too often')
       throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
   }
 

@@ -56,18 +56,20 @@ t.test('while one customer is locked the others get their tokens, from every ins
   }
 })
 
-t.test('redemptions of a locked customer hold up nobody else', async t => {
-  const DATABASE_URL = await postgres.newDatabase()
-  const server = await startLicenceServer(t, { accounts: both, settings: { DATABASE_URL } })
-  for (const id of [CUSTOMER, 6]) await administratorOf(server).patch(`/accounts/${id}`, { maxRedemptions: 100 })
-  const redeem = (token: string) => server.ask('/hms/ck/rights/', { token, body: clearKeyBody(KID) })
-  const release = await lock(t, DATABASE_URL, CUSTOMER)
-  const locked = times(30, () => redeem(server.seal()))
-  t.same(new Set(await statuses(times(30, () => redeem(server.seal({}, 6))))), new Set([200]))
-  t.same(new Set(await statuses(locked)), new Set([503]))
-  await release()
-  t.equal((await redeem(server.seal())).status, 200)
-})
+for (const charge of ['issue', 'redemption'] as const)
+  t.test(`redemptions of a locked customer hold up nobody else, with tokens paid for at ${charge}`, async t => {
+    const DATABASE_URL = await postgres.newDatabase()
+    const server = await startLicenceServer(t, { accounts: both, settings: { DATABASE_URL } })
+    for (const id of [CUSTOMER, 6]) await administratorOf(server).patch(`/accounts/${id}`, { maxRedemptions: 100 })
+    const redeem = (customer: number) =>
+      server.ask('/hms/ck/rights/', { token: server.seal({ charge }, customer), body: clearKeyBody(KID) })
+    const release = await lock(t, DATABASE_URL, CUSTOMER)
+    const locked = times(30, () => redeem(CUSTOMER))
+    t.same(new Set(await statuses(times(30, () => redeem(6)))), new Set([200]))
+    t.same(new Set(await statuses(locked)), new Set([503]))
+    await release()
+    t.equal((await redeem(CUSTOMER)).status, 200)
+  })
 
 t.test(
   'a process that freezes inside a change or a redemption keeps nobody locked for longer than seconds',
@@ -79,10 +81,13 @@ t.test(
     const { patch } = administratorOf(server)
     await patch(`/accounts/${CUSTOMER}`, { maxRedemptions: 100 })
 
+    const redeem = (url: string, token: string) =>
+      fetch(`${url}/hms/ck/rights/?ExpressPlayToken=${token}`, { method: 'POST', body: clearKeyBody(KID) })
+    const expiresAt = Date.UTC(2100, 0) // the process has the machine's clock
     // The text that is on the wire when it freezes: of the event's insert, and the end of a transaction.
     const freezes: Record<string, (url: string) => Promise<Response>> = {
-      request_id: url =>
-        fetch(`${url}/hms/ck/rights/?ExpressPlayToken=${server.seal()}`, { method: 'POST', body: clearKeyBody(KID) }),
+      request_id: url => redeem(url, server.seal({ expiresAt })),
+      COMMIT: url => redeem(url, server.seal({ expiresAt, charge: 'redemption' })),
       commit: url => administratorOf({ url }).patch(`/accounts/${CUSTOMER}`, { limits: { tokensPerDay: 1000 } }),
     }
     for (const [text, ask] of Object.entries(freezes)) {

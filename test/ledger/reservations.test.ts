@@ -33,11 +33,11 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     await ledger.append(refused)
     await Promise.all([ledger.settle(reserved, issued), ledger.settle(reserved, issued)])
     await ledger.settle(reserved, issued)
-    await ledger.recordIssue(issued)
-    t.equal(await ledger.recordIssue(issued), 'balance used up')
+    await ledger.recordIssue(issued, 'issue')
+    t.equal(await ledger.recordIssue(issued, 'issue'), 'balance used up')
     const redeemed = eventOf({ event: 'token_redeemed' })
     for (const outcome of ['recorded', 'redeemed too often'])
-      t.equal(await ledger.redeem(redeemed, { most: 1, expiresAt: MIDNIGHT }), outcome)
+      t.equal(await ledger.redeem(redeemed, { most: 1, expiresAt: MIDNIGHT, pays: false }), outcome)
 
     const { events } = await bookOf(desks)
     const inShort = ({ event, token_id, error_code }: WrittenEvent) => ({ event, token_id, error_code })
@@ -65,13 +65,13 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     // In waves, so that what goes back in one is there for the next; others take from the same balance meanwhile.
     for (let wave = 0; wave < 4; wave += 1) {
       const asking = Array.from({ length: 120 }, (_, index) => ask(wave * 120 + index))
-      const issuing = Array.from({ length: 10 }, () => (desks[0] ?? fail()).ledger.recordIssue(issued))
+      const issuing = Array.from({ length: 10 }, () => (desks[0] ?? fail()).ledger.recordIssue(issued, 'issue'))
       await Promise.all([...asking, ...issuing])
     }
 
     // What went back last is there, too.
     await Promise.all(
-      desks.map(({ ledger }) => Promise.all(Array.from({ length: 120 }, () => ledger.recordIssue(issued)))),
+      desks.map(({ ledger }) => Promise.all(Array.from({ length: 120 }, () => ledger.recordIssue(issued, 'issue')))),
     )
 
     const { balance, events, pending } = await bookOf(desks)
@@ -138,7 +138,7 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
       Array.from({ length: 60 }, (_, index) => index + 1),
     )
     t.equal(new Set(events.map(({ request_id }) => request_id)).size, 60)
-    const more = await Promise.all(Array.from({ length: 30 }, () => ledger.recordIssue(issued)))
+    const more = await Promise.all(Array.from({ length: 30 }, () => ledger.recordIssue(issued, 'issue')))
     t.equal(more.filter(outcome => outcome === 'recorded').length, 20, 'balance and quota agree')
   })
 
@@ -177,7 +177,7 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
       Promise.all(
         Array.from({ length: 30 }, (_, index) => {
           const desk = (desks[index % desks.length] ?? fail()).ledger
-          return (index >> 1) % 2 === 0 ? desk.recordIssue(at(time)) : desk.reserve(at(time))
+          return (index >> 1) % 2 === 0 ? desk.recordIssue(at(time), 'issue') : desk.reserve(at(time))
         }),
       )
     const first = await rush(MIDNIGHT - 1)
@@ -187,14 +187,18 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     t.ok(reservations.length >= 2)
     const [sameDay, nextDay] = reservations
     await ledger.settle(sameDay ?? fail(), { ...refused, time: MIDNIGHT - 1 })
-    t.equal(await ledger.recordIssue(at(MIDNIGHT - 1)), 'recorded', 'given back on the same day')
-    t.equal(await ledger.recordIssue(at(MIDNIGHT - 1)), 'quota used up')
+    t.equal(await ledger.recordIssue(at(MIDNIGHT - 1), 'issue'), 'recorded', 'given back on the same day')
+    t.equal(await ledger.recordIssue(at(MIDNIGHT - 1), 'issue'), 'quota used up')
 
-    t.equal(await ledger.recordIssue(at(MIDNIGHT)), 'recorded', 'a new day')
+    t.equal(await ledger.recordIssue(at(MIDNIGHT), 'issue'), 'recorded', 'a new day')
     await ledger.settle(nextDay ?? fail(), { ...refused, time: MIDNIGHT })
     const rest = (await rush(MIDNIGHT)).filter(outcome => outcome !== 'quota used up')
     t.equal(rest.length, 9, 'what goes back to yesterday is nothing for today')
-    t.equal(await ledger.recordIssue(at(MIDNIGHT - 1)), 'quota used up', 'a clock that is late opens no day again')
+    t.equal(
+      await ledger.recordIssue(at(MIDNIGHT - 1), 'issue'),
+      'quota used up',
+      'a clock that is late opens no day again',
+    )
 
     const { balance, events, pending } = await bookOf(desks)
     t.equal(balance, 100 - events.filter(isPaid).length - pending.length)
@@ -205,7 +209,7 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     const desks = await openDesks(t, await database(), { balance: 100, tokensPerDay: 3 })
     const [{ ledger }] = desks
     const at = async (time: number) => {
-      const asked = Array.from({ length: 5 }, () => ledger.recordIssue(eventOf({ time })))
+      const asked = Array.from({ length: 5 }, () => ledger.recordIssue(eventOf({ time }), 'issue'))
       return (await Promise.all(asked)).filter(outcome => outcome === 'recorded').length
     }
     t.equal(await at(NOON + 400 * DAY), 3)

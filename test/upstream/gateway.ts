@@ -5,7 +5,7 @@ import type { Settings } from '../../src/index.js'
 import { administratorOf, bodyOf } from '../administrator.js'
 import { NOON, startTestServer, type TestServer } from '../harness.js'
 
-const ADMIN_TOKEN = 'only-for-administrators'
+export const ADMIN_TOKEN = 'only-for-administrators'
 const ID = 9
 const BALANCE = 100_000
 

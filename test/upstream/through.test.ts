@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
+import { administratorOf } from '../administrator.js'
 import { form, startTestServer, uuidOf } from '../harness.js'
 import { keystoreOf } from '../keystore.js'
 import { startCommand } from '../process.js'
 import { clearKeyBody, KID, OTHER_KID } from '../redeeming.js'
-import { type Gateway, LOCAL, REAL, startGateway } from './gateway.js'
+import { ADMIN_TOKEN, account, type Gateway, LOCAL, REAL, startGateway } from './gateway.js'
 import { issues, startHostile } from './hostile.js'
 
 const KEK = '000102030405060708090a0b0c0d0e0f'
@@ -54,6 +55,13 @@ t.test('tokens come through in both ways of asking and all forms of answers, and
     t.match(event, { event: 'token_issued', token_id: uuidOf(token), kid: [KID] })
   }
   t.equal(await gateway.paid(), 4)
+})
+
+t.test('a token is paid for when it is issued, even of an account that pays for redemptions', async t => {
+  const gateway = await startGateway(t, emulator, {}, Date.now)
+  await administratorOf(gateway, ADMIN_TOKEN).patch(`/accounts/${account.id}`, { charge: 'redemption' })
+  t.equal((await gateway.ask('charge')).status, 200)
+  t.equal(await gateway.paid(), 1)
 })
 
 t.test('what is wrong with a request is refused here, and the upstream never hears of it', async t => {

@@ -6,8 +6,8 @@ import { type Entry, MOST_DAYS_AHEAD, REFUSED } from '../engine.js'
  * so that instances wait for each other but never deadlock; a pending token or a count of redemptions is only touched
  * with the lock of its service. Refunds come first. Then an entry is covered while those up to it, itself
  * among them, are within balance and quota; the day of the quota is the newest that the service has seen, those of the
- * group among them, unless that was too far ahead. What is not covered goes in as refused, but for redemptions, which
- * are left out. Without its service an event has no number, and then the whole statement fails.
+ * group among them, unless that was too far ahead. A token that its redemption pays for needs a balance that is left. Redemptions that pay
+ * come before all tokens. What is not covered goes in as refused, but for redemptions, which are left out. Without its service an event has no number, and then the whole statement fails.
  */
 export function groupStatement(entries: readonly Entry[]): QueryConfig {
   const { columns, ...statement } = waiting[kindOf(entries)]
@@ -21,13 +21,19 @@ export function unlockedGroupStatement(entries: readonly Entry[]): QueryConfig {
 }
 
 /** What a group has beside plain events. Each kind has its own statement, because most groups have only plain events. */
-type Kind = 'plain' | 'pending' | 'redemptions' | 'both'
+type Kind = 'plain' | 'pending' | 'redemptions' | 'all'
 
 function kindOf(entries: readonly Entry[]): Kind {
   const hasPending = entries.some(({ pending_id }) => pending_id !== null)
   const hasRedemptions = entries.some(({ redemption }) => redemption !== undefined)
-  if (hasPending) return hasRedemptions ? 'both' : 'pending'
-  return hasRedemptions ? 'redemptions' : 'plain'
+  if (hasPending) return hasRedemptions ? 'all' : 'pending'
+  if (!hasRedemptions) return 'plain'
+  return havePayments(entries) ? 'all' : 'redemptions'
+}
+
+/** Whether there are redemptions that pay if they are their tokens' first. Such a group needs its services locked before. */
+export function havePayments(entries: readonly Entry[]): boolean {
+  return entries.some(({ redemption }) => redemption?.pays)
 }
 
 interface Column {
@@ -62,11 +68,12 @@ const PENDING_COLUMN = column('pending_id', 'text')
 const REDEMPTION_COLUMNS: readonly Column[] = [
   { name: 'most', type: 'integer', of: ({ redemption }) => redemption?.most ?? null },
   { name: 'expires_at', type: 'bigint', of: ({ redemption }) => redemption?.expiresAt ?? null },
+  { name: 'pays', type: 'boolean', of: ({ redemption }) => redemption?.pays ?? false },
 ]
 
 const given = (columns: readonly Column[]) => `
 given AS (
-  SELECT *, step IN ('issue', 'reserve') AS takes
+  SELECT *, step IN ('issue', 'issue unpaid', 'reserve') AS takes
   FROM unnest(${columns.map(({ type }, index) => `$${index + 1}::${type}[]`).join(', ')})
   WITH ORDINALITY AS given (${columns.map(({ name }) => name).join(', ')}, place)
 )`
@@ -102,11 +109,26 @@ deleted AS (
   WHERE step = 'refund' GROUP BY service_id
 )`
 
+/** The first redemptions that pay, in their order while the balance lasts. Each is looked up by itself, and not by a join. */
+const PAYING = `
+paying AS (
+  SELECT place, service_id, row_number() OVER (PARTITION BY service_id ORDER BY place) <= balance + coalesce(back, 0) AS paid
+  FROM given JOIN locked ON locked.id = service_id LEFT JOIN refunded ON refunded.id = service_id
+  WHERE pays AND (
+    SELECT count(*) FROM redemptions
+    WHERE redemptions.service_id = given.service_id AND redemptions.token_id = given.token_id
+  ) = 0
+), payments AS (
+  SELECT service_id AS id, count(*) AS payments FROM paying WHERE paid GROUP BY service_id
+)`
+const UNPAID = 'place IN (SELECT place FROM paying WHERE NOT paid)'
+
 /** An insert that conflicts sees the newest count, whatever the statement saw when it began. */
-const REDEEMED = `
+const redeemed = (unpaid: string) => `
 redeemed AS (
   INSERT INTO redemptions (service_id, token_id, count, expires_at)
-  SELECT service_id, token_id, 1, expires_at FROM given JOIN locked ON id = service_id WHERE step = 'redeem'
+  SELECT service_id, token_id, 1, expires_at FROM given JOIN locked ON id = service_id
+  WHERE step = 'redeem' AND NOT ${unpaid}
   ON CONFLICT (service_id, token_id) DO UPDATE SET count = redemptions.count + 1
   WHERE redemptions.count < (
     SELECT most FROM given
@@ -129,16 +151,26 @@ const REFUNDED_ROOM = room({
   backToday: 'coalesce(back_today, 0)',
   from: 'LEFT JOIN refunded USING (id)',
 })
+const PAID_ROOM = room({
+  back: 'coalesce(back, 0) - coalesce(payments, 0)',
+  backToday: 'coalesce(back_today, 0)',
+  from: 'LEFT JOIN refunded USING (id) LEFT JOIN payments USING (id)',
+})
 
 const settled = (entries: string, covered: string) => `
 counted AS (
   SELECT ${entries}.*, room.*, count(*) FILTER (WHERE takes)
-    OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS taken
+    OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS taken,
+    count(*) FILTER (WHERE takes AND step <> 'issue unpaid')
+    OVER (PARTITION BY service_id ORDER BY place ROWS UNBOUNDED PRECEDING) AS charged
   FROM ${entries} LEFT JOIN room ON id = service_id
 ), settled AS (
   SELECT *, ${covered} AS covered FROM counted
 )`
-const COVERED = 'NOT takes OR coalesce(taken <= least(balance, tokens_per_day - today), false)'
+const COVERED = `
+    NOT takes OR coalesce(
+      charged + CASE WHEN step = 'issue unpaid' THEN 1 ELSE 0 END <= balance
+        AND coalesce(taken <= tokens_per_day - today, true), false)`
 const COVERED_OR_COUNTED = `
     CASE WHEN step = 'redeem' THEN (service_id, token_id) IN (SELECT service_id, token_id FROM redeemed)
       ELSE ${COVERED} END`
@@ -170,13 +202,14 @@ reserved AS (
   FROM booked WHERE step = 'reserve' AND covered
 )`
 
-const WRITTEN = `
-charged AS (
-  UPDATE services SET balance = room.balance - granted, last_event = room.last_event + events, quota_day = newest_day,
+const written = (unpaid: string) => `
+booking AS (
+  UPDATE services SET balance = room.balance - charged, last_event = room.last_event + events, quota_day = newest_day,
     tokens_today = today + granted
   FROM room JOIN (
     SELECT service_id AS id, count(*) FILTER (WHERE has_event) AS events,
-      count(*) FILTER (WHERE takes AND covered) AS granted
+      count(*) FILTER (WHERE takes AND covered) AS granted,
+      count(*) FILTER (WHERE takes AND covered AND step <> 'issue unpaid') AS charged
     FROM booked GROUP BY service_id
   ) AS sums USING (id)
   WHERE services.id = room.id
@@ -190,32 +223,60 @@ charged AS (
   FROM booked WHERE has_event
 )
 SELECT place::integer - 1 AS place,
-  CASE WHEN covered THEN 'settled before' WHEN step = 'redeem' THEN 'redeemed too often' WHEN tokens_per_day - today < balance THEN 'quota used up'
+  CASE WHEN covered THEN 'settled before'
+    WHEN step = 'redeem' AND NOT ${unpaid} THEN 'redeemed too often'
+    WHEN step <> 'redeem' AND tokens_per_day - today < balance THEN 'quota used up'
     ELSE 'balance used up' END AS why
 FROM booked WHERE NOT covered OR (step IN ('keep', 'refund') AND NOT has_event)`
 
 const PASSED_OVER = `
 UNION ALL SELECT place::integer - 1, 'locked' FROM given WHERE service_id NOT IN (SELECT id FROM locked)`
 
+interface Parts {
+  readonly columns: readonly Column[]
+  /** What is settled and redeemed, and what is left of balance and quota for tokens. */
+  readonly before: readonly string[]
+  readonly covered: string
+  readonly after: readonly string[]
+  /** Whether a redemption was refused because it had to pay. */
+  readonly unpaid: string
+}
+
+const PARTS: Readonly<Record<Kind, Parts>> = {
+  plain: { columns: EVENT_COLUMNS, before: [PLAIN_ROOM], covered: COVERED, after: [EVENTS], unpaid: 'false' },
+  pending: {
+    columns: [...EVENT_COLUMNS, PENDING_COLUMN], // where RELEASED looks for it
+    before: [RELEASED, REFUNDED_ROOM],
+    covered: COVERED,
+    after: [someEvents(true), RESERVED],
+    unpaid: 'false',
+  },
+  redemptions: {
+    columns: [...EVENT_COLUMNS, ...REDEMPTION_COLUMNS],
+    before: [redeemed('false'), PLAIN_ROOM],
+    covered: COVERED_OR_COUNTED,
+    after: [someEvents(false)],
+    unpaid: 'false',
+  },
+  all: {
+    columns: [...EVENT_COLUMNS, PENDING_COLUMN, ...REDEMPTION_COLUMNS],
+    before: [RELEASED, PAYING, redeemed(UNPAID), PAID_ROOM],
+    covered: COVERED_OR_COUNTED,
+    after: [someEvents(true), RESERVED],
+    unpaid: UNPAID,
+  },
+}
+
 function statement(kind: Kind, passesOver: boolean) {
-  const pending = kind === 'pending' || kind === 'both'
-  const redemptions = kind === 'redemptions' || kind === 'both'
-  const columns = [
-    ...EVENT_COLUMNS,
-    ...(pending ? [PENDING_COLUMN] : []), // where RELEASED looks for it
-    ...(redemptions ? REDEMPTION_COLUMNS : []),
-  ]
+  const { columns, before, covered, after, unpaid } = PARTS[kind]
   const parts = [
     given(columns),
     locked(passesOver ? 'SKIP LOCKED' : ''),
     ...(passesOver ? [WITHIN_REACH] : []),
-    ...(pending ? [RELEASED] : []),
-    ...(redemptions ? [REDEEMED] : []),
-    pending ? REFUNDED_ROOM : PLAIN_ROOM,
-    settled(passesOver ? 'reached' : 'given', redemptions ? COVERED_OR_COUNTED : COVERED),
-    kind === 'plain' ? EVENTS : someEvents(pending),
-    ...(pending ? [RESERVED] : []),
-    WRITTEN,
+    ...before,
+    settled(passesOver ? 'reached' : 'given', covered),
+    ...after,
+    written(unpaid),
   ]
   return { name: `commit-group-${kind}`, text: `WITH ${parts}${passesOver ? PASSED_OVER : ''}`, columns }
 }
@@ -225,7 +286,7 @@ function statements(passesOver: boolean) {
     plain: statement('plain', passesOver),
     pending: statement('pending', passesOver),
     redemptions: statement('redemptions', passesOver),
-    both: statement('both', passesOver),
+    all: statement('all', passesOver),
   }
 }
 

@@ -1,7 +1,6 @@
 import { PostgresDialect } from 'kysely'
-import pg from 'pg'
-import type { Engine, Entry, Uncovered } from '../engine.js'
-import { groupStatement, unlockedGroupStatement } from './group-statement.js'
+import type { Engine } from '../engine.js'
+import { commitAlone, commitGroup } from './group-commit.js'
 import { migrationPool, Pool } from './pool.js'
 import { requireUnicode, warningsOf } from './server-settings.js'
 
@@ -14,8 +13,6 @@ const ALONE = 2
  * what only suits a few rows is ruled out.
  */
 const PLANNED_FOR_ANY_SIZE = '-c enable_seqscan=off -c enable_nestloop=off'
-/** The error code of a lock that was not released within `lock_timeout`. */
-const LOCKED = '55P03'
 
 /** PostgreSQL, shared by any number of instances. */
 export async function postgresEngine(url: string): Promise<Engine> {
@@ -34,7 +31,7 @@ export async function postgresEngine(url: string): Promise<Engine> {
       clustered: undefined,
       isExclusive: false,
       warnings: await warningsOf(groups),
-      commit: (entries, isAlone) => (isAlone ? commitAlone(alone, entries) : commit(groups, entries)),
+      commit: (entries, isAlone) => (isAlone ? commitAlone(alone, entries) : commitGroup(groups, entries)),
       readOnly: async () => {
         const [row] = await queries.query<{ readOnly: boolean }>(READ_ONLY)
         if (row?.readOnly !== true) return false
@@ -55,29 +52,6 @@ export async function postgresEngine(url: string): Promise<Engine> {
 
 const READ_ONLY = `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS "readOnly"`
 const TIME = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS time'
-
-/** A service that stays locked does not fail the group: the others are written without it. */
-async function commit(pool: Pool, entries: readonly Entry[]): Promise<readonly Uncovered[]> {
-  try {
-    return await pool.query<Uncovered>(groupStatement(entries))
-  } catch (error) {
-    if (!isLocked(error)) throw error
-    return pool.query<Uncovered>(unlockedGroupStatement(entries))
-  }
-}
-
-async function commitAlone(pool: Pool, entries: readonly Entry[]): Promise<readonly Uncovered[]> {
-  try {
-    return await pool.query<Uncovered>(groupStatement(entries))
-  } catch (error) {
-    if (!isLocked(error)) throw error
-    return entries.map((_entry, place) => ({ place, why: 'locked' }))
-  }
-}
-
-function isLocked(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === LOCKED
-}
 
 /** A host with several addresses has one error for each. */
 function textOf(error: unknown): string {

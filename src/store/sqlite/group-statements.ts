@@ -20,6 +20,7 @@ type Name =
   | 'insertPending'
   | 'findPending'
   | 'deletePending'
+  | 'findRedemption'
   | 'countRedemption'
 
 export type GroupStatements = Readonly<Record<Name, Statement>>
@@ -50,6 +51,7 @@ export function groupStatements(database: Database.Database): GroupStatements {
     ),
     findPending: new Statement(database, 'SELECT quota_day FROM pending_tokens WHERE id = ?'),
     deletePending: new Statement(database, 'DELETE FROM pending_tokens WHERE id = ?'),
+    findRedemption: new Statement(database, 'SELECT count FROM redemptions WHERE service_id = ? AND token_id = ?'),
     countRedemption: new Statement(
       database,
       `

@@ -47,25 +47,35 @@ class Group {
   #take(entry: Entry, place: number): void {
     const service = this.#serviceOf(entry)
     if (entry.step === 'append') this.#append(service, entry)
-    else if (entry.step === 'issue' || entry.step === 'reserve') this.#charge(service, entry, place)
     else if (entry.step === 'redeem') this.#redeem(service, entry, place)
-    else this.#settle(service, entry, place)
+    else if (entry.step === 'keep' || entry.step === 'refund') this.#settle(service, entry, place)
+    else this.#charge(service, entry, place)
   }
 
   #charge(service: Service, entry: Entry, place: number): void {
-    const why = charge(service, dayOf(entry.time))
+    const why = charge(service, dayOf(entry.time), entry.step === 'issue unpaid' ? 0 : 1)
     if (why !== undefined) this.#uncovered.push({ place, why })
     if (why !== undefined) this.#append(service, { ...entry, ...REFUSED })
-    else if (entry.step === 'issue') this.#append(service, entry)
-    else this.#statements.insertPending.run(pendingValues(entry, service.quota_day))
+    else if (entry.step === 'reserve') this.#statements.insertPending.run(pendingValues(entry, service.quota_day))
+    else this.#append(service, entry)
   }
 
   #redeem(service: Service, entry: Entry, place: number): void {
     const { service_id, token_id, redemption } = entry
     if (redemption === undefined) throw new Error('a redemption without its limit')
-    const counted = this.#statements.countRedemption.run([service_id, token_id, redemption.expiresAt, redemption.most])
-    if (counted === 0) this.#uncovered.push({ place, why: 'redeemed too often' })
-    else this.#append(service, entry)
+    const { pays, expiresAt, most } = redemption
+    const cost = pays && this.#statements.findRedemption.all([service_id, token_id]).length === 0 ? 1 : 0
+    if (service.balance < cost) {
+      this.#uncovered.push({ place, why: 'balance used up' })
+      return
+    }
+    const counted = this.#statements.countRedemption.run([service_id, token_id, expiresAt, most])
+    if (counted === 0) {
+      this.#uncovered.push({ place, why: 'redeemed too often' })
+      return
+    }
+    service.balance -= cost
+    this.#append(service, entry)
   }
 
   /** Where the pending token is gone it was settled before. Its day matters only to one that is given back. */
@@ -100,13 +110,13 @@ class Group {
   }
 }
 
-/** Takes one token, or returns why none is left. */
-function charge(service: Service, day: number): UsedUp | undefined {
+/** Takes one token of the day and its cost from the balance, or returns why none is left. */
+function charge(service: Service, day: number, cost: number): UsedUp | undefined {
   if (service.balance < 1) return 'balance used up'
   const isNewDay = day > service.quota_day || service.quota_day > day + MOST_DAYS_AHEAD
   const tokensToday = isNewDay ? 0 : service.tokens_today
   if (service.tokens_per_day !== null && tokensToday >= service.tokens_per_day) return 'quota used up'
-  service.balance -= 1
+  service.balance -= cost
   service.tokens_today = tokensToday + 1
   if (isNewDay) service.quota_day = day
   return undefined
