@@ -61,7 +61,8 @@ function exampleOf({ licences }: TokenFamily): IssuedToken {
   return { licenseAcquisitionUrl: `http://127.0.0.1:8080${licences.path}`, token: TOKEN }
 }
 
-const TOKEN = 'AQADE_ph_pUAAABkxmT9j4GNgFv2_HsMDcDhEtjL1XyqnyylZe1FH67fFB8Y'
+const TOKEN =
+  'CAADE_qFBHcAJDdhNTFmYmUxLTQ2MjQtNDZkMC05NTYxLWU4OTM2MWU4MGI4NAAAAGDo-2v7AXdarDIUDTyZxFgcsGcEjvucP5XiHiCW71_EOS9Dw5RLAZNa-gG3sN_BvFuwArStdzXmMQkunuUvrOm8kK2o3rTiRAA5moZ0Y3jGZSB3EDK4sneurmbgR6l96BDuSkHiytEE0nE5q_uHGvgIgfT8qw'
 
 /** The header that names what was assumed. */
 export const ASSUMED = 'x-assumed-parameters'

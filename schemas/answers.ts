@@ -8,7 +8,7 @@ export const tokenAnswer = z
       description: 'Where the player sends its licence request, together with the token.',
       examples: ['https://pr.test.expressplay.com/playready/RightsManager.asmx'],
     }),
-    token: z.string().meta({ description: 'Opaque; base64url without padding.', examples: ['AQADE_sAAAAAAAB0…'] }),
+    token: z.string().meta({ description: 'Opaque; base64url without padding.', examples: ['CAADE_sAAAAAJDdh…'] }),
     playerConfig: playerConfig.optional(),
   })
   .meta({ description: 'An issued token.' })

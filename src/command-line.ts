@@ -93,7 +93,7 @@ Exit code 0 when a token was issued, 1 when it was refused, 2 when there was no 
 The keys are those that the server used: TOKEN_KEYS, or the file token.keys in DATA_DIR.
 
 Examples:
-  $ expressplay-token-backend inspect AQADE_sAAAAAAAB0…
+  $ expressplay-token-backend inspect CAADE_sAAAAAJDdh…
   $ expressplay-token-backend token | expressplay-token-backend inspect - --show-keys`,
     )
     .action(async (token: string, options: { showKeys?: true }) => {
