@@ -14,7 +14,7 @@ import { postgresEngine } from '../../src/store/postgres/postgres-engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/sqlite-engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
-import { CONTENT_KEY, NOON, startTestServer } from '../harness.js'
+import { CONTENT_KEY, NOON, startTestServer, tokenOf } from '../harness.js'
 import { clearKeyBody, KID } from '../redeeming.js'
 import { RELEASED_KEYS, releasedToken } from '../tokens/released.js'
 
@@ -51,7 +51,15 @@ async function makeFormer(url: string, version: number): Promise<void> {
     values (154, 77, 'test', 5, 1), (155, 77, 'production', 6, 0)`.execute(db)
   await sql`insert into events (service_id, event_id, time, event, drm, kids, error_code, request_id)
     values (154, 1, 0, 'token_refused', 'playready', '', -2020, 'former')`.execute(db)
+  // RFC 3394, 4.1.
+  await sql`insert into keys (service_id, kid, ek, last_update) values (154, ${KID}, ${WRAPPED.ek}, 0)`.execute(db)
   await engine.close()
+}
+
+const WRAPPED = {
+  kek: '000102030405060708090a0b0c0d0e0f',
+  ek: '1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5',
+  contentKey: '00112233445566778899aabbccddeeff',
 }
 
 onBothEngines(t, 'a database of a former version goes on', async (t, database) => {
@@ -104,6 +112,7 @@ async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
     name: 'Kino',
     maxRedemptions: 3,
     limits: { requestsPerMinute: null, tokensPerDay: null },
+    drm: { playready: true, widevine: true, fairplay: true, marlin: true },
     charge: 'issue',
     tokenStyle: null,
     strictParameters: null,
@@ -113,7 +122,12 @@ async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
   const rotated = await bodyOf(rotatedAuthenticator, admin.post('/accounts/77/authenticators', { environment: 'test' }))
   const { authenticator: customerAuthenticator } = rotated
   server.keepSecret(customerAuthenticator.slice(3))
-  t.equal((await server.get({ customerAuthenticator })).status, 200)
+  const { kek, contentKey } = WRAPPED
+  const stored = await server.get(
+    { customerAuthenticator, kid: KID, contentKey: null, kek },
+    { accept: 'application/json' },
+  )
+  t.match(server.openToken(await tokenOf(stored))?.keys, [{ kid: KID, contentKey }], 'its stored keys go into tokens')
   await admin.patch('/accounts/77', { limits: { tokensPerDay: 2 } })
   t.equal((await server.get({ customerAuthenticator })).status, 200)
   t.equal((await server.get({ customerAuthenticator })).status, 429, 'what it had today counts')
