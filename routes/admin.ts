@@ -3,6 +3,10 @@ import {
   accountChange,
   accountPage,
   accountPath,
+  addedAuthenticator,
+  authenticatorAddition,
+  authenticatorPath,
+  authenticatorsPath,
   balanceChange,
   createdAccount,
   newAccount,
@@ -119,9 +123,13 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
     '/accounts/:id/authenticators',
     {
       schema: {
-        ...administrative('rotateAuthenticator', 'A new authenticator; those before it stay valid for a while.', {
-          409: 'The account has this authenticator already.',
-        }),
+        ...administrative(
+          'rotateAuthenticator',
+          'A new authenticator; those before it without a name stay valid for a while.',
+          {
+            409: 'The account has this authenticator already.',
+          },
+        ),
         params: accountPath,
         body: rotation,
         sample: { ...sample, body: { environment: 'test' } },
@@ -129,6 +137,46 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
       },
     },
     async ({ params, body }, reply) => sendJson(reply.code(201), await administration.rotate(params.id, body)),
+  )
+
+  api.post(
+    '/accounts/:id/authenticators/:environment',
+    {
+      schema: {
+        ...administrative('addAuthenticator', 'Another authenticator, with a name, beside those that are there.', {
+          409: 'The account has this authenticator already, or one with this name.',
+        }),
+        params: authenticatorsPath,
+        body: authenticatorAddition,
+        sample: {
+          parameters: { ...sample.parameters, environment: 'test' },
+          body: { name: 'storefront', validUntil: '2100-01-01T00:00:00Z' },
+        },
+        answers: { 201: created('The new authenticator.', addedAuthenticator) },
+      },
+    },
+    async ({ params: { id, environment }, body }, reply) => {
+      const added = await administration.addAuthenticator(id, environment, body)
+      const name = encodeURIComponent(added.name)
+      reply.code(201).header('location', `${app.prefix}/accounts/${id}/authenticators/${environment}/${name}`)
+      return sendJson(reply, added)
+    },
+  )
+
+  api.delete(
+    '/accounts/:id/authenticators/:environment/:name',
+    {
+      schema: {
+        ...administrative('removeAuthenticator', 'Remove an authenticator. It ends at once.'),
+        params: authenticatorPath,
+        sample: { parameters: { ...sample.parameters, environment: 'test', name: 'storefront' } },
+        answers: { 204: { description: 'It is not valid any more.' } },
+      },
+    },
+    async ({ params }, reply) => {
+      await administration.removeAuthenticator(params)
+      return reply.code(204).send()
+    },
   )
 }
 

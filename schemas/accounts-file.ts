@@ -1,10 +1,51 @@
 import { z } from 'zod'
 import { CHARGES, TOKEN_STYLES } from '../src/ground/account-choices.js'
 import { byDrm, type DrmOption, TOKEN_DRMS } from '../src/ground/drms.js'
-import type { Environment } from '../src/ground/environment.js'
 import { AUTHENTICATOR } from './credentials.js'
+import { jsonMoment } from './rules.js'
 
 export const authenticator = z.string().regex(AUTHENTICATOR, 'must be "<id>,<32 hex digits>"')
+
+/** Of an authenticator that was given no name: ids are made of its hash. */
+export const UNNAMED = 'unnamed-'
+
+/** It is part of a URL. */
+export const authenticatorName = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$/,
+    'must have 1 to 64 letters, digits, spaces or ._-, and begin with a letter or digit',
+  )
+  .refine(name => !name.startsWith(UNNAMED), `must not begin with ${UNNAMED}`)
+  .meta({ description: 'Its name, which no other of the account has in this environment.', examples: ['storefront'] })
+
+export const validUntil = jsonMoment('When it stops being valid: RFC 3339 with `Z`. Without it, never.')
+
+const namedAuthenticator = z.strictObject({
+  authenticator,
+  name: authenticatorName.optional(),
+  validUntil: validUntil.optional(),
+})
+
+const oneAuthenticator = authenticator.transform(
+  (authenticator): z.output<typeof namedAuthenticator> => ({ authenticator }),
+)
+
+/** One, or several that are valid at once. */
+const seededAuthenticators = z
+  .union(
+    [
+      oneAuthenticator.transform(one => [one]),
+      z.array(z.union([oneAuthenticator, namedAuthenticator], 'must be an authenticator, or an object with one')),
+    ],
+    'must be an authenticator, or a list of them',
+  )
+  .refine(all => areDistinct(all.map(({ authenticator }) => authenticator)), 'has an authenticator twice')
+  .refine(all => areDistinct(all.flatMap(({ name }) => name ?? [])), 'has a name twice')
+
+function areDistinct(texts: readonly string[]): boolean {
+  return new Set(texts).size === texts.length
+}
 
 export const GREATEST_ID = 0xffffffff
 export const GREATEST_BALANCE = Number.MAX_SAFE_INTEGER
@@ -76,7 +117,10 @@ export const accountSeed = z
   .strictObject({
     id: z.number().int().min(1).max(GREATEST_ID),
     name: accountName.default(''),
-    authenticators: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }),
+    authenticators: z.strictObject({
+      test: seededAuthenticators.optional(),
+      production: seededAuthenticators.optional(),
+    }),
     balance: z.number().int().min(0).max(GREATEST_BALANCE).default(1_000_000),
     enabled: z.boolean().default(true),
     drm: allDrmOptions.prefault({}),
@@ -90,7 +134,11 @@ export const accountSeed = z
     /** The real service's API keys of this customer, for a gateway. They are its own: no id of ours is in them. */
     upstream: z.strictObject({ test: authenticator.optional(), production: authenticator.optional() }).optional(),
   })
-  .superRefine(requireOwnAuthenticators)
+  .superRefine(({ id, authenticators }, context) => {
+    for (const [environment, all = []] of Object.entries(authenticators))
+      if (!all.every(({ authenticator }) => isAuthenticatorOf(id, authenticator)))
+        context.addIssue({ code: 'custom', path: ['authenticators', environment], message: NOT_ITS_OWN })
+  })
 
 export const accountsFile = z.strictObject({
   accounts: z
@@ -108,21 +156,7 @@ export function isAuthenticatorOf(id: number, authenticator: string): boolean {
   return authenticator.startsWith(`${id},`)
 }
 
-type Authenticators = Readonly<Partial<Record<Environment, string | undefined>>>
-
-export function requireOwnAuthenticators(
-  { id, authenticators }: { readonly id: number; readonly authenticators: Authenticators },
-  context: z.RefinementCtx,
-): void {
-  for (const [environment, value] of Object.entries(authenticators))
-    if (value !== undefined && !isAuthenticatorOf(id, value))
-      context.addIssue({
-        code: 'custom',
-        path: ['authenticators', environment],
-        message: NOT_ITS_OWN,
-      })
-}
-
+export type SeededAuthenticator = z.output<typeof namedAuthenticator>
 export type AccountSeed = z.output<typeof accountSeed>
 /** The same before the defaults are filled in: what a file says, or a test suite. */
 export type AccountInput = z.input<typeof accountSeed>

@@ -6,19 +6,22 @@ import {
   accountName,
   accountSeed,
   authenticator,
+  authenticatorName,
   charge,
   drmOptions,
   GREATEST_ID,
+  isAuthenticatorOf,
   maxRedemptions,
+  NOT_ITS_OWN,
   requestsPerMinute,
-  requireOwnAuthenticators,
   strictParameters,
   tokenStyle,
   tokensPerDay,
+  validUntil,
 } from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
 
-const { id, authenticators, balance, enabled, drm, limits } = accountSeed.shape
+const { id, balance, enabled, drm, limits } = accountSeed.shape
 const environment = z.enum(ENVIRONMENTS)
 
 /** A number in a URL. */
@@ -43,7 +46,10 @@ export const newAccount = z
   .strictObject({
     id: id.optional().meta({ description: 'Without it, the next one that is free.' }),
     name: accountName.default(''),
-    authenticators: authenticators.prefault({}).meta({ description: 'Those that are not given are made.' }),
+    authenticators: z
+      .strictObject({ test: authenticator.optional(), production: authenticator.optional() })
+      .prefault({})
+      .meta({ description: 'Those that are not given are made.' }),
     balance: balance.meta({ description: 'Of each environment.' }),
     enabled,
     drm,
@@ -54,8 +60,11 @@ export const newAccount = z
     strictParameters: strictParameters.default(null),
   })
   .superRefine(({ id, authenticators }, context) => {
-    if (id !== undefined) requireOwnAuthenticators({ id, authenticators }, context)
-    else if (Object.values(authenticators).some(value => value !== undefined))
+    const given = Object.entries(authenticators).filter(([, value]) => value !== undefined)
+    for (const [environment, value = ''] of given)
+      if (id !== undefined && !isAuthenticatorOf(id, value))
+        context.addIssue({ code: 'custom', path: ['authenticators', environment], message: NOT_ITS_OWN })
+    if (id === undefined && given.length > 0)
       context.addIssue({
         code: 'custom',
         path: ['id'],
@@ -100,12 +109,23 @@ export const balanceChange = z
 export const rotation = z.strictObject({
   environment,
   authenticator: authenticator.optional().meta({ description: 'Without it, one is made.' }),
-  validForSeconds: z
-    .int()
-    .min(0)
-    .max(LONGEST_OVERLAP)
-    .optional()
-    .meta({ description: 'How long those before stay valid, at most; without it, AUTHENTICATOR_OVERLAP.' }),
+  validForSeconds: z.int().min(0).max(LONGEST_OVERLAP).optional().meta({
+    description: 'How long those before without a name stay valid, at most; without it, AUTHENTICATOR_OVERLAP.',
+  }),
+})
+
+export const authenticatorsPath = accountPath.extend({
+  environment: environment.meta({ description: 'Where it is valid.' }),
+})
+
+export const authenticatorPath = authenticatorsPath.extend({
+  name: z.string().meta({ description: 'Its name, as the account shows it.' }),
+})
+
+export const authenticatorAddition = z.strictObject({
+  name: authenticatorName,
+  authenticator: authenticator.optional().meta({ description: 'Without it, one is made.' }),
+  validUntil: validUntil.nullable().optional(),
 })
 
 const moment = z.string().meta({ format: 'date-time' })
@@ -115,8 +135,9 @@ const service = z.object({
   authenticators: z
     .array(
       z.object({
+        name: z.string().meta({ description: 'One that was given none has `unnamed-` and an id.' }),
         createdAt: moment,
-        validUntil: moment.nullable().meta({ description: 'null: until another replaces it.' }),
+        validUntil: moment.nullable().meta({ description: 'null: until it is removed, or replaced by a rotation.' }),
       }),
     )
     .meta({ description: 'The newest first. Only hashes of them are kept.' }),
@@ -155,11 +176,22 @@ export const rotatedAuthenticator = z.object({
   othersValidUntil: moment.meta({ description: 'When the last of those before ends.' }),
 })
 
+export const addedAuthenticator = z.object({
+  id,
+  environment,
+  name: z.string(),
+  authenticator: z.string().meta({ description: 'In this answer and never again.' }),
+  validUntil: moment.nullable(),
+})
+
 export type PageQuery = z.output<typeof pageQuery>
 export type NewAccount = z.output<typeof newAccount>
 export type AccountChange = z.output<typeof accountChange>
 export type BalanceChange = z.output<typeof balanceChange>
 export type Rotation = z.output<typeof rotation>
+export type AuthenticatorPath = z.output<typeof authenticatorPath>
+export type AuthenticatorAddition = z.output<typeof authenticatorAddition>
+export type AddedAuthenticator = z.output<typeof addedAuthenticator>
 export type ShownAccount = z.output<typeof shownAccount>
 export type AccountPage = z.output<typeof accountPage>
 export type CreatedAccount = z.output<typeof createdAccount>

@@ -6,7 +6,7 @@ import { type KeyRequest, keyRequest } from './keys.js'
 import { playreadyEntry } from './playready-entry.js'
 import type { ContentPolicy } from './policy.js'
 import { LONGEST_LIFE } from './restrictions.js'
-import { moment } from './rules.js'
+import { jsonMoment } from './rules.js'
 
 /** What a catalogue says of one content: its keys, what a licence allows, and who may have one. */
 export interface Content {
@@ -65,20 +65,7 @@ const viewers = z
   })
   .transform(given => (given === 'everyone' ? given : new Set(given)))
 
-const UNTIL = 'must be RFC 3339 with Z, such as 2027-01-01T00:00:00Z'
-const until = z
-  .string(UNTIL)
-  .meta({
-    description: 'Nobody may have it from this moment on: RFC 3339 with `Z`.',
-    format: 'date-time',
-    examples: ['2027-01-01T00:00:00Z'],
-  })
-  .transform((text, context) => {
-    const read = moment.safeParse(text)
-    if (read.success) return read.data
-    context.addIssue({ code: 'custom', message: UNTIL })
-    return z.NEVER
-  })
+const until = jsonMoment('Nobody may have it from this moment on: RFC 3339 with `Z`.')
 
 /** One content of a catalogue, and where its policy comes from. */
 export function entryWith<P extends z.ZodType<ContentPolicy, unknown>>(policy: P) {

@@ -12,13 +12,28 @@ export interface JsonFault {
 /** As many unknown names of one object are written out; of the others only the number. */
 const MOST_NAMES = 20
 
-export function jsonFaults(error: z.ZodError): JsonFault[] {
-  return error.issues.map(issue => {
+export function jsonFaults({ issues }: { readonly issues: readonly z.core.$ZodIssue[] }): JsonFault[] {
+  return issues.map(issue => {
     const place = placeOf(issue.path)
     if (issue.code !== 'unrecognized_keys') return { place, message: issue.message, field: place }
     const message = `has unknown fields: ${listOf(issue.keys)}`
     return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1).map(plainName)]) }
   })
+}
+
+/** With the faults inside the form that a value has, where it may have several: an object is no text, but may be a wrong object. */
+export function unfoldUnions({ issues }: z.ZodError): { readonly issues: readonly z.core.$ZodIssue[] } {
+  return { issues: issues.flatMap(unfolded) }
+}
+
+function unfolded(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const meant = issue.errors.find(
+    faults =>
+      !faults.some(({ code, path }) => path.length === 0 && (code === 'invalid_type' || code === 'invalid_value')),
+  )
+  if (meant === undefined) return [issue]
+  return meant.flatMap(fault => unfolded({ ...fault, path: [...issue.path, ...fault.path] }))
 }
 
 function listOf(names: readonly string[]): string {

@@ -91,6 +91,20 @@ export const moment = z
   .transform(calendarMoment)
   .refine(milliseconds => !Number.isNaN(milliseconds))
 
+/** A moment in JSON. */
+export function jsonMoment(description: string) {
+  const malformed = 'must be RFC 3339 with Z, such as 2027-01-01T00:00:00Z'
+  return z
+    .string(malformed)
+    .meta({ description, format: 'date-time', examples: ['2027-01-01T00:00:00Z'] })
+    .transform((text, context) => {
+      const read = moment.safeParse(text)
+      if (read.success) return read.data
+      context.addIssue({ code: 'custom', message: malformed })
+      return z.NEVER
+    })
+}
+
 /** NaN for a day that no calendar has: Date alone would make 1 March of 30 February. */
 function calendarMoment(text: string): number {
   const moment = Date.parse(text)

@@ -134,7 +134,8 @@ const DEMO_IN_GATEWAY = `DATABASE_URL: the public demo account is open in this d
 
 /** Who writes the public authenticators into a file means them. */
 function namesDemo(accounts: readonly AccountSeed[] | undefined): boolean {
-  return accounts?.some(({ authenticators }) => authenticators.test === demoAccount.authenticators.test) === true
+  const { test } = demoAccount.authenticators
+  return (accounts ?? []).some(({ authenticators }) => authenticators.test?.some(one => one.authenticator === test))
 }
 
 /** A gateway needs at least one account with upstream credentials. */

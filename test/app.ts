@@ -94,7 +94,7 @@ export async function appWith(t: Test, options: AppOptions = {}): Promise<TestAp
 
   const secrets = new SecretRegister()
   for (const { authenticators } of given)
-    for (const one of Object.values(authenticators)) if (one !== undefined) secrets.add(one)
+    for (const one of Object.values(authenticators)) if (typeof one === 'string') secrets.add(one)
   t.teardown(async () => {
     const metrics = await services.metrics.registry.metrics()
     await entitlement?.close()

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
-import { jsonFaults } from '../../schemas/json-faults.js'
+import { jsonFaults, unfoldUnions } from '../../schemas/json-faults.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { JsonTextError, parseJson } from '../ground/json-text.js'
 import type { Randomness } from '../ground/randomness.js'
@@ -49,6 +49,6 @@ export function readAccountsFile(path: string): AccountSeed[] {
 export function readAccounts(content: unknown, source: string): AccountSeed[] {
   const parsed = accountsFile.safeParse(content)
   if (parsed.success) return parsed.data.accounts
-  const faults = jsonFaults(parsed.error).map(({ place, message }) => `  ${place} ${message}`)
+  const faults = jsonFaults(unfoldUnions(parsed.error)).map(({ place, message }) => `  ${place} ${message}`)
   throw new Error(`${source} is not an accounts file:\n${faults.join('\n')}`)
 }

@@ -4,10 +4,14 @@ import {
   GREATEST_ID,
   isAuthenticatorOf,
   NOT_ITS_OWN,
+  type SeededAuthenticator,
 } from '../../schemas/accounts-file.js'
 import type {
   AccountChange,
   AccountPage,
+  AddedAuthenticator,
+  AuthenticatorAddition,
+  AuthenticatorPath,
   BalanceChange,
   CreatedAccount,
   NewAccount,
@@ -20,7 +24,7 @@ import type {
 import { StatusError } from '../errors/public-error.js'
 import { type Now, rfc3339 } from '../ground/clock.js'
 import { byDrm } from '../ground/drms.js'
-import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { KnownAccount, KnownService } from '../store/account-records.js'
 import type { AccountRepository } from '../store/account-repository.js'
@@ -35,6 +39,8 @@ export interface Administration {
   change(id: number, change: AccountChange): Promise<ShownAccount>
   changeBalance(id: number, change: BalanceChange): Promise<ShownBalance>
   rotate(id: number, rotation: Rotation): Promise<RotatedAuthenticator>
+  addAuthenticator(id: number, environment: Environment, added: AuthenticatorAddition): Promise<AddedAuthenticator>
+  removeAuthenticator(path: AuthenticatorPath): Promise<void>
 }
 
 /** Changes accounts, balances and authenticators, and no event. */
@@ -62,7 +68,11 @@ export class AccountAdministration implements Administration {
       test: order.authenticators.test ?? newAuthenticator(id, this.#parts.random),
       production: order.authenticators.production ?? newAuthenticator(id, this.#parts.random),
     }
-    if (await this.add({ ...order, id, authenticators })) return { ...(await this.show(id)), authenticators }
+    const seeded = {
+      test: [{ authenticator: authenticators.test }],
+      production: [{ authenticator: authenticators.production }],
+    }
+    if (await this.add({ ...order, id, authenticators: seeded })) return { ...(await this.show(id)), authenticators }
     if (order.id !== undefined) throw new StatusError(409, 'id: there is an account with it already', 'id')
     // Another request has taken the free id in the meantime.
     return this.create(order)
@@ -76,13 +86,12 @@ export class AccountAdministration implements Administration {
 
   /** Adds an account; `false`, and nothing is changed, when there is one with this id. */
   async add(seed: AccountSeed): Promise<boolean> {
-    const { repository, hash, now } = this.#parts
-    const hashes = new Map<Environment, string>()
-    for (const environment of ENVIRONMENTS) {
-      const authenticator = seed.authenticators[environment]
-      if (authenticator !== undefined) hashes.set(environment, hash(authenticator).toString('hex'))
-    }
-    const isAdded = await repository.add(seed, hashes, now())
+    const { repository, now } = this.#parts
+    const createdAt = now()
+    const stored = (given: readonly SeededAuthenticator[] = []) =>
+      given.map(({ authenticator, ...one }) => ({ ...one, hash: this.#hash(authenticator), createdAt }))
+    const { test, production } = seed.authenticators
+    const isAdded = await repository.add(seed, { test: stored(test), production: stored(production) })
     this.#parts.changed()
     return isAdded
   }
@@ -106,20 +115,55 @@ export class AccountAdministration implements Administration {
     throw new StatusError(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
   }
 
-  /** Earlier authenticators stay valid for a while, so that a customer can switch without downtime. */
+  /** Earlier authenticators without a name stay valid for a while, so that a customer can switch without downtime. */
   async rotate(id: number, { environment, ...given }: Rotation): Promise<RotatedAuthenticator> {
-    const { repository, hash, now, random, overlapSeconds } = this.#parts
+    const { repository, now, overlapSeconds } = this.#parts
     await this.#known(id)
-    const authenticator = given.authenticator ?? newAuthenticator(id, random)
-    if (!isAuthenticatorOf(id, authenticator))
-      throw new StatusError(400, `authenticator: ${NOT_ITS_OWN}`, 'authenticator')
+    const authenticator = this.#ownAuthenticator(id, given.authenticator)
     const present = now()
     const othersUntil = present + (given.validForSeconds ?? overlapSeconds) * 1000
-    const replacement = { hash: hash(authenticator).toString('hex'), now: present, othersUntil }
+    const replacement = { hash: this.#hash(authenticator), now: present, othersUntil }
     const isReplaced = await repository.replaceAuthenticator(serviceId(id, environment), replacement)
     this.#parts.changed()
-    if (!isReplaced) throw new StatusError(409, 'authenticator: the account has it already', 'authenticator')
+    if (!isReplaced) throw taken('authenticator')
     return { id, environment, authenticator, othersValidUntil: rfc3339(othersUntil) }
+  }
+
+  async addAuthenticator(
+    id: number,
+    environment: Environment,
+    given: AuthenticatorAddition,
+  ): Promise<AddedAuthenticator> {
+    const { repository, now } = this.#parts
+    const { name, validUntil = null } = given
+    await this.#known(id)
+    const authenticator = this.#ownAuthenticator(id, given.authenticator)
+    const createdAt = now()
+    if (validUntil !== null && validUntil <= createdAt)
+      throw new StatusError(400, 'validUntil: must be in the future', 'validUntil')
+    const added = { hash: this.#hash(authenticator), name, createdAt, validUntil }
+    const obstacle = await repository.addAuthenticator(serviceId(id, environment), added)
+    this.#parts.changed()
+    if (obstacle !== undefined) throw taken(obstacle)
+    return { id, environment, name, authenticator, validUntil: presentEnd(validUntil) }
+  }
+
+  async removeAuthenticator({ id, environment, name }: AuthenticatorPath): Promise<void> {
+    await this.#known(id)
+    const isRemoved = await this.#parts.repository.removeAuthenticator(serviceId(id, environment), name)
+    this.#parts.changed()
+    if (!isRemoved) throw new StatusError(404, 'There is no authenticator with this name', 'name')
+  }
+
+  #hash(authenticator: string): string {
+    return this.#parts.hash(authenticator).toString('hex')
+  }
+
+  /** The given one, or a new one. */
+  #ownAuthenticator(id: number, given: string | undefined): string {
+    const authenticator = given ?? newAuthenticator(id, this.#parts.random)
+    if (isAuthenticatorOf(id, authenticator)) return authenticator
+    throw new StatusError(400, `authenticator: ${NOT_ITS_OWN}`, 'authenticator')
   }
 
   async #known(id: number): Promise<KnownAccount> {
@@ -160,9 +204,19 @@ function presentAccount(account: KnownAccount): ShownAccount {
 function presentService({ balance, authenticators }: KnownService): ShownAccount['services']['test'] {
   return {
     balance,
-    authenticators: authenticators.map(({ createdAt, validUntil }) => ({
+    authenticators: authenticators.map(({ name, createdAt, validUntil = null }) => ({
+      name,
       createdAt: rfc3339(createdAt),
-      validUntil: validUntil === undefined ? null : rfc3339(validUntil),
+      validUntil: presentEnd(validUntil),
     })),
   }
+}
+
+function presentEnd(validUntil: number | null): string | null {
+  return validUntil === null ? null : rfc3339(validUntil)
+}
+
+function taken(field: 'authenticator' | 'name'): StatusError {
+  const what = field === 'name' ? 'one with it' : 'it'
+  return new StatusError(409, `${field}: the account has ${what} already`, field)
 }

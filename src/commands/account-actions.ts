@@ -3,6 +3,9 @@ import { text } from 'node:stream/consumers'
 import {
   accountChange,
   accountPath,
+  authenticatorAddition,
+  authenticatorPath,
+  authenticatorsPath,
   balanceChange,
   newAccount,
   read,
@@ -11,7 +14,7 @@ import {
 } from '../../schemas/admin.js'
 import type { Administration } from '../accounts/administration.js'
 import { byDrm, DRM_OPTIONS, type DrmOption } from '../ground/drms.js'
-import { creationText, listText, rotationText, shownText } from './account-texts.js'
+import { additionText, authenticatorsText, creationText, listText, rotationText, shownText } from './account-texts.js'
 import { administer } from './administer.js'
 import type { CommandContext } from './command-context.js'
 
@@ -117,6 +120,49 @@ export function rotateAuthenticator(
     const [authenticator] = await linesFor(context.stdin, options.authenticator)
     const order = read(rotation, { environment, authenticator, validForSeconds: numberOf(options.validFor) })
     return printed(options, await administration.rotate(idOf(given), order), rotationText)
+  })
+}
+
+export function listAuthenticators(given: string, options: Common, context: CommandContext): Promise<number> {
+  return administer(options.url, context, async administration => {
+    const { services } = await administration.show(idOf(given))
+    const { test, production } = services
+    const authenticators = { test: test.authenticators, production: production.authenticators }
+    return printed(options, authenticators, authenticatorsText)
+  })
+}
+
+export interface AdditionOptions extends Common {
+  readonly name?: string
+  readonly authenticator?: string
+  readonly validUntil?: string
+}
+
+export function addAuthenticator(
+  given: string,
+  where: string,
+  { name, validUntil, ...options }: AdditionOptions,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
+    const { id, environment } = read(authenticatorsPath, { id: given, environment: where })
+    const [authenticator] = await linesFor(context.stdin, options.authenticator)
+    const added = read(authenticatorAddition, { name, authenticator, validUntil })
+    return printed(options, await administration.addAuthenticator(id, environment, added), additionText)
+  })
+}
+
+export function removeAuthenticator(
+  given: string,
+  environment: string,
+  name: string,
+  options: Common,
+  context: CommandContext,
+): Promise<number> {
+  return administer(options.url, context, async administration => {
+    const path = read(authenticatorPath, { id: given, environment, name })
+    await administration.removeAuthenticator(path)
+    return printed(options, path, () => `${name} is not valid any more.`)
   })
 }
 

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import { CHARGES, TOKEN_STYLES } from '../ground/account-choices.js'
 import { DRM_TITLES } from '../ground/drms.js'
-import type { BalanceOptions, Change, Common, Creation, RotationOptions } from './account-actions.js'
+import type { AdditionOptions, BalanceOptions, Change, Common, Creation, RotationOptions } from './account-actions.js'
 import type { CommandContext } from './command-context.js'
 
 const yesOrNo = (flags: string, description: string) => oneOf(['yes', 'no'], flags, description)
@@ -14,9 +14,9 @@ function oneOf(choices: readonly string[], flags: string, description: string): 
 export function defineAccounts(accounts: Command, context: CommandContext, ended: (exitCode: number) => void): void {
   const run = async (action: (actions: typeof import('./account-actions.js')) => Promise<number>) =>
     ended(await action(await import('./account-actions.js')))
-  const define = (usage: string, description: string, examples: readonly string[]) => {
+  const define = (usage: string, description: string, examples: readonly string[], group = accounts) => {
     const lines = examples.map(example => `  $ expressplay-token-backend accounts ${example}`)
-    return accounts
+    return group
       .command(usage)
       .description(description)
       .option('-u, --url <url>', 'through the admin API of this server')
@@ -117,7 +117,7 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
       run(({ changeBalance }) => changeBalance(id, environment, options, context)),
     )
 
-  define('rotate', 'a new authenticator; those before it stay valid for a while', [
+  define('rotate', 'a new authenticator; those before it without a name stay valid for a while', [
     'rotate 7 production',
     'rotate 7 test --valid-for 0',
     'rotate 7 test --authenticator - < authenticator.txt',
@@ -128,5 +128,48 @@ Exit code 0 when it was done, 1 when it was refused, 2 when there was no answer.
     .option('--valid-for <seconds>', 'how long those before stay valid at most; AUTHENTICATOR_OVERLAP without it')
     .action((id: string, environment: string, options: RotationOptions) =>
       run(({ rotateAuthenticator }) => rotateAuthenticator(id, environment, options, context)),
+    )
+
+  const authenticators = accounts.command('authenticators').description('list, add and remove authenticators')
+
+  define(
+    'list',
+    'the names of all authenticators, and how long they are valid',
+    ['authenticators list 7'],
+    authenticators,
+  )
+    .argument('<id>', 'the account')
+    .action((id: string, options: Common) => run(({ listAuthenticators }) => listAuthenticators(id, options, context)))
+
+  define(
+    'add',
+    'another authenticator, with a name, beside those that are there',
+    [
+      'authenticators add 7 production --name storefront',
+      'authenticators add 7 test --name contractor --valid-until 2027-01-01T00:00:00Z',
+      'authenticators add 7 test --name packager --authenticator - < authenticator.txt',
+    ],
+    authenticators,
+  )
+    .argument('<id>', 'the account')
+    .argument('<environment>', 'test or production')
+    .requiredOption('--name <name>', 'its name')
+    .option('--authenticator <authenticator>', 'the new one, - to read it from standard input; made without it')
+    .option('--valid-until <moment>', 'when it stops being valid, RFC 3339 with Z; never without it')
+    .action((id: string, environment: string, options: AdditionOptions) =>
+      run(({ addAuthenticator }) => addAuthenticator(id, environment, options, context)),
+    )
+
+  define(
+    'remove',
+    'remove an authenticator, which ends at once',
+    ['authenticators remove 7 test contractor'],
+    authenticators,
+  )
+    .argument('<id>', 'the account')
+    .argument('<environment>', 'test or production')
+    .argument('<name>', 'its name, as authenticators list shows it')
+    .action((id: string, environment: string, name: string, options: Common) =>
+      run(({ removeAuthenticator }) => removeAuthenticator(id, environment, name, options, context)),
     )
 }

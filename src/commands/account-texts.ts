@@ -1,6 +1,6 @@
-import type { CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
+import type { AddedAuthenticator, CreatedAccount, RotatedAuthenticator, ShownAccount } from '../../schemas/admin.js'
 import { TOKEN_DRMS } from '../ground/drms.js'
-import { ENVIRONMENTS } from '../ground/environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { table } from './text-table.js'
 
 export function listText(accounts: readonly ShownAccount[]): string {
@@ -30,20 +30,27 @@ export function shownText(account: ShownAccount): string {
     ['token style', tokenStyle ?? AS_SERVER],
     ['strict parameters', strictParameters === null ? AS_SERVER : yesOrNo(strictParameters)],
   ]
-  const authenticators = ENVIRONMENTS.flatMap(environment =>
-    services[environment].authenticators.map(({ createdAt, validUntil }) => [
-      environment,
-      createdAt,
-      validUntil ?? '-',
-    ]),
-  )
   return [
     table([
       ...about,
       ...ENVIRONMENTS.map(environment => [`${environment} balance`, `${services[environment].balance}`]),
     ]),
-    table([['authenticator for', 'since', 'until'], ...authenticators]),
+    authenticatorsText({ test: services.test.authenticators, production: services.production.authenticators }),
   ].join('\n\n')
+}
+
+type ShownAuthenticators = ShownAccount['services']['test']['authenticators']
+
+export function authenticatorsText(authenticators: Readonly<Record<Environment, ShownAuthenticators>>): string {
+  const rows = ENVIRONMENTS.flatMap(environment =>
+    authenticators[environment].map(({ name, createdAt, validUntil }) => [
+      environment,
+      name,
+      createdAt,
+      validUntil ?? '-',
+    ]),
+  )
+  return table([['authenticator for', 'name', 'since', 'until'], ...rows])
 }
 
 const AS_SERVER = 'as the server has it'
@@ -54,7 +61,12 @@ export function creationText({ id, authenticators }: CreatedAccount): string {
 }
 
 export function rotationText({ authenticator, othersValidUntil }: RotatedAuthenticator): string {
-  return `${authenticator}\n\nIt is not shown again. Earlier ones are valid until ${othersValidUntil} at most.`
+  return `${authenticator}\n\nIt is not shown again. Earlier ones without a name are valid until ${othersValidUntil} at most.`
+}
+
+export function additionText({ authenticator, validUntil }: AddedAuthenticator): string {
+  const end = validUntil === null ? 'until it is removed' : `until ${validUntil}`
+  return `${authenticator}\n\nIt is not shown again. It is valid ${end}.`
 }
 
 function yesOrNo(truth: boolean | null): string {

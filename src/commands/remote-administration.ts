@@ -1,7 +1,10 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import {
   type AccountChange,
+  type AuthenticatorAddition,
+  type AuthenticatorPath,
   accountPage,
+  addedAuthenticator,
   type BalanceChange,
   createdAccount,
   type NewAccount,
@@ -14,6 +17,7 @@ import {
 import { errorAnswer, textOfMessage } from '../../schemas/answers.js'
 import type { Administration } from '../accounts/administration.js'
 import { StatusError } from '../errors/public-error.js'
+import type { Environment } from '../ground/environment.js'
 import { causeOfFetch, NoAnswer } from './no-answer.js'
 
 const TIMEOUT_MS = 10_000
@@ -50,6 +54,16 @@ export class RemoteAdministration implements Administration {
 
   rotate(id: number, rotation: Rotation) {
     return this.#ask(rotatedAuthenticator, 'POST', `/${id}/authenticators`, rotation)
+  }
+
+  addAuthenticator(id: number, environment: Environment, added: AuthenticatorAddition) {
+    const validUntil = added.validUntil == null ? null : new Date(added.validUntil).toISOString()
+    return this.#ask(addedAuthenticator, 'POST', `/${id}/authenticators/${environment}`, { ...added, validUntil })
+  }
+
+  async removeAuthenticator({ id, environment, name }: AuthenticatorPath) {
+    const path = `/${id}/authenticators/${environment}/${encodeURIComponent(name)}`
+    await this.#ask(z.undefined(), 'DELETE', path)
   }
 
   async #ask<T>(schema: z.ZodType<T>, method: string, path: string, body?: object): Promise<T> {

@@ -1,6 +1,8 @@
 import {
   accountChange,
   accountPage,
+  addedAuthenticator,
+  authenticatorAddition,
   balanceChange,
   createdAccount,
   newAccount,
@@ -76,6 +78,8 @@ export const service: Outline = {
     Balance: shownBalance,
     Rotation: rotation,
     RotatedAuthenticator: rotatedAuthenticator,
+    NewAuthenticator: authenticatorAddition,
+    AddedAuthenticator: addedAuthenticator,
     Content: shownContent,
     ContentPage: contentPage,
     NewContent: newContent,

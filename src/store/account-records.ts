@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from 'kysely'
+import { UNNAMED } from '../../schemas/accounts-file.js'
 import type { Charge, TokenStyle } from '../ground/account-choices.js'
 import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
@@ -42,10 +43,11 @@ export interface KnownService {
 }
 
 export interface KnownAuthenticator {
+  readonly name: string
   /** In hexadecimal. */
   readonly hash: string
   readonly createdAt: number
-  /** When it stops being valid, because another has replaced it. */
+  /** When it stops being valid, because it was given an end or another has replaced it. */
   readonly validUntil: number | undefined
 }
 
@@ -103,15 +105,26 @@ async function authenticatorsOf(
     .where('service_id', 'in', services)
     .orderBy('created_at', 'desc')
     .orderBy('valid_until', order => order.desc().nullsFirst())
+    .orderBy('hash')
     .execute()
   const found = new Map<number, KnownAuthenticator[]>()
-  for (const { service_id, hash, created_at, valid_until } of rows) {
-    const authenticator = { hash, createdAt: created_at, validUntil: valid_until ?? undefined }
+  for (const { service_id, hash, created_at, valid_until, name } of rows) {
+    const authenticator = {
+      name: name ?? nameOfUnnamed(hash),
+      hash,
+      createdAt: created_at,
+      validUntil: valid_until ?? undefined,
+    }
     const others = found.get(service_id)
     if (others === undefined) found.set(service_id, [authenticator])
     else others.push(authenticator)
   }
   return found
+}
+
+/** It never changes, and is unique among the few of a service. */
+export function nameOfUnnamed(hash: string): string {
+  return `${UNNAMED}${hash.slice(0, 12)}`
 }
 
 export function readDrmOptions(json: string): KnownAccount['drm'] {

@@ -3,7 +3,7 @@ import type { AccountSeed } from '../../schemas/accounts-file.js'
 import type { AccountChange } from '../../schemas/admin.js'
 import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { type KnownAccount, knownAccounts, readDrmOptions } from './account-records.js'
+import { type KnownAccount, knownAccounts, nameOfUnnamed, readDrmOptions } from './account-records.js'
 import { countUp, sharedSetting } from './shared-settings.js'
 import { serviceId, type Tables } from './tables.js'
 
@@ -72,8 +72,11 @@ export class AccountRepository {
     return (last?.id ?? 0) + 1
   }
 
-  /** Adds an account with the hashes of its authenticators; `false`, and nothing is changed, when the id is taken. */
-  async add(account: AccountSeed, hashes: ReadonlyMap<Environment, string>, now: number): Promise<boolean> {
+  /** Adds an account with its authenticators; `false`, and nothing is changed, when the id is taken. */
+  async add(
+    account: AccountSeed,
+    authenticators: Readonly<Record<Environment, readonly StoredAuthenticator[]>>,
+  ): Promise<boolean> {
     return this.#change(async db => {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('accounts')
@@ -102,10 +105,8 @@ export class AccountRepository {
             tokens_per_day: account.limits.tokensPerDay,
           })
           .execute()
-        const hash = hashes.get(environment)
-        if (hash === undefined) continue
-        const authenticator = { hash, service_id: service.id, created_at: now, valid_until: null }
-        await db.insertInto('authenticators').values(authenticator).execute()
+        for (const authenticator of authenticators[environment])
+          await insertAuthenticator(db, service.id, authenticator)
       }
       return true
     })
@@ -157,22 +158,43 @@ export class AccountRepository {
   }
 
   /**
-   * Adds an authenticator and lets those before it be valid until `othersUntil` at most; those that no longer are
-   * go. `false` when the service has it already.
+   * Adds an authenticator and lets those before it without a name be valid until `othersUntil` at most; those that no
+   * longer are go. `false` when the service has it already.
    */
   async replaceAuthenticator(service: number, { hash, now, othersUntil }: Replacement): Promise<boolean> {
     return this.#change(async db => {
-      await db.deleteFrom('authenticators').where('service_id', '=', service).where('valid_until', '<=', now).execute()
-      const stored = db.selectFrom('authenticators').select('hash').where('service_id', '=', service)
-      if ((await stored.where('hash', '=', hash).execute()).length > 0) return false
+      if ((await remaining(db, service, now)).some(one => one.hash === hash)) return false
       await db
         .updateTable('authenticators')
         .set({ valid_until: othersUntil })
         .where('service_id', '=', service)
+        .where('name', 'is', null)
         .where(({ eb, or }) => or([eb('valid_until', 'is', null), eb('valid_until', '>', othersUntil)]))
         .execute()
-      const authenticator = { hash, service_id: service, created_at: now, valid_until: null }
-      await db.insertInto('authenticators').values(authenticator).execute()
+      await insertAuthenticator(db, service, { hash, createdAt: now })
+      return true
+    })
+  }
+
+  /** Adds one beside those that the service has. Which field is in the way of it, where something is. */
+  async addAuthenticator(service: number, added: StoredAuthenticator): Promise<'authenticator' | 'name' | undefined> {
+    return this.#change(async db => {
+      const others = await remaining(db, service, added.createdAt)
+      if (others.some(({ hash }) => hash === added.hash)) return 'authenticator'
+      if (others.some(({ name }) => name === added.name)) return 'name'
+      await insertAuthenticator(db, service, added)
+      return undefined
+    })
+  }
+
+  /** By its name, as accounts are shown with it. `false` when the service has none with it. */
+  async removeAuthenticator(service: number, name: string): Promise<boolean> {
+    return this.#change(async db => {
+      const stored = await authenticatorsOf(db, service)
+      const removed = stored.find(one => (one.name ?? nameOfUnnamed(one.hash)) === name)
+      if (removed === undefined) return false
+      const { hash } = removed
+      await db.deleteFrom('authenticators').where('service_id', '=', service).where('hash', '=', hash).execute()
       return true
     })
   }
@@ -201,6 +223,33 @@ export interface Replacement {
   readonly hash: string
   readonly now: number
   readonly othersUntil: number
+}
+
+/** An authenticator as it is stored: its hash. */
+export interface StoredAuthenticator {
+  readonly hash: string
+  readonly name?: string | null | undefined
+  readonly createdAt: number
+  readonly validUntil?: number | null | undefined
+}
+
+async function insertAuthenticator(
+  db: Transaction<Tables>,
+  service: number,
+  { hash, name = null, createdAt, validUntil = null }: StoredAuthenticator,
+): Promise<void> {
+  const row = { hash, service_id: service, name, created_at: createdAt, valid_until: validUntil }
+  await db.insertInto('authenticators').values(row).execute()
+}
+
+/** Those that are valid or will be; the others go. */
+async function remaining(db: Transaction<Tables>, service: number, now: number) {
+  await db.deleteFrom('authenticators').where('service_id', '=', service).where('valid_until', '<=', now).execute()
+  return authenticatorsOf(db, service)
+}
+
+function authenticatorsOf(db: Transaction<Tables>, service: number) {
+  return db.selectFrom('authenticators').select(['hash', 'name']).where('service_id', '=', service).execute()
 }
 
 function numberOf(truth: boolean | null): number | null {

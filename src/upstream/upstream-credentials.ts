@@ -31,7 +31,7 @@ export class UpstreamCredentials {
 export function missingCredentials(seeds: readonly AccountSeed[]): string[] {
   return seeds.flatMap(({ id, authenticators, upstream }) =>
     ENVIRONMENTS.filter(
-      environment => authenticators[environment] !== undefined && upstream?.[environment] === undefined,
+      environment => (authenticators[environment] ?? []).length > 0 && upstream?.[environment] === undefined,
     ).map(environment => `account ${id} needs upstream.${environment}, because it has authenticators.${environment}`),
   )
 }

@@ -10,6 +10,7 @@ import { type Outcome, runCommand, startCommand } from '../process.js'
 
 const listening = /"url":"(http:[^"]+)"/
 const given = '7,0123456789abcdef0123456789abcdef'
+const third = '7,00112233445566778899aabbccddeeff'
 const other = '7,fedcba9876543210fedcba9876543210'
 
 /** The command line with these settings: the whole line as a user types it, and what comes on standard input. */
@@ -83,10 +84,35 @@ t.test('accounts are administered on the database itself', async t => {
     stdout: new RegExp(`^${other}\n`),
   })
 
+  const added = await run(
+    'accounts authenticators add 7 production --name storefront --valid-until 2100-01-01T00:00:00Z',
+  )
+  t.match(added, {
+    code: 0,
+    stdout: /^7,[0-9a-f]{32}\n\nIt is not shown again\. It is valid until 2100-01-01T00:00:00\.000Z\.\n$/,
+  })
+  t.match(
+    await run('accounts authenticators add 7 production --name packager --authenticator - --json', `${third}\n`),
+    {
+      code: 0,
+      stdout: new RegExp(`"name": "packager",\\s+"authenticator": "${third}",\\s+"validUntil": null`),
+    },
+  )
+  t.match(await run('accounts authenticators list 7'), {
+    code: 0,
+    stdout: /^production +storefront +20[^ ]+ +2100-01-01T00:00:00\.000Z$/m,
+  })
+  t.match(await run('accounts authenticators remove 7 production storefront'), {
+    code: 0,
+    stdout: 'storefront is not valid any more.\n',
+  })
+  const left = JSON.parse((await run('accounts authenticators list 7 --json')).stdout)
+  t.match(left, { test: Array, production: [{ name: 'packager', validUntil: null }, { name: /^unnamed-/ }] })
+
   const list = await run('accounts list')
   t.match(list.stdout, /^1 +Kino +yes +yes +yes +yes +yes +50 +50\n7 +Film +yes +yes +yes +yes +yes +0 +12\n8 /m)
   const shown = await run('accounts show 7')
-  t.equal(shown.stdout.match(/^test +20.+/gm)?.length, 3, 'three authenticators for test')
+  t.equal(shown.stdout.match(/^test +unnamed-[0-9a-f]{12} +20.+/gm)?.length, 3, 'three authenticators for test')
   t.match(JSON.parse((await run('accounts list --json')).stdout), [{ id: 1 }, { id: 7 }, { id: 8 }])
   t.notMatch(list.stdout + shown.stdout, /[0-9a-f]{32}/)
 })
@@ -109,6 +135,11 @@ t.test('what is refused is said on standard error, with exit code 1', async t =>
     ['accounts create --token-style none', 'Allowed choices are 2015, 2021'],
     ['accounts balance 7 test --add -1000001', 'the balance must stay from 0'],
     ['accounts rotate 7 test --valid-for 1h', 'validForSeconds: '],
+    ['accounts authenticators add 7 test', '--name'],
+    ['accounts authenticators add 7 test --name a/b', 'name: must have'],
+    ['accounts authenticators add 7 test --name a --valid-until tomorrow', 'validUntil: must be RFC 3339'],
+    ['accounts authenticators add 7 test --name a --valid-until 2020-01-01T00:00:00Z', 'must be in the future'],
+    ['accounts authenticators remove 7 test a', 'There is no authenticator with this name'],
   ] as const)
     t.match(await run(line), { code: 1, stdout: '', stderr: message }, line)
   const wrong = commandLine(t, { DATABASE_URL: 'mysql://x', ADMIN_TOKEN: 'short' })
@@ -147,6 +178,16 @@ t.test('a file that a server has for itself is administered through that server'
   const { stdout } = await run('accounts rotate 7 test --valid-for 0')
   const [next] = stdout.split('\n')
   t.same([await tokenWith(given), await tokenWith(next)], [401, 200])
+  const added = await run('accounts authenticators add 7 test --name storefront --valid-until 2100-01-01T00:00:00Z')
+  const [storefront] = added.stdout.split('\n')
+  t.same([await tokenWith(next), await tokenWith(storefront)], [200, 200])
+  t.match(await run('accounts authenticators list 7'), { code: 0, stdout: /^test +storefront .* 2100/m })
+  t.match(await run('accounts authenticators remove 7 test storefront'), { code: 0 })
+  t.same([await tokenWith(next), await tokenWith(storefront)], [200, 401])
+  t.match(await run('accounts authenticators remove 7 test storefront'), {
+    code: 1,
+    stderr: 'There is no authenticator with this name\n',
+  })
   t.match(await run('accounts balance 7 test --set 3 --json'), { code: 0, stdout: /"balance": 3/ })
   t.match(await run('accounts change 7 --playready no'), { code: 0 })
   t.equal(await tokenWith(next), 400)
@@ -224,7 +265,10 @@ t.test('migrate says what it applied; on PostgreSQL, commands and servers share 
 
 t.test('every command has a help with examples', async t => {
   t.testdir()
-  const commands = ['list', 'show', 'create', 'change', 'balance', 'rotate'].map(name => `accounts ${name}`)
+  const authenticators = ['list', 'add', 'remove'].map(name => `authenticators ${name}`)
+  const commands = ['list', 'show', 'create', 'change', 'balance', 'rotate', ...authenticators].map(
+    name => `accounts ${name}`,
+  )
   const helps = [...commands, 'migrate'].map(async command => ({
     command,
     ...(await commandLine(t)(`${command} --help`)),

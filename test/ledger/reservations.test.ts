@@ -146,7 +146,7 @@ onBothEngines(t, 'the ledger of a gateway', async (t, database) => {
     const url = await database()
     const died = await openStore(url)
     const [account] = readAccounts({ accounts: [accounts[4]] }, 'test')
-    await died.accounts.add(account ?? fail(), new Map(), 0)
+    await died.accounts.add(account ?? fail(), { test: [], production: [] })
     const ledger = ledgerOf(died)
     await ledger.reserve({ ...issued, customerId: 5, time: NOON - 6 * MINUTE, requestId: 'long-ago' })
     await ledger.reserve({ ...issued, customerId: 5, time: NOON - 1, requestId: 'just-now' })
@@ -266,7 +266,7 @@ async function openDesks(t: Test, url: string, limits: { balance: number; tokens
     { accounts: [{ id: CUSTOMER, authenticators: {}, balance, limits: { tokensPerDay } }] },
     'test',
   )
-  await first.store.accounts.add(seed ?? fail(), new Map(), 0)
+  await first.store.accounts.add(seed ?? fail(), { test: [], production: [] })
   const desks: [Desk, ...Desk[]] = [first]
   if (!url.startsWith('sqlite:')) desks.push(await desk())
   return desks

@@ -78,6 +78,22 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['POST', '/accounts/2/authenticators', { environment: 'test', authenticator: `02,${secret}` }, 'authenticator'],
     ['POST', '/accounts/2/authenticators', { environment: 'test', validForSeconds: -1 }, 'validForSeconds'],
     ['POST', '/accounts/2/authenticators', { environment: 'test', validForSeconds: 31_536_001 }, 'validForSeconds'],
+    ['POST', '/accounts', { id: 78, authenticators: { test: [`78,${secret}`] } }, 'authenticators.test'],
+    ['POST', '/accounts/2/authenticators/test', {}, 'name'],
+    ['POST', '/accounts/2/authenticators/staging', { name: 'a' }, 'environment'],
+    ['POST', '/accounts/2/authenticators/test', { name: '' }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a/b' }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: '..' }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'x'.repeat(65) }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'unnamed-0123456789ab' }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: `2,${secret}` }, 'name'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a', authenticator: `3,${secret}` }, 'authenticator'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a', validUntil: '2027-02-30T00:00:00Z' }, 'validUntil'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a', validUntil: '2027-01-01' }, 'validUntil'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a', validUntil: 1 }, 'validUntil'],
+    ['POST', '/accounts/2/authenticators/test', { name: 'a', environment: 'test' }, 'environment'],
+    ['DELETE', '/accounts/x/authenticators/test/a', undefined, 'id'],
+    ['DELETE', '/accounts/2/authenticators/staging/a', undefined, 'environment'],
   ]
   await requireMalformed(t, admin, cases, [secret])
   t.match(await bodyOf(shownAccount, admin.get('/accounts/2')), {
@@ -113,7 +129,18 @@ t.test('2000 generated requests: an answer of ours to each, and nothing breaks',
   const admin = administratorOf(await startTestServer(t))
   const field = fc.constantFrom(
     ...['id', 'name', 'authenticators', 'test', 'production', 'balance', 'enabled', 'drm', 'playready'],
-    ...['environment', 'add', 'set', 'authenticator', 'validForSeconds', '__proto__', 'constructor', ''],
+    ...[
+      'environment',
+      'add',
+      'set',
+      'authenticator',
+      'validForSeconds',
+      'validUntil',
+      'charge',
+      '__proto__',
+      'constructor',
+      '',
+    ],
   )
   const value = fc.oneof(
     fc.constantFrom<unknown>('test', 'production', true, false, null, 0, 1, -1, 77, 2 ** 53, `77,${secret}`),
@@ -143,6 +170,16 @@ t.test('2000 generated requests: an answer of ours to each, and nothing breaks',
     fc.tuple(
       fc.constant('POST'),
       id.map(id => `/accounts/${id}/authenticators`),
+      body,
+    ),
+    fc.tuple(
+      fc.constantFrom('POST', 'DELETE'),
+      fc.tuple(id, field).map(([id, name]) => `/accounts/${id}/authenticators/test/${encodeURIComponent(name)}`),
+      fc.constant(undefined),
+    ),
+    fc.tuple(
+      fc.constant('POST'),
+      id.map(id => `/accounts/${id}/authenticators/test`),
       body,
     ),
     fc.tuple(

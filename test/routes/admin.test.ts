@@ -1,5 +1,12 @@
 import t, { type Test } from 'tap'
-import { accountPage, createdAccount, rotatedAuthenticator, shownAccount, shownBalance } from '../../schemas/admin.js'
+import {
+  accountPage,
+  addedAuthenticator,
+  createdAccount,
+  rotatedAuthenticator,
+  shownAccount,
+  shownBalance,
+} from '../../schemas/admin.js'
 import { sampleParameters } from '../../src/sample.js'
 import { type Administrator, administratorOf, bodyOf } from '../administrator.js'
 import { errorOf, NOON, startTestServer, type TestServer } from '../harness.js'
@@ -50,8 +57,9 @@ onEach('an account is created, with what is not given made', async (t, { server,
   t.equal(answer.headers.get('content-type'), 'application/json')
   t.equal(answer.headers.get('cache-control'), 'no-store')
   const { authenticators, ...account } = await bodyOf(createdAccount, answer)
-  const service = { balance: 5, authenticators: [{ createdAt: '2026-06-01T12:00:00.000Z', validUntil: null }] }
-  t.same(account, {
+  const name = /^unnamed-[0-9a-f]{12}$/
+  const service = { balance: 5, authenticators: [{ name, createdAt: '2026-06-01T12:00:00.000Z', validUntil: null }] }
+  t.match(account, {
     id: 77,
     name: 'Kino Å',
     enabled: true,
@@ -235,6 +243,77 @@ onEach('a replaced authenticator is valid for a while', async (t, { server, admi
   t.equal(await tokenWith(fourth.authenticator), 200)
 })
 
+onEach(
+  'several authenticators are valid at once, each with a name and an end',
+  async (t, { server, admin, clock, tokenWith }) => {
+    const path = `/accounts/${CUSTOMER}/authenticators/test`
+    const add = async (addition: object) => {
+      const added = await bodyOf(addedAuthenticator, admin.post(path, addition))
+      server.keepSecret(added.authenticator.slice(7))
+      return added
+    }
+    const namesIn = async (environment: 'test' | 'production') => {
+      const { services } = await bodyOf(shownAccount, admin.get(`/accounts/${CUSTOMER}`))
+      return services[environment].authenticators.map(({ name }) => name)
+    }
+    const first = sampleParameters.customerAuthenticator
+    const [unnamed = ''] = await namesIn('test')
+    t.match(unnamed, /^unnamed-[0-9a-f]{12}$/)
+
+    const answer = await admin.post(path, { name: 'The app 2' })
+    t.equal(answer.status, 201)
+    t.equal(answer.headers.get('location'), `/admin/api${path}/The%20app%202`)
+    const app = await bodyOf(addedAuthenticator, answer)
+    server.keepSecret(app.authenticator.slice(7))
+    t.match(app, { id: CUSTOMER, environment: 'test', name: 'The app 2', validUntil: null })
+    t.match(app.authenticator, /^201722,[0-9a-f]{32}$/)
+    clock.now = NOON + 1
+    const contractor = await add({ name: 'contractor', validUntil: '2026-06-01T13:00:00Z' })
+    t.equal(contractor.validUntil, '2026-06-01T13:00:00.000Z')
+    const given = await add({ name: 'own', authenticator: '201722,ABCDEF0123456789abcdef0123456789', validUntil: null })
+    t.equal(given.authenticator, '201722,ABCDEF0123456789abcdef0123456789')
+    const codes = () => Promise.all([first, ...[app, contractor, given].map(one => one.authenticator)].map(tokenWith))
+    t.same(await codes(), [200, 200, 200, 200])
+    t.same(new Set(await namesIn('test')), new Set([unnamed, 'The app 2', 'contractor', 'own']))
+    t.equal((await namesIn('production')).length, 1, 'the other environment is not touched')
+    const production = await admin.post(`/accounts/${CUSTOMER}/authenticators/production`, { name: 'own' })
+    t.equal(production.status, 201, 'where the name is free')
+
+    const taken = await admin.post(path, { name: 'contractor' })
+    t.equal(taken.status, 409)
+    t.match(await errorOf(taken), { code: 409, parameter: 'name' })
+    const again = await admin.post(path, { name: 'another', authenticator: given.authenticator })
+    t.match(await errorOf(again), { code: 409, parameter: 'authenticator' })
+    clock.now = NOON + HOUR
+    t.same(await codes(), [200, 200, -2018, 200])
+    const late = await admin.post(path, { name: 'late', validUntil: '2026-06-01T13:00:00Z' })
+    t.match(await errorOf(late), { code: 400, parameter: 'validUntil' })
+    await add({ name: 'contractor' })
+    t.equal((await namesIn('test')).filter(name => name === 'contractor').length, 1, 'the one that has ended is gone')
+
+    const rotation = admin.post(`/accounts/${CUSTOMER}/authenticators`, { environment: 'test', validForSeconds: 0 })
+    const { authenticator: rotated } = await bodyOf(rotatedAuthenticator, rotation)
+    server.keepSecret(rotated.slice(7))
+    t.same(await codes(), [-2018, 200, -2018, 200], 'a rotation replaces those without a name')
+    t.equal(await tokenWith(rotated), 200)
+
+    const remove = (name: string) => admin.ask('DELETE', `${path}/${encodeURIComponent(name)}`)
+    t.equal((await remove('The app 2')).status, 204)
+    t.same(await codes(), [-2018, -2018, -2018, 200])
+    t.match(await errorOf(await remove('The app 2')), { code: 404, parameter: 'name' })
+    const unnamedNow = (await namesIn('test')).filter(name => name.startsWith('unnamed-') && name !== unnamed)
+    t.equal(unnamedNow.length, 1)
+    t.equal((await remove(unnamedNow[0] ?? '')).status, 204)
+    t.same([await tokenWith(rotated), await tokenWith(given.authenticator)], [-2018, 200])
+  },
+)
+
+onEach('of several who add a name at the same time one does', async (t, { admin }) => {
+  const path = `/accounts/${CUSTOMER}/authenticators/test`
+  const answers = await Promise.all(Array.from({ length: 8 }, () => admin.post(path, { name: 'storefront' })))
+  t.same(answers.map(({ status }) => status).sort(), [201, 409, 409, 409, 409, 409, 409, 409])
+})
+
 onEach('rotations at the same time leave one authenticator without an end', async (t, { admin }) => {
   const order = { environment: 'production', validForSeconds: 60 }
   await Promise.all(Array.from({ length: 6 }, () => admin.post(`/accounts/${CUSTOMER}/authenticators`, order)))
@@ -249,6 +328,8 @@ onEach('an account that does not exist is 404', async (t, { admin }) => {
     await admin.patch('/accounts/99', { enabled: true }),
     await admin.post('/accounts/99/balance', { environment: 'test', add: 1 }),
     await admin.post('/accounts/99/authenticators', { environment: 'test' }),
+    await admin.post('/accounts/99/authenticators/test', { name: 'storefront' }),
+    await admin.ask('DELETE', '/accounts/99/authenticators/test/storefront'),
   ]) {
     t.equal(answer.headers.get('content-type'), 'application/json')
     t.match(await errorOf(answer), { code: 404, parameter: 'id', requestId: answer.headers.get('x-request-id') })
@@ -279,6 +360,11 @@ t.test('what one instance changes, another knows half a second later', async t =
   const { authenticator: next } = await bodyOf(rotatedAuthenticator, rotated)
   await knownLater(t, -2018, authenticator)
   await knownLater(t, 200, next)
+  const path = `/accounts/${CUSTOMER}/authenticators/test`
+  const added = await bodyOf(addedAuthenticator, admin.post(path, { name: 'storefront' }))
+  await knownLater(t, 200, added.authenticator)
+  await admin.ask('DELETE', `${path}/storefront`)
+  await knownLater(t, -2018, added.authenticator)
   const { authenticators } = await bodyOf(createdAccount, admin.post('/accounts', {}))
   await knownLater(t, 200, authenticators.test)
   await admin.post(`/accounts/${CUSTOMER}/balance`, { environment: 'test', set: 0 })

@@ -2,6 +2,7 @@ import { Kysely, Migrator, sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { rotatedAuthenticator, shownAccount } from '../../schemas/admin.js'
 import { shownContent } from '../../schemas/contents.js'
+import { authenticatorHasher } from '../../src/accounts/authenticators.js'
 import { accountsEventsKeys } from '../../src/store/migrations/0001-accounts-events-keys.js'
 import { redemptions } from '../../src/store/migrations/0002-redemptions.js'
 import { pendingTokens } from '../../src/store/migrations/0003-pending-tokens.js'
@@ -14,7 +15,7 @@ import { postgresEngine } from '../../src/store/postgres/postgres-engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/sqlite-engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
 import { onBothEngines } from '../engines.js'
-import { CONTENT_KEY, NOON, startTestServer, tokenOf } from '../harness.js'
+import { CONTENT_KEY, errorOf, NOON, startTestServer, tokenOf } from '../harness.js'
 import { clearKeyBody, KID } from '../redeeming.js'
 import { RELEASED_KEYS, releasedToken } from '../tokens/released.js'
 
@@ -25,6 +26,9 @@ const VERSIONS = {
   'before the index of devices': 6,
   'before charge, token style and names of authenticators': 8,
 }
+
+const OWN = '77,0123456789abcdef0123456789abcdef'
+const REPLACED = '77,fedcba9876543210fedcba9876543210'
 
 /** A database as a former version left it, with an account and an event. */
 async function makeFormer(url: string, version: number): Promise<void> {
@@ -53,6 +57,13 @@ async function makeFormer(url: string, version: number): Promise<void> {
     values (154, 1, 0, 'token_refused', 'playready', '', -2020, 'former')`.execute(db)
   // RFC 3394, 4.1.
   await sql`insert into keys (service_id, kid, ek, last_update) values (154, ${KID}, ${WRAPPED.ek}, 0)`.execute(db)
+  const hash = authenticatorHasher(Buffer.alloc(32, 7))
+  const stored = (authenticator: string) => hash(authenticator).toString('hex')
+  await sql`insert into settings (name, value) values ('authenticator salt', ${Buffer.alloc(32, 7).toString('hex')})`.execute(
+    db,
+  )
+  await sql`insert into authenticators (hash, service_id, created_at, valid_until)
+    values (${stored(OWN)}, 154, 0, null), (${stored(REPLACED)}, 154, 0, ${NOON + 1})`.execute(db)
   await engine.close()
 }
 
@@ -116,8 +127,14 @@ async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
     charge: 'issue',
     tokenStyle: null,
     strictParameters: null,
-    services: { test: { balance: 5 }, production: { balance: 6 } },
+    services: {
+      test: { balance: 5, authenticators: [{ name: /^unnamed-/ }, { name: /^unnamed-/ }] },
+      production: { balance: 6 },
+    },
   })
+
+  for (const customerAuthenticator of [OWN, REPLACED])
+    t.match(await errorOf(await server.get({ customerAuthenticator, kid: 'x' })), { code: -4020 }, 'it is valid')
 
   const rotated = await bodyOf(rotatedAuthenticator, admin.post('/accounts/77/authenticators', { environment: 'test' }))
   const { authenticator: customerAuthenticator } = rotated
@@ -138,9 +155,11 @@ async function goesOn(t: Test, DATABASE_URL: string): Promise<void> {
   t.same(
     events.map(({ event_id, error_code }) => [event_id, error_code]),
     [
-      [4, -2019],
-      [3, 0],
-      [2, 0],
+      [6, -2019],
+      [5, 0],
+      [4, 0],
+      [3, -4020],
+      [2, -4020],
       [1, -2020],
     ],
   )
