@@ -1,137 +1,89 @@
 import { z } from 'zod'
-import type { TokenDrm } from '../src/ground/drms.js'
-import { customerCookie, guid } from './entitlement.js'
-import { jsonParameters, objectError } from './json-parameters.js'
-import { type KeyRequest, keyRequest } from './keys.js'
-import { playreadyEntry } from './playready-entry.js'
-import type { ContentPolicy } from './policy.js'
-import { LONGEST_LIFE } from './restrictions.js'
-import { jsonMoment } from './rules.js'
-
-/** What a catalogue says of one content: its keys, what a licence allows, and who may have one. */
-export interface Content {
-  /** A GUID in lower case. */
-  readonly contentID: string
-  readonly drm: (typeof CONTENT_DRMS)[number]
-  readonly keys: readonly KeyRequest[]
-  readonly policy: ContentPolicy
-  /** How long a token for it can be redeemed, in seconds. */
-  readonly duration: number
-  readonly viewers: 'everyone' | ReadonlySet<string>
-  /** No viewer may have it from this moment on, in milliseconds since 1970. */
-  readonly until?: number | undefined
-  /** Of the devices registered under a cookie so many may have it: those that came first. */
-  readonly devicesPerCookie?: number | undefined
-}
-
-const MOST_KEYS = 16
-
-/** The policies of licences, with the names and rules of a token request. */
-const policyEntries = { playready: playreadyEntry } satisfies Partial<
-  Record<TokenDrm, z.ZodType<ContentPolicy, unknown>>
->
-const CONTENT_DRMS = ['playready'] as const
-export const policyEntry = policyEntries.playready
-
-const keyEntry = jsonParameters({
-  group: keyRequest,
-  description: 'A key: given (contentKey), wrapped (ek with its kek), or in the key storage (kek alone).',
-  written: {
-    contentKey: { description: 'The content encryption key: 32 hex digits. Not with `kek`.' },
-    kek: { description: 'The key that unwraps `ek` (RFC 3394), or the wrapped key in the key storage: 32 hex digits.' },
-  },
-  relations: { oneOf: [{ required: ['contentKey'] }, { required: ['kek'] }] },
-  read: key => key,
-})
-
-const keyEntries = z
-  .array(keyEntry, 'must be a list of keys')
-  .min(1, 'must have at least one key')
-  .max(MOST_KEYS, `must have at most ${MOST_KEYS} keys`)
-  .superRefine((keys, context) => {
-    if (keys.length === 1) return
-    const kids = keys.map(({ kid }) => kid)
-    for (const [index, kid] of kids.entries())
-      if (kids.indexOf(kid) < index)
-        context.addIssue({ code: 'custom', path: [index, 'kid'], message: 'is the kid of another key' })
-  })
-  .meta({ description: 'The keys of the content, which one token carries together.' })
-
-const viewers = z
-  .union([z.literal('everyone'), z.array(customerCookie)], 'must be "everyone", or a list of viewers as texts')
-  .meta({
-    description: '`everyone`, or the cookies of those who may have it.',
-    examples: ['everyone', ['viewer-4711']],
-  })
-  .transform(given => (given === 'everyone' ? given : new Set(given)))
-
-const until = jsonMoment('Nobody may have it from this moment on: RFC 3339 with `Z`.')
-
-/** One content of a catalogue, and where its policy comes from. */
-export function entryWith<P extends z.ZodType<ContentPolicy, unknown>>(policy: P) {
-  return z
-    .strictObject(
-      {
-        contentID: guid
-          .meta({
-            description: 'The GUID that the content got when it was packaged, in either case.',
-            examples: ['3f2504e0-4f89-11d3-9a0c-0305e82c3301'],
-          })
-          .transform(text => text.toLowerCase()),
-        drm: z
-          .enum(CONTENT_DRMS, `must be ${CONTENT_DRMS.join(' or ')}`)
-          .default('playready')
-          .meta({ description: 'The DRM.' }),
-        keys: keyEntries,
-        policy,
-        duration: wholeNumber(1, LONGEST_LIFE / 1000).meta({
-          description: 'How many seconds a token for it can be redeemed: 1 to 30 days.',
-          examples: [3600],
-        }),
-        viewers,
-        until: until.optional(),
-        devicesPerCookie: wholeNumber(1, 1000).optional().meta({
-          description: 'Of the devices registered under a cookie so many may have it: those that came first.',
-        }),
-      },
-      objectError,
-    )
-    .meta({ description: 'A content: its keys, what a licence allows, and who may have one.' })
-}
-
-/** One content with a policy of its own: as an administrator adds it, or a customer's webhook returns it. Reads a `Content`. */
-export const contentEntry = entryWith(policyEntry)
-
-export type ContentEntry = z.input<typeof contentEntry>
+import { TOKEN_DRMS, type TokenDrm } from '../src/ground/drms.js'
+import {
+  type ContentLicence,
+  DEFAULT_DRM,
+  type EntryIssue,
+  entryFields,
+  fault,
+  isObject,
+  isTokenDrm,
+  OTHER_DRM,
+} from './content-entry.js'
+import { objectError } from './json-parameters.js'
+import { jsonSchema } from './json-schema.js'
+import { type PolicyInput, policyEntries } from './policy-entries.js'
 
 /** Short enough that a key is none. */
 const POLICY_NAME = 'must have 1 to 30 characters: letters, digits, _ and -, the first a letter'
 export const policyName = z.string(POLICY_NAME).regex(/^[A-Za-z][\w-]{0,29}$/, POLICY_NAME)
 
+/** A named policy of the file, which says its own DRM. */
+export function readNamedPolicy(given: unknown): ContentLicence | readonly EntryIssue[] {
+  if (!isObject(given)) return readNamed(DEFAULT_DRM, given)
+  const { drm = DEFAULT_DRM, ...policy }: PolicyInput = { ...given }
+  return isTokenDrm(drm) ? readNamed(drm, policy) : [fault(['drm'], OTHER_DRM)]
+}
+
+function readNamed(drm: TokenDrm, given: unknown): ContentLicence | readonly EntryIssue[] {
+  const { data: policy, error } = policyEntries[drm].safeParse(given)
+  return policy === undefined ? (error?.issues ?? []) : { drm, policy }
+}
+
 /** The file without what stands in its policies and contents, which are read one by one. */
 export const catalogueOutline = catalogueWith(z.string(), z.unknown(), z.unknown())
 
+/** The file as JSON Schema, in the draft that editors know best. */
+export function catalogueJsonSchema(): Record<string, unknown> {
+  return { ...z.toJSONSchema(catalogueFile, { io: 'input', target: 'draft-7' }), definitions }
+}
+
+/** JSON Schema's own `if` and `then`. */
+function conditional(condition: object, consequence: object): object {
+  // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so
+  return { if: condition, then: consequence }
+}
+
+/** By the field `drm` editors know which policy is meant, and show the faults of that one alone. */
+function byDrm(schemaOf: (drm: TokenDrm) => object): object {
+  const isOf = (drm: TokenDrm) => ({
+    properties: { drm: { const: drm } },
+    required: drm === DEFAULT_DRM ? [] : ['drm'],
+  })
+  return { allOf: TOKEN_DRMS.map(drm => conditional(isOf(drm), schemaOf(drm))) }
+}
+
+const definitions = Object.fromEntries(
+  TOKEN_DRMS.flatMap(drm => {
+    const { properties, ...others } = jsonSchema(policyEntries[drm])
+    const named = { drm: { description: 'The DRM of the policy.', enum: TOKEN_DRMS, default: DEFAULT_DRM } }
+    return [
+      [drm, { properties, ...others }],
+      [`named-${drm}`, { ...others, properties: { ...named, ...Object(properties) } }],
+    ]
+  }),
+)
+
 /** The whole file, for those who write it. */
-export const catalogueFile = catalogueWith(
+const catalogueFile = catalogueWith(
   policyName,
-  policyEntry,
-  entryWith(
+  z.unknown().meta({
+    properties: { drm: { enum: TOKEN_DRMS } },
+    ...byDrm(drm => ({ $ref: `#/definitions/named-${drm}` })),
+  }),
+  entryFields(
     z
-      .union([policyName.meta({ description: 'The name of one of `policies`.' }), policyEntry])
-      .transform((_given): ContentPolicy => {
-        throw new Error('describes a file, and reads none')
-      })
+      .union([
+        policyName.meta({ description: 'The name of one of `policies`.' }),
+        z.looseObject({}).meta({ description: 'A policy of its own.' }),
+      ])
       .meta({ description: 'What a licence allows: the name of one of `policies`, or a policy of its own.' }),
-  ),
+    byDrm(drm => ({ properties: { policy: conditional({ type: 'object' }, { $ref: `#/definitions/${drm}` }) } })),
+  ).meta({ oneOf: [{ required: ['policy'] }, { required: ['licences'] }] }),
 ).meta({
   title: 'Catalogue of an ExpressPlay token backend',
   description: 'CATALOGUE_FILE: the contents that the entitlement service grants, and to whom.',
 })
-
-/** The same as JSON Schema, in the draft that editors know best. */
-export function catalogueJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(catalogueFile, { io: 'input', target: 'draft-7' })
-}
 
 function catalogueWith<N extends z.ZodString, P extends z.ZodType, C extends z.ZodType>(
   name: N,
@@ -149,9 +101,4 @@ function catalogueWith<N extends z.ZodString, P extends z.ZodType, C extends z.Z
     },
     objectError,
   )
-}
-
-function wholeNumber(least: number, most: number) {
-  const allowed = `must be a whole number from ${least} to ${most}`
-  return z.int(allowed).min(least, allowed).max(most, allowed)
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
+import { TOKEN_DRMS } from '../src/ground/drms.js'
 import { read } from './admin.js'
-import { type Content, type ContentEntry, contentEntry } from './catalogue.js'
+import { type Content, type ContentEntry, contentEntry, contentFields } from './content-entry.js'
 import { guid } from './entitlement.js'
 
 const contentID = guid.transform(text => text.toLowerCase())
@@ -14,7 +15,7 @@ export const contentPath = z.strictObject({
 })
 
 /** What is put at a path, which says the id already. */
-export const newContent = contentEntry.partial({ contentID: true })
+export const newContent = contentFields.partial({ contentID: true })
 
 export const contentPageQuery = z.strictObject({
   after: contentID
@@ -34,17 +35,27 @@ export const contentPageQuery = z.strictObject({
 const source = z.enum(['contentKey', 'wrapped', 'keystore']).meta({
   description: 'Given as it is (`contentKey`), wrapped with its KEK (`wrapped`), or in the key storage (`keystore`).',
 })
-const keys = z.array(z.object({ kid: z.string(), algId: z.enum(['aesctr', 'aescbc']), source }))
+const keys = z.array(
+  z.object({ kid: z.string(), algId: z.enum(['aesctr', 'aescbc']), iv: z.string().optional(), source }),
+)
+const policy = z
+  .record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]))
+  .meta({ description: 'As it was put.' })
+const drm = z.enum(TOKEN_DRMS)
 const moment = z.string().meta({ format: 'date-time' })
-const { drm, duration, devicesPerCookie } = contentEntry.shape
+const { duration, devicesPerCookie } = contentFields.shape
 
 const always = { contentID: z.string().meta({ description: 'In lower case.' }), updatedAt: moment }
 const readable = {
   ...always,
   readable: z.literal(true),
-  drm: drm.unwrap(),
+  drm: drm.optional().meta({ description: 'That of `policy`, of a content that was put with one.' }),
   keys,
-  policy: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).meta({ description: 'As it was put.' }),
+  policy: policy.optional(),
+  licences: z
+    .array(z.object({ drm, policy }))
+    .optional()
+    .meta({ description: 'Instead of `drm` and `policy`, of a content that was put with several.' }),
   duration,
   until: moment.optional(),
   devicesPerCookie,

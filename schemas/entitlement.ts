@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
+import { TOKEN_DRMS } from '../src/ground/drms.js'
 import { jsonFaults } from './json-faults.js'
 
 /** The version of the protocol that is spoken here (spec: sees.md). */
@@ -31,6 +32,10 @@ export const entitlementRequest = z
       .transform(cookie => (cookie === '' ? undefined : cookie))
       .optional()
       .meta({ description: 'The viewer, up to 32 characters; empty is none. Required for request types 2 and 3.' }),
+    drm: z
+      .enum(TOKEN_DRMS, `must be ${TOKEN_DRMS.join(', ')}`)
+      .optional()
+      .meta({ description: 'The DRM of the licence; without it the first one of the content. A field of ours.' }),
   })
   .meta({ description: 'Asks whether a viewer may have a key.' })
 

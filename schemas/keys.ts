@@ -60,7 +60,7 @@ const algorithm = {
 }
 
 /** What the parameters of a key demand of each other; `both` refuses a kek beside a contentKey. */
-function keyRelations(both: ErrorCode): readonly Relation[] {
+export function keyRelations(both: ErrorCode): readonly Relation[] {
   return [
     {
       parameter: 'contentKey',
@@ -101,6 +101,8 @@ export interface KeySchema {
    * numbered key, `whole` what the request says once for the whole token.
    */
   read(texts: Texts, faults: Fault[], suffix: string, whole: Texts): KeyRequest | undefined
+  /** Whether a wrapped key (`kek` with `ek`) must not have a KID. */
+  readonly wrapsWithoutKid?: true
   /** The KID that the parameters name, if that is valid. */
   kidOf(texts: Texts): string | undefined
 }

@@ -8,6 +8,14 @@ import type { RawParameters } from './sorting.js'
 /** The name under which a token travels, in a query and as a header (spec: licence.md). */
 export const TOKEN_NAME = 'ExpressPlayToken'
 
+/** Its name in the query of an MS3 licence URL (spec: marlin.md). */
+export const MS3_TOKEN_NAME = 'b'
+
+/** The tokens in a licence URL of any DRM. */
+export function tokensOfUrl({ searchParams }: URL): string[] {
+  return [TOKEN_NAME, MS3_TOKEN_NAME].flatMap(name => searchParams.getAll(name))
+}
+
 /** In emulation a request may say which device it comes from. */
 export const DEVICE_HEADER = 'x-device-id'
 

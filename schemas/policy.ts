@@ -3,6 +3,7 @@ import type { Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 import type { Texts } from './group.js'
 import type { PlayreadyPolicy } from './playready.js'
+import type { ParameterText } from './sorting.js'
 
 /**
  * What a licence is bound to, by the names of the token request, whichever DRM it is for. The scheme of the licence URL is
@@ -31,7 +32,7 @@ export type PolicySchemaOf = (now: Now) => PolicySchema
 
 /** A policy as it was read, and in the words of a token request, in which another service is asked. */
 export interface ContentPolicy {
-  readonly parameters: Readonly<Record<string, string>>
+  readonly parameters: Readonly<Record<string, ParameterText>>
   /** Seconds from each grant to the end of the rental; takes precedence over `policy`. */
   readonly rentalSeconds?: number | undefined
   readonly policy: TokenPolicy

@@ -204,7 +204,7 @@ export interface RefusedTerms {
 }
 
 /** The refusal of a token that shall be bound to a device, where it cannot be. */
-function bindingRefusal(binding: DeviceBinding, options: AccountTerms['drm']): ErrorCode | undefined {
+export function bindingRefusal(binding: DeviceBinding, options: AccountTerms['drm']): ErrorCode | undefined {
   if (binding === 'always') return undefined
   return binding.option !== undefined && options[binding.option] !== false ? undefined : binding.refusal
 }

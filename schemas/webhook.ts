@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { contentEntry } from './catalogue.js'
+import { contentEntry } from './content-entry.js'
 import { objectError } from './json-parameters.js'
 
 const LONGEST_HOLD = 86_400

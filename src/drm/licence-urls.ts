@@ -30,9 +30,9 @@ export function licenceUrl(
 }
 
 /** A licence URL with its token. It may have a query already; its fragment is dropped. */
-export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken): string {
+export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken, parameter = TOKEN_NAME): string {
   const [url = ''] = licenseAcquisitionUrl.split('#', 1)
-  return `${url}${url.includes('?') ? '&' : '?'}${TOKEN_NAME}=${encodeURIComponent(token)}`
+  return `${url}${url.includes('?') ? '&' : '?'}${parameter}=${encodeURIComponent(token)}`
 }
 
 /** The reverse of `urlWithToken`. */

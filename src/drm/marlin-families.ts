@@ -1,3 +1,4 @@
+import { MS3_TOKEN_NAME } from '../../schemas/licences.js'
 import {
   ACTIONS,
   type BroadbandPolicy,
@@ -29,9 +30,6 @@ const common = {
   deviceBinding: 'always',
 } as const
 
-/** Where an MS3 URL has the token. */
-const MS3_TOKEN = 'b'
-
 export const ms3: TokenFamily = {
   ...common,
   name: 'ms3',
@@ -47,7 +45,7 @@ export const ms3: TokenFamily = {
       const scheme = ms3SchemeType === 'ms3hs' ? 'ms3hs:' : ms3Scheme === 'true' ? 'ms3:' : undefined
       const url = scheme === undefined ? licenseAcquisitionUrl : licenseAcquisitionUrl.replace(/^https?:/, scheme)
       const fragment = contentURL === undefined ? '' : `#${encodeURIComponent(String(contentURL).toWellFormed())}`
-      return `${url}?${MS3_TOKEN}=${encodeURIComponent(token)}${fragment}`
+      return `${url}?${MS3_TOKEN_NAME}=${encodeURIComponent(token)}${fragment}`
     },
     read: readMs3Url,
   },
@@ -59,7 +57,7 @@ export const ms3: TokenFamily = {
     drm: 'marlin',
     name: 'ms3',
     path: '/hms/ms3/rights/',
-    tokenParameter: MS3_TOKEN,
+    tokenParameter: MS3_TOKEN_NAME,
     answersGet: true,
   }),
 }

@@ -1,4 +1,4 @@
-import type { Content } from '../../schemas/catalogue.js'
+import type { Content } from '../../schemas/content-entry.js'
 
 /** A source of contents. */
 export interface Contents {

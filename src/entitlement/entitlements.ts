@@ -1,9 +1,9 @@
 import { type EntitlementRequest, type RequestType, type UnknownVersion, VERSION } from '../../schemas/entitlement.js'
 import type { Families } from '../drm/families.js'
+import type { TokenFamily } from '../drm/family.js'
 import { urlWithToken } from '../drm/licence-urls.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
-import type { Drm } from '../ground/drms.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
@@ -60,6 +60,7 @@ export class Entitlements {
       isSecure: false,
       reportRateLimit,
       cookie,
+      family: familyAskedFor(request, this.#parts.families),
       content: undefined,
       deviceId: undefined,
     }
@@ -68,7 +69,7 @@ export class Entitlements {
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })
       const token = await this.#granting.grant(request, decision)
       metrics.entitlementDecided(typeOf(request), 0)
-      return urlWithToken(token)
+      return urlWithToken(token, decision.family.licences.tokenParameter)
     } catch (error) {
       if (!isDecision(error)) throw error
       if (!error.isRecorded) await this.#recordRefusal(decision, error.code)
@@ -86,13 +87,13 @@ export class Entitlements {
 
   /** Grants are in the log already, with their tokens. */
   async #recordRefusal(decision: Decision, errorCode: number): Promise<void> {
-    const { account, requestId, content, cookie, deviceId } = decision
+    const { account, requestId, family, content, cookie, deviceId } = decision
     const recording = this.#parts.ledger.append({
       customerId: account.id,
       environment: this.#parts.environment,
       time: this.#parts.now(),
       event: 'entitlement_refused',
-      drm: drmOf(decision, this.#parts.families),
+      drm: family.drm,
       kids: content?.keys.map(({ kid }) => kid) ?? [],
       cookie,
       deviceId,
@@ -126,9 +127,10 @@ function decided(refusal: PublicError): PublicError {
   return new PublicError(message, { code, status: 200, cause })
 }
 
-/** A refusal before the content is known counts for the first DRM. */
-function drmOf({ content }: Decision, { tokens: [first] }: Families): Drm {
-  const drm = content?.drm ?? first?.drm
-  if (drm === undefined) throw new Error('no DRM has tokens')
-  return drm
+/** Until the content is known it is the DRM that the request names, or else the first. */
+function familyAskedFor(request: EntitlementRequest | UnknownVersion, families: Families): TokenFamily {
+  if ('drm' in request && request.drm !== undefined) return families.named(request.drm)
+  const [first] = families.tokens
+  if (first === undefined) throw new Error('no DRM has tokens')
+  return first
 }

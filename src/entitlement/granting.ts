@@ -1,11 +1,13 @@
-import type { Content } from '../../schemas/catalogue.js'
+import type { Content, ContentLicence } from '../../schemas/content-entry.js'
 import { type EntitlementRequest, REQUEST_TYPES, type RequestType } from '../../schemas/entitlement.js'
+import { bindingRefusal } from '../../schemas/token-request.js'
 import { requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
-import type { IssuedToken } from '../drm/family.js'
+import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
-import { orUnavailable } from '../errors/public-error.js'
+import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
+import type { TokenDrm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
@@ -26,8 +28,10 @@ export interface Decision {
   /** Called with the state of the account's rate limit. */
   readonly reportRateLimit: ReportRateLimit
   readonly cookie: string | undefined
+  /** The DRM of the token. */
+  family: TokenFamily
   /** The content whose keys are issued. */
-  content: Content | undefined
+  content: Pick<Content, 'keys'> | undefined
   deviceId: string | undefined
 }
 
@@ -46,29 +50,34 @@ export class Granting {
     requireSomeDrm(decision.account, this.#parts.families)
     const content = await this.#content(request)
     decision.content = content
-    const source = new ContentSource(this.#parts.families.named(content.drm), content, decision, this.#parts.now)
+    const { drm, policy } = licenceFor(content, request.drm)
+    decision.family = this.#parts.families.named(drm)
+    const source = new ContentSource(decision.family, { ...content, policy }, decision, this.#parts.now)
     const context = { ...decision, environment: this.#parts.environment }
     const progress = new TokenProgress(source, context, decision.account)
     await ALLOWED.take(progress, this.#parts)
     requireListed(content, customerCookie)
     // Checked before the device look-up, and again when the token is made.
     lifeOf(content, this.#parts.now())
-    if (requestType === REQUEST_TYPES.deviceBound) source.findDevice = () => this.#device(content, decision)
+    if (requestType === REQUEST_TYPES.deviceBound) {
+      requireBinding(decision)
+      source.findDevice = () => this.#device(content, decision)
+    }
     if (requestType === REQUEST_TYPES.deviceRegistration) {
       // The dummy content has its own policy, so the rental of the wanted content is checked here.
-      policyAt(content, this.#parts.now())
-      decision.content = registrationContent(content, source.family, this.#parts.random)
-      source.content = decision.content
+      policyAt(policy, this.#parts.now())
+      source.content = registrationContent(source.family, policy.useHttps, this.#parts.random)
+      decision.content = source.content
     }
     await ISSUING.take(progress, this.#parts)
     return tokenOf(progress)
   }
 
   /** The customer's own endpoint takes precedence over every catalogue. */
-  async #content({ contentID, requestType, customerCookie }: EntitlementRequest): Promise<Content> {
+  async #content({ contentID, requestType, customerCookie, drm }: EntitlementRequest): Promise<Content> {
     const { authorizer, contents } = this.#parts
     const wanted = contentID.toLowerCase()
-    const described = authorizer && (await authorizer.allow({ contentID: wanted, requestType, customerCookie }))
+    const described = authorizer && (await authorizer.allow({ contentID: wanted, requestType, customerCookie, drm }))
     const found = described ?? contents.find(wanted)
     const content = found instanceof Promise ? await orUnavailable(found) : found
     if (content === undefined) throw new EntitlementRefusal('unknownContent')
@@ -92,6 +101,8 @@ export interface ViewerQuestion {
   readonly contentID: string
   readonly requestType: RequestType
   readonly customerCookie?: string | undefined
+  /** Where the viewer asks for one. */
+  readonly drm?: TokenDrm | undefined
 }
 
 /** Decides in addition to the catalogue, such as the customer's own endpoint. */
@@ -119,7 +130,21 @@ function requireCookie({ requestType, customerCookie }: EntitlementRequest): voi
 /** Checked before the content look-up: an account without any DRM gets no key. */
 function requireSomeDrm(account: Account, { tokens }: Families): void {
   const [first] = tokens
-  if (first !== undefined && tokens.every(({ drm }) => account.drm[drm] === false)) requireDrm(account, first)
+  const isOff = ({ drm }: TokenFamily) => account.drm[drm] === false || account.drm[drm] === null
+  if (first !== undefined && tokens.every(isOff)) requireDrm(account, first)
+}
+
+function licenceFor({ licences }: Content, drm: TokenDrm | undefined): ContentLicence {
+  const [first] = licences
+  const licence = drm === undefined ? first : licences.find(one => one.drm === drm)
+  if (licence === undefined) throw new EntitlementRefusal('noLicence', { details: drm })
+  return licence
+}
+
+/** Checked before the device look-up, which costs a request in a gateway. */
+function requireBinding({ account, family }: Decision): void {
+  const refusal = bindingRefusal(family.deviceBinding, account.drm)
+  if (refusal !== undefined) throw new TokenError({ code: refusal })
 }
 
 /** Checks the viewer against the catalogue's list. */

@@ -19,6 +19,7 @@ const refusals = {
   webhookDenied: [1106, 200, 'The customer does not allow it'],
   webhookFailed: [1107, 200, 'The customer could not be asked'],
   devicesUnknown: [1108, 503, 'The registered devices could not be looked up'],
+  noLicence: [1109, 200, 'The content has no licence for this DRM'],
   clientCertificate: [1201, 403, 'The client certificate is missing or not accepted'],
 } as const satisfies Record<string, readonly [number, number, string]>
 

@@ -3,6 +3,7 @@ import t from 'tap'
 import { referencePages } from '../../docs/reference.js'
 import { readCatalogue } from '../../src/entitlement/catalogue/reading.js'
 import { documentedErrors } from '../../src/errors/error-catalogue.js'
+import { TOKEN_DRMS } from '../../src/ground/drms.js'
 
 const read = (path: string) => readFileSync(path, 'utf8')
 
@@ -32,7 +33,16 @@ t.test('links between the pages lead somewhere', async t => {
 t.test('the catalogue in the docs is in order, and named where its schema is published', async t => {
   const [, text = ''] = /```json\n(.*?)```/s.exec(read('docs/catalogue.md')) ?? []
   const { contents, policies } = await readCatalogue(text)
-  t.match({ contents: contents.size, policies }, { contents: 2, policies: 1 })
+  t.match({ contents: contents.size, policies }, { contents: 3, policies: 3 })
+  const [catalogue = '', , content = ''] = [...read('docs/entitlement.md').matchAll(/```json\n(.*?)```/gs)].map(
+    ([, json = '']) => json,
+  )
+  const walkthrough = JSON.parse(catalogue) as { contents: unknown[] } // read below
+  walkthrough.contents.push(JSON.parse(content))
+  t.match(
+    [...(await readCatalogue(JSON.stringify(walkthrough))).contents.values()],
+    [{ licences: [{ drm: 'playready' }] }, { licences: TOKEN_DRMS.map(drm => ({ drm })) }],
+  )
   const { $schema } = JSON.parse(text) as { $schema: string } // it has just been read
   const [, path = ''] = /^\.\/node_modules\/expressplay-token-backend\/(.+)$/.exec($schema) ?? []
   t.ok(JSON.parse(read(path)))

@@ -23,6 +23,7 @@ const keys = (keys: string) => catalogueText(`[${KEY}]`, keys)
 const policy = (text: string) => catalogueText(POLICY, `"policy": ${text}`)
 const inline = (place: string, other: string) => policy(INLINE_POLICY.replace(place, () => other))
 const viewers = (text: string) => catalogueText(VIEWERS, text)
+const licences = (text: string) => catalogueText(POLICY, `"licences": [${text}]`)
 const beside = (text: string) => catalogueText(VIEWERS, `${VIEWERS}, ${text}`)
 
 /** As far as each goes. */
@@ -42,6 +43,17 @@ export const inOrder = [
   viewers('"viewers": []'),
   viewers(`"viewers": ["${'v'.repeat(32)}"], "until": "2020-01-01T00:00:00Z", "devicesPerCookie": 1000`),
   beside('"drm": "playready", "devicesPerCookie": 1'),
+  licences('{ "policy": "hd" }'),
+  licences(
+    '{ "drm": "widevine", "policy": {} }, { "drm": "marlin", "policy": {} }, { "drm": "playready", "policy": "hd" }',
+  ),
+  licences('{ "drm": "widevine", "policy": { "securityLevel": 5, "hdcpOutputControl": "0", "wvExtension": [] } }'),
+  licences('{ "drm": "widevine", "policy": { "licenseDuration": 4294967295, "wvExtension": "wudo,AAAAAA==" } }'),
+  catalogueText(INLINE_POLICY, '{ "drm": "marlin", "extensionType": "wudo", "extensionPayload": "AAAAAA==" }'),
+  catalogueText(`"${CONTENT_KEY}" }`, `"${CONTENT_KEY}", "iv": "${KID}" }`).replace(
+    POLICY,
+    '"drm": "fairplay", "policy": { "rentalDuration": 60, "generalFlags": "0000" }',
+  ),
   '{ "contents": [] }',
 ]
 
@@ -88,8 +100,90 @@ export const broken: readonly Broken[] = [
   },
   {
     title: 'another DRM',
+    text: beside('"drm": "clearkey"'),
+    faults: ['line 11: contents[0].drm: must be playready or widevine or fairplay or marlin'],
+  },
+  {
+    title: 'a named policy of another DRM',
     text: beside('"drm": "widevine"'),
-    faults: ['line 11: contents[0].drm: must be playready'],
+    faults: ['line 9: contents[0].policy: is the name of a policy for playready'],
+    isHidden: true,
+  },
+  {
+    title: 'a named policy of an unknown DRM',
+    text: catalogueText('"hd": {', '"hd": {\n"drm": "clearkey",'),
+    faults: ['line 4: policies.hd.drm: must be playready or widevine or fairplay or marlin'],
+  },
+  {
+    title: "another DRM's parameters",
+    text: policy('{\n"securityLevel": 3 }').replace(VIEWERS, `${VIEWERS}, "drm": "fairplay"`),
+    faults: ['line 10: contents[0].policy: has unknown fields: securityLevel'],
+  },
+  {
+    title: 'a Widevine policy with faults, beside another fault',
+    text: catalogueText('3600', '0').replace(
+      POLICY,
+      `"drm": "widevine", "policy": { "securityLevel": 6, "trackType": 5,\n"wvExtension": ["wudo"] }`,
+    ),
+    faults: [
+      /^line 9: contents\[0\]\.policy\.securityLevel: Invalid security level value/,
+      /^line 9: contents\[0\]\.policy\.trackType: .*trackType must be 0 to 4$/,
+      /^line 10: contents\[0\]\.policy\.wvExtension: Invalid WVExtension parameters/,
+      'line 11: contents[0].duration: must be a whole number from 1 to 2592000',
+    ],
+  },
+  {
+    title: 'an alias of a parameter',
+    text: licences('{ "drm": "marlin", "policy": { "rightsType": "BuyToOwn" } }'),
+    faults: ['line 9: contents[0].licences[0].policy: has unknown fields: rightsType'],
+  },
+  {
+    title: 'an extension that is no text',
+    text: licences('{ "drm": "widevine", "policy": { "wvExtension": [7] } }'),
+    faults: ['line 9: contents[0].licences[0].policy.wvExtension: must be a text, or a list of texts'],
+  },
+  {
+    title: 'a key for FairPlay without its initialisation vector',
+    text: licences('{ "drm": "fairplay", "policy": {} }'),
+    faults: ['line 8: contents[0].keys[0].iv: must be given for FairPlay'],
+    isHidden: true,
+  },
+  {
+    title: 'an initialisation vector that is none',
+    text: keys(`[${KEY.replace('}', ', "iv": "00" }')}]`),
+    faults: ['line 8: contents[0].keys[0].iv: Invalid iv parameter specified'],
+  },
+  {
+    title: 'two licences for one DRM',
+    text: licences('{ "policy": "hd" },\n{ "drm": "playready", "policy": "hd" }'),
+    faults: ['line 10: contents[0].licences[1]: is a second licence for playready'],
+    isHidden: true,
+  },
+  {
+    title: 'a policy beside licences',
+    text: beside('"drm": "playready",\n"licences": [{ "policy": "hd" }]'),
+    faults: [
+      'line 9: contents[0].policy: must be left out beside licences',
+      'line 11: contents[0].drm: must be left out beside licences',
+    ],
+  },
+  {
+    title: 'no licence',
+    text: licences(''),
+    faults: ['line 9: contents[0].licences: must have at least one licence'],
+  },
+  {
+    title: 'licences that are no list',
+    text: catalogueText(POLICY, '"licences": { "playready": "hd" }'),
+    faults: ['line 9: contents[0].licences: must be a list of licences'],
+  },
+  {
+    title: 'a licence that is a name, and one without a policy',
+    text: licences('"hd",\n{ "drm": "widevine" }'),
+    faults: [
+      'line 9: contents[0].licences[0]: must be an object',
+      'line 10: contents[0].licences[1].policy: must be given',
+    ],
   },
   {
     title: 'no key',

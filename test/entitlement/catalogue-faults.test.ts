@@ -60,7 +60,15 @@ t.test('a broken catalogue stops the start', async t => {
 t.test('the published schema shows an editor the same, as far as a schema can', async t => {
   const service = Fastify({
     bodyLimit: 2 ** 24,
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, strict: false } },
+    ajv: {
+      customOptions: {
+        formats: { base64: true },
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        strict: false,
+      },
+    },
   })
   t.teardown(() => service.close())
   service.post('/', { schema: { body: catalogueJsonSchema() } }, () => 'in order')

@@ -1,6 +1,6 @@
 import { renameSync, unlinkSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import type { ContentEntry } from '../../schemas/catalogue.js'
+import type { ContentEntry } from '../../schemas/content-entry.js'
 import { repetitions } from '../counts.js'
 import { CONTENT_KEY, startTestServer } from '../harness.js'
 import { CUSTOMER, KID } from '../redeeming.js'

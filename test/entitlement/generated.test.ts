@@ -55,6 +55,7 @@ const fields = fc.record({
   requestType: mostly(1, 2, 3),
   contentID: mostly(...Object.values(CATALOGUE), CATALOGUE.film.toUpperCase()),
   customerCookie: mostly('viewer-1', 'viewer-2', '', '\u{1f600}'.repeat(32), 'x'.repeat(33), undefined),
+  drm: mostly(undefined, undefined, undefined, 'playready', 'widevine', 'fairplay', 'marlin'),
 })
 const nearlyValid = fc.tuple(fields, fc.dictionary(fc.oneof(text, fc.constant('__proto__')), junk, { maxKeys: 2 }))
 const json = nearlyValid.map(([asked, more]) => JSON.stringify({ ...more, ...asked }))
@@ -170,7 +171,7 @@ t.test(`${REQUESTS} generated requests: an answer of the documented form to each
   await fc.assert(property, { numRuns: REQUESTS })
 
   const few = REQUESTS / 1000
-  for (const error of [0, 1001, 1002, 1003, 1004, 1101, 1102, 1103, 1104, -4019, 404, 405, 413])
+  for (const error of [0, 1001, 1002, 1003, 1004, 1101, 1102, 1103, 1104, 1109, -4019, 404, 405, 413])
     t.ok((seen.get(error) ?? 0) > few, `${error}: ${seen.get(error)} times`)
   const [newest] = await services.store.events.newest(serviceId(CUSTOMER, 'test'), 1)
   t.equal(newest?.event_id, 1 + decisions, 'every decision is an event, and nothing else is one')

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
-import type { ContentEntry } from '../../schemas/catalogue.js'
+import type { ContentEntry } from '../../schemas/content-entry.js'
 import { type EntitlementAnswer, entitlementAnswer, REQUEST_TYPES } from '../../schemas/entitlement.js'
-import { TOKEN_NAME } from '../../schemas/licences.js'
+import { tokensOfUrl } from '../../schemas/licences.js'
 import type { Settings } from '../../src/index.js'
 import { CONTENT_KEY, NOON, type TestServer } from '../harness.js'
 import { KID } from '../redeeming.js'
@@ -115,6 +115,7 @@ export interface Question {
   readonly customerCookie?: unknown
   readonly messageID?: string
   readonly version?: unknown
+  readonly drm?: unknown
 }
 
 export interface Told extends EntitlementAnswer {
@@ -171,6 +172,7 @@ export async function askerOf(t: Test, server: TestServer) {
   }
 }
 
+/** The token in a licence URL of any DRM. */
 export function tokenIn({ epTokenURL }: { epTokenURL: string }): string {
-  return new URL(epTokenURL).searchParams.get(TOKEN_NAME) ?? ''
+  return tokensOfUrl(new URL(epTokenURL))[0] ?? ''
 }

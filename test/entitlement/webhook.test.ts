@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { NOON } from '../harness.js'
 import { eventually } from '../ledger/load.js'
+import { tokenIn } from './service.js'
 import {
   type Behaviour,
   CONTENT,
@@ -68,6 +69,26 @@ t.test('a content that the customer tells is granted as it says', async t => {
   t.match(await ask(), { isAllowed: false, error: 1103 })
   customer.behave = says({ isAllowed: true, content: entry({ contentID: CONTENT.toUpperCase() }) })
   t.match(await ask(), { isAllowed: true })
+})
+
+t.test('a DRM that the client asks for is in the question, and each has its own answer', async t => {
+  const licences = [
+    { drm: 'widevine', policy: { securityLevel: 3 } },
+    { drm: 'marlin', policy: {} },
+  ]
+  const content = entry({ policy: undefined, licences })
+  const parts = { behave: says({ isAllowed: true, content }), settings: { ENTITLEMENT_WEBHOOK_CACHE: 60 } }
+  const { server, customer, ask } = await startEntitled(t, parts)
+  const tokens = []
+  for (const drm of ['marlin', undefined, 'widevine', 'marlin'])
+    tokens.push(server.openToken(tokenIn(await ask({ drm })))?.drm)
+  t.same(tokens, ['marlin', 'widevine', 'widevine', 'marlin'])
+  t.same(
+    customer.arrivals.map(({ question }) => question.drm),
+    ['marlin', undefined, 'widevine'],
+    'the last one is answered from the cache',
+  )
+  t.match(await ask({ drm: 'playready' }), { isAllowed: false, error: 1109 })
 })
 
 t.test('without a content the catalogue says what it is', async t => {

@@ -58,7 +58,14 @@ t.test('every malformed input is a 400 that names the field and repeats no value
     ['PUT', `/${ID}`, { ...content, until: '2027-01-01' }, 'until'],
     ['PUT', `/${ID}`, { ...content, until: null }, 'until'],
     ['PUT', `/${ID}`, { ...content, devicesPerCookie: 0 }, 'devicesPerCookie'],
-    ['PUT', `/${ID}`, { ...content, drm: 'widevine' }, 'drm'],
+    ['PUT', `/${ID}`, { ...content, drm: 'clearkey' }, 'drm'],
+    ['PUT', `/${ID}`, { ...content, drm: 'widevine' }, 'policy.rightsType'],
+    ['PUT', `/${ID}`, { ...content, licences: [{ policy }] }, 'policy'],
+    ['PUT', `/${ID}`, { ...content, policy: undefined, licences: [] }, 'licences'],
+    ['PUT', `/${ID}`, { ...content, policy: undefined, licences: [{ policy }, { policy }] }, 'licences[1]'],
+    ['PUT', `/${ID}`, { ...content, policy: undefined, licences: [{ policy: 'hd' }] }, 'licences[0].policy'],
+    ['PUT', `/${ID}`, { ...content, policy: {}, drm: 'fairplay' }, 'keys[0].iv'],
+    ['PUT', `/${ID}`, { ...content, policy: { wvExtension: [CONTENT_KEY] }, drm: 'widevine' }, 'policy.wvExtension'],
     ['PUT', `/${ID}`, { ...content, title: CONTENT_KEY }, 'title'],
     ['PUT', `/${ID}`, { ...content, readable: true }, 'readable'],
     ['PUT', `/${ID}`, JSON.stringify(content).replace('{', '{"__proto__":{"drm":"playready"},'), '__proto__'],
@@ -72,10 +79,22 @@ t.test('200 generated bodies: an answer of ours to each, and nothing of a refuse
   const admin = administratorOf(await start(t, 'memory:'))
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }),
-    fc.constantFrom(null, '', 'everyone', 2 ** 53, CONTENT_KEY, '+0'),
+    fc.constantFrom(null, '', 'everyone', 2 ** 53, CONTENT_KEY, '+0', 'widevine', [{ drm: 'marlin', policy: {} }]),
   )
   const field = fc.constantFrom(
-    ...['contentID', 'drm', 'keys', 'policy', 'duration', 'viewers', 'until', 'devicesPerCookie', '__proto__', ''],
+    ...[
+      'contentID',
+      'drm',
+      'keys',
+      'policy',
+      'licences',
+      'duration',
+      'viewers',
+      'until',
+      'devicesPerCookie',
+      '__proto__',
+      '',
+    ],
   )
   const change = fc.dictionary(field, value, { maxKeys: 2 })
   const body = fc.oneof(

@@ -30,7 +30,7 @@ export class CatalogueFaults {
     return this.#count === 0
   }
 
-  add(before: JsonPath, { issues }: z.ZodError): void {
+  add(before: JsonPath, issues: readonly z.core.$ZodIssue[]): void {
     const error = new z.ZodError(issues.map(issue => ({ ...issue, path: [...before, ...issue.path] })))
     for (const [index, { place, message }] of jsonFaults(error).entries())
       this.#put({ path: pathOf(error.issues[index]), place, message })

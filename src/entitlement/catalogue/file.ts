@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Logger } from 'pino'
-import type { Content } from '../../../schemas/catalogue.js'
+import type { Content } from '../../../schemas/content-entry.js'
 import { ConfigError } from '../../errors/config-error.js'
 import { framesOf } from '../../errors/public-error.js'
 import type { Clock } from '../../ground/clock.js'

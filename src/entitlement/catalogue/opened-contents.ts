@@ -1,4 +1,4 @@
-import type { Content } from '../../../schemas/catalogue.js'
+import type { Content } from '../../../schemas/content-entry.js'
 import type { ContentRow } from '../../store/tables.js'
 
 /** Characters of the sealed texts; the opened contents take a few times as much memory. */

@@ -1,20 +1,25 @@
-import { z } from 'zod'
-import { policyEntry, policyName } from '../../../schemas/catalogue.js'
-import type { ContentPolicy } from '../../../schemas/policy.js'
+import { policyName, readNamedPolicy } from '../../../schemas/catalogue.js'
+import {
+  type ContentLicence,
+  type EntryIssue,
+  isIssues,
+  type LicenceInput,
+  readOwnPolicy,
+} from '../../../schemas/content-entry.js'
 import type { CatalogueFaults } from './faults.js'
 
 /** The policies of a catalogue: named ones, and those of contents. Equal policies are read once and shared. */
 export class CataloguePolicies {
   /** `undefined` for a broken policy: its faults are reported once, at its own place. */
-  readonly #named = new Map<string, ContentPolicy | undefined>()
-  readonly #byText = new Map<string, ContentPolicy>()
+  readonly #named = new Map<string, ContentLicence | undefined>()
+  readonly #byText = new Map<string, ContentLicence>()
 
   constructor(given: Readonly<Record<string, unknown>>, faults: CatalogueFaults) {
     for (const [name, policy] of Object.entries(given)) {
-      const named = policyName.safeParse(name)
-      const read = policyEntry.safeParse(policy)
-      for (const { error } of [named, read]) if (error !== undefined) faults.add(['policies', name], error)
-      this.#named.set(name, read.data)
+      const { error } = policyName.safeParse(name)
+      const read = readNamedPolicy(policy)
+      for (const issues of [error?.issues, read]) if (isIssues(issues)) faults.add(['policies', name], issues)
+      this.#named.set(name, isIssues(read) ? undefined : read)
     }
   }
 
@@ -22,37 +27,41 @@ export class CataloguePolicies {
     return this.#named.size
   }
 
-  /** The policy field of a content. */
-  readonly schema = z
-    .unknown()
-    .transform((given, context) =>
-      typeof given === 'string' ? this.#ofName(given, context) : this.#own(given, context),
-    )
-
-  #ofName(name: string, context: z.RefinementCtx): ContentPolicy {
-    if (!this.#named.has(name)) context.addIssue({ code: 'custom', message: 'is the name of no policy' })
-    return this.#named.get(name) ?? z.NEVER
+  /** A content's licence: with the name of a policy, or a policy of its own. */
+  licence(written: LicenceInput): ContentLicence | readonly EntryIssue[] | undefined {
+    return typeof written.policy === 'string' ? this.#ofName(written.policy, written) : this.#own(written)
   }
 
-  #own(given: unknown, context: z.RefinementCtx): ContentPolicy {
-    const text = isFlat(given) ? JSON.stringify(given) : undefined
+  #ofName(name: string, { drm }: LicenceInput): ContentLicence | readonly EntryIssue[] | undefined {
+    if (!this.#named.has(name)) return [issue('is the name of no policy')]
+    const named = this.#named.get(name)
+    if (named === undefined || drm === undefined || drm === named.drm) return named
+    return [issue(`is the name of a policy for ${named.drm}`)]
+  }
+
+  #own(written: LicenceInput): ContentLicence | readonly EntryIssue[] | undefined {
+    const text = isFlat(written.policy) ? JSON.stringify(written) : undefined
     const former = text === undefined ? undefined : this.#byText.get(text)
     if (former !== undefined) return former
-    const read = policyEntry.safeParse(given)
-    if (read.success) {
-      if (text !== undefined) this.#byText.set(text, read.data)
-      return read.data
-    }
-    for (const issue of read.error.issues) {
-      const { path, message } = issue
-      if (issue.code !== 'unrecognized_keys') context.addIssue({ code: 'custom', path, message })
-      else context.addIssue({ code: issue.code, keys: issue.keys, path, input: {} })
-    }
-    return z.NEVER
+    const read = readOwnPolicy(written)
+    if (text !== undefined && read !== undefined && !isIssues(read)) this.#byText.set(text, read)
+    return read
   }
+}
+
+function issue(message: string): EntryIssue {
+  return { code: 'custom', path: ['policy'], message, input: undefined }
 }
 
 /** Anything else is no policy, and may be nested too deeply to be turned into text. */
 function isFlat(given: unknown): given is object {
-  return typeof given === 'object' && given !== null && Object.values(given).every(value => typeof value !== 'object')
+  return isObject(given) && Object.values(given).every(value => !isObject(value) || isList(value))
+}
+
+function isList(value: object): boolean {
+  return Array.isArray(value) && !value.some(isObject)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

@@ -1,6 +1,7 @@
 import { setImmediate as pause } from 'node:timers/promises'
 import { z } from 'zod'
-import { type Content, catalogueOutline, entryWith } from '../../../schemas/catalogue.js'
+import { catalogueOutline } from '../../../schemas/catalogue.js'
+import { type Content, type EntryIssue, isIssues, readEntry } from '../../../schemas/content-entry.js'
 import { customerCookie } from '../../../schemas/entitlement.js'
 import { JsonTextError, parseLargeJson } from '../../ground/json-text.js'
 import { BrokenCatalogue, CatalogueFaults } from './faults.js'
@@ -22,34 +23,32 @@ export async function readCatalogue(text: string): Promise<Catalogue> {
   const faults = new CatalogueFaults()
   const file = await parsed(text)
   const { error } = catalogueOutline.safeParse(file)
-  if (error !== undefined) faults.add([], error)
+  if (error !== undefined) faults.add([], error.issues)
   // An unknown top-level field does not hide the faults of the contents.
   const outline = catalogueOutline.loose().safeParse(file)
   if (!outline.success) throw await faults.asError(text)
   const policies = new CataloguePolicies(outline.data.policies ?? {}, faults)
-  const entry = z.compile(entryWith(policies.schema))
-  const readEntry: ReadEntry = given => entry.safeParse(given)
+  const readOne: ReadOne = given => readEntry(given, licence => policies.licence(licence))
   const contents = new Map<string, Content>()
   for (const [index, given] of outline.data.contents.entries()) {
     if (index % AT_A_TIME === 0) await pause()
-    const read = await readInSlices(given, readEntry)
-    if (read.success) {
-      const { contentID } = read.data
-      if (contents.has(contentID)) faults.addRepeated(index, () => placeOf(contentID, outline.data.contents))
-      else contents.set(contentID, read.data)
-    } else faults.add(['contents', index], read.error)
+    const read = await readInSlices(given, readOne)
+    if (isIssues(read)) faults.add(['contents', index], read)
+    else if (contents.has(read.contentID))
+      faults.addRepeated(index, () => placeOf(read.contentID, outline.data.contents))
+    else contents.set(read.contentID, read)
   }
   if (!faults.areNone) throw await faults.asError(text)
   return { contents, policies: policies.count }
 }
 
-type ReadEntry = (given: unknown) => z.ZodSafeParseResult<Content>
+type ReadOne = (given: unknown) => Content | readonly EntryIssue[]
 
-async function readInSlices(given: unknown, readEntry: ReadEntry): Promise<z.ZodSafeParseResult<Content>> {
-  if (!hasManyViewers(given)) return readEntry(given)
+async function readInSlices(given: unknown, readOne: ReadOne): Promise<Content | readonly EntryIssue[]> {
+  if (!hasManyViewers(given)) return readOne(given)
   const { rest, viewers } = await viewersApart(given)
-  const read = readEntry(rest)
-  return read.success && viewers !== undefined ? { ...read, data: { ...read.data, viewers } } : read
+  const read = readOne(rest)
+  return isIssues(read) || viewers === undefined ? read : { ...read, viewers }
 }
 
 /** Longer viewer lists are read in slices, too. */

@@ -1,5 +1,7 @@
+import type { Content, ContentEntry, ContentKey } from '../../../schemas/content-entry.js'
 import type { ContentOrder, ListedContent, ShownContent } from '../../../schemas/contents.js'
 import type { KeyRequest } from '../../../schemas/keys.js'
+import type { PolicyInput } from '../../../schemas/policy-entries.js'
 import { rfc3339 } from '../../ground/clock.js'
 import type { ContentRow } from '../../store/tables.js'
 
@@ -29,13 +31,24 @@ function terms({ content_id, updated_at }: Stored, { entry, content }: ContentOr
     contentID: content_id,
     updatedAt: rfc3339(updated_at),
     readable: true,
-    drm: content.drm,
-    keys: content.keys.map(key => ({ kid: key.kid, algId: key.algId ?? 'aesctr', source: sourceOf(key) })),
-    policy: definedOf(entry.policy),
+    ...licences(entry, content),
+    keys: content.keys.map(shownKey),
     duration: content.duration,
     ...(entry.until !== undefined && { until: entry.until }),
     ...(content.devicesPerCookie !== undefined && { devicesPerCookie: content.devicesPerCookie }),
   }
+}
+
+/** In the form in which they were put. */
+function licences(entry: ContentEntry, content: Content): Pick<Readable, 'drm' | 'policy' | 'licences'> {
+  if (entry.licences === undefined) return { drm: content.licences[0]?.drm, policy: definedOf(entry.policy) }
+  const policies = entry.licences.map(({ policy }) => policy)
+  return { licences: content.licences.map(({ drm }, index) => ({ drm, policy: definedOf(policies[index]) })) }
+}
+
+function shownKey(key: ContentKey): Readable['keys'][number] {
+  const { kid, algId = 'aesctr', iv } = key
+  return { kid, algId, ...(iv !== undefined && { iv }), source: sourceOf(key) }
 }
 
 function sourceOf({ contentKey, ek }: KeyRequest): Readable['keys'][number]['source'] {
@@ -43,8 +56,9 @@ function sourceOf({ contentKey, ek }: KeyRequest): Readable['keys'][number]['sou
   return ek === undefined ? 'keystore' : 'wrapped'
 }
 
-function definedOf(policy: Readonly<Record<string, string | number | boolean | undefined>>): Readable['policy'] {
-  const shown: Readable['policy'] = {}
-  for (const [name, value] of Object.entries(policy)) if (value !== undefined) shown[name] = value
+function definedOf(policy: PolicyInput = {}): NonNullable<Readable['policy']> {
+  const shown: NonNullable<Readable['policy']> = {}
+  for (const [name, value] of Object.entries(policy))
+    if (value !== undefined) shown[name] = typeof value === 'object' ? [...value] : value
   return shown
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Content, ContentEntry } from '../../../schemas/catalogue.js'
+import type { Content, ContentEntry } from '../../../schemas/content-entry.js'
 import type {
   ContentOrder,
   ContentPage,

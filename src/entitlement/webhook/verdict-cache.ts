@@ -51,8 +51,8 @@ export class VerdictCache {
 }
 
 /** Equal for equal questions only: JSON separates the fields, so no cookie can imitate another question. */
-export function keyOf({ contentID, requestType, customerCookie }: ViewerQuestion): string {
-  return JSON.stringify([contentID, requestType, customerCookie])
+export function keyOf({ contentID, requestType, customerCookie, drm }: ViewerQuestion): string {
+  return JSON.stringify([contentID, requestType, customerCookie, drm])
 }
 
 interface Entry {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Content } from '../../../schemas/catalogue.js'
+import type { Content } from '../../../schemas/content-entry.js'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'
 import type { ReceivedAnswer } from '../../connections/sent-request.js'

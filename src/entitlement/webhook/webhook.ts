@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Content } from '../../../schemas/catalogue.js'
+import type { Content } from '../../../schemas/content-entry.js'
 import type { WebhookSettings } from '../../config/settings-entitlement.js'
 import { RequestFailure } from '../../connections/request-failure.js'
 import { EntitlementRefusal } from '../../errors/entitlement-refusal.js'
@@ -91,8 +91,8 @@ export class Webhook implements ViewerAuthorizer {
     const { random, settings, logger } = this.#parts
     // It is signed with the rest, so that the endpoint can recognize a replayed question.
     const requestID = randomBytes(random, 16).toString('hex')
-    const { contentID, requestType, customerCookie } = question
-    const answer = await this.#endpoint.ask(JSON.stringify({ requestID, contentID, requestType, customerCookie }))
+    const { contentID, requestType, customerCookie, drm } = question
+    const answer = await this.#endpoint.ask(JSON.stringify({ requestID, contentID, requestType, customerCookie, drm }))
     const { cacheSeconds } = settings
     const outcome = answer instanceof RequestFailure ? answer : readVerdict(answer, { contentID, cacheSeconds })
     if (!(outcome instanceof RequestFailure || outcome instanceof NoVerdict)) return outcome
