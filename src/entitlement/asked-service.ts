@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
-import { TOKEN_NAME, type ViewerClaim } from '../../schemas/licences.js'
+import { tokensOfUrl, type ViewerClaim } from '../../schemas/licences.js'
 import type { AskedEntitlement } from '../config/settings-asked-entitlement.js'
 import { ConfigError } from '../errors/config-error.js'
 import { PublicError, StatusError } from '../errors/public-error.js'
+import { type LicenceDrm, NO_KID, TOKEN_DRMS, type TokenDrm } from '../ground/drms.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import { uuidOf } from '../pssh/kid-forms.js'
 import type { ReadToken, TokenKey } from '../tokens/token-content.js'
@@ -33,21 +34,21 @@ export class AskedService {
     this.#logger = logger
   }
 
-  /** The tokens for a viewer who presents no token; empty when the claim names no content. */
-  async tokensFor(claim: ViewerClaim | StatusError, requestId: string): Promise<readonly string[]> {
+  /** The tokens for a viewer of this DRM who presents no token; empty when the claim names no content. */
+  async tokensFor(claim: ViewerClaim | StatusError, drm: LicenceDrm, requestId: string): Promise<readonly string[]> {
     const { contentID, requestType, customerCookie } = requireReadable(claim)
     if (contentID === undefined) return []
-    const url = await this.#ask({ contentID, requestType, customerCookie }, requestId)
-    return new URL(url).searchParams.getAll(TOKEN_NAME)
+    const url = await this.#ask({ contentID, requestType, customerCookie, drm: tokenDrm(drm) }, requestId)
+    return tokensOfUrl(new URL(url))
   }
 
   /** Asks about a presented token, too, for these of its keys. */
   async requireAllowed({ token, keys, claim, requestId }: Presented): Promise<void> {
     if (this.#when !== 'always' || isRegistration(token)) return
     const { contentID, requestType } = requireReadable(claim)
-    const contents = contentID === undefined ? new Set(keys.map(({ kid }) => uuidOf(kid))) : [contentID]
-    const customerCookie = cookieOf(token)
-    await Promise.all([...contents].map(contentID => this.#ask({ contentID, requestType, customerCookie }, requestId)))
+    const contents = contentID === undefined ? contentsOf(keys) : [contentID]
+    const viewer = { requestType, customerCookie: cookieOf(token), drm: tokenDrm(token.drm) }
+    await Promise.all(contents.map(contentID => this.#ask({ ...viewer, contentID }, requestId)))
   }
 
   async #ask(viewer: Viewer, requestId: string): Promise<string> {
@@ -75,7 +76,19 @@ export interface Presented {
   readonly requestId: string
 }
 
-type Viewer = ViewerClaim & { readonly contentID: string }
+type Viewer = ViewerClaim & { readonly contentID: string; readonly drm: TokenDrm | undefined }
+
+/** `undefined` for Clear Key, which redeems the tokens of every DRM. */
+function tokenDrm(drm: LicenceDrm): TokenDrm | undefined {
+  return TOKEN_DRMS.find(one => one === drm)
+}
+
+/** A key that names no content: the request has to. */
+function contentsOf(keys: readonly TokenKey[]): readonly string[] {
+  if (keys.some(({ kid }) => kid === NO_KID))
+    throw new StatusError(400, 'contentID is missing: a key of the token has no KID', 'contentID')
+  return [...new Set(keys.map(({ kid }) => uuidOf(kid)))]
+}
 
 function requireReadable(claim: ViewerClaim | StatusError): ViewerClaim {
   if (claim instanceof StatusError) throw claim

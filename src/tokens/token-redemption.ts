@@ -80,9 +80,9 @@ export class TokenRedemption {
   }
 
   /** A key request may omit the token if an entitlement service provides one. */
-  async #tokensOf({ tokens, claim, requestId }: RedemptionRequest): Promise<readonly string[]> {
+  async #tokensOf({ tokens, claim, family, requestId }: RedemptionRequest): Promise<readonly string[]> {
     if (bringsToken(tokens)) return tokens
-    return (await this.#parts.askedService?.tokensFor(claim, requestId)) ?? []
+    return (await this.#parts.askedService?.tokensFor(claim, family.drm, requestId)) ?? []
   }
 
   /** A token that the entitlement service has just provided needs no second question. */

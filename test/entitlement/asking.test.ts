@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import t from 'tap'
 import { REGISTRATION_KID } from '../../src/entitlement/registration.js'
+import type { TokenDrm } from '../../src/ground/drms.js'
 import { startServer } from '../../src/index.js'
 import { uuidOf } from '../../src/pssh/kid-forms.js'
 import type { TokenContent } from '../../src/tokens/token-content.js'
@@ -302,4 +303,38 @@ t.test('certificates that are none keep the service from starting', async t => {
       name: 'ConfigError',
       message: /^ENTITLEMENT_URL_/,
     })
+})
+
+t.test('tokens of every DRM, as the token URL of each has them', async t => {
+  const server = await startAsking(t)
+  const forms: [drm: TokenDrm, path: string, tokenUrl: string, body: string][] = [
+    ['playready', PLAYREADY, 'http://pr.example.com/playready/RightsManager.asmx?ExpressPlayToken=', playreadyBody()],
+    ['widevine', '/hms/wv/rights/', 'https://wv.example.com/hms/wv/rights/?ExpressPlayToken=', 'challenge'],
+    ['fairplay', '/hms/fp/rights/', 'https://fp.example.com:80/hms/fp/rights/?ExpressPlayToken=', 'challenge'],
+    ['marlin', '/hms/ms3/rights/', 'https://ms3.example.com:8443/hms/ms3/rights/?b=', ''],
+    ['marlin', '/hms/ms3/rights/', 'ms3hs://ms3.example.com:8443/hms/ms3/rights/?b=', ''],
+  ]
+  for (const [drm, path, tokenUrl, body] of forms) {
+    server.peer.answer = says({ epTokenURL: `${tokenUrl}${server.seal({ drm })}` })
+    t.equal((await postTo(`${server.url}${path}`, { contentID }, body)).status, 200, `${drm}: ${tokenUrl}`)
+    t.match(server.peer.asked.at(-1), { contentID, drm }, `${drm}: the service knows which DRM asks`)
+    t.match(await (await server.play({ contentID })).json(), KEY, `${drm}: Clear Key redeems it, too`)
+    t.notOk('drm' in (server.peer.asked.at(-1) ?? {}), 'and may get one of any DRM')
+
+    const asked = server.peer.asked.length
+    const presented = await postTo(`${server.url}${path}`, { ExpressPlayToken: server.seal({ drm }) }, body)
+    t.equal(presented.status, 200, `${drm}: a token that the player brings`)
+    t.match(server.peer.asked.slice(asked), [{ drm }, ...(drm === 'playready' ? [] : [{ drm }])])
+  }
+})
+
+t.test('a key without a KID names no content: the request has to', async t => {
+  const server = await startAsking(t)
+  server.peer.answer = server.allows()
+  const ExpressPlayToken = server.seal({ drm: 'fairplay', keys: [{ ...tokenKey(KID), kid: '' }] })
+  const post = (query: Query) => postTo(`${server.url}/hms/fp/rights/`, { ExpressPlayToken, ...query }, 'challenge')
+  t.match(await errorOf(await post({})), { code: 400, parameter: 'contentID' })
+  t.equal(server.peer.asked.length, 0)
+  t.equal((await post({ contentID })).status, 200)
+  t.match(server.peer.asked, [{ contentID, drm: 'fairplay' }])
 })

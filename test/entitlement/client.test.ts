@@ -61,6 +61,22 @@ t.test('the path, the ids and the authority are what the options say', async t =
   t.same(paths, ['POST /entitlement', 'POST /rights/entitlement/'])
 })
 
+t.test('a token URL of any DRM, of one that can be asked for', async t => {
+  const peer = await startPeer(t, says())
+  const client = clientOf(t, peer)
+  for (const epTokenURL of [
+    'https://wv.example.com/hms/wv/rights/?ExpressPlayToken=AQADE',
+    'https://ms3.example.com:8443/hms/ms3/rights/?b=AQADE',
+    'ms3://ms3.example.com:8443/hms/ms3/rights/?b=AQADE#https%3A%2F%2Fmedia.example.com%2F',
+  ]) {
+    peer.answer = says({ epTokenURL })
+    t.same(await client.ask({ contentID, drm: 'marlin' }), { isAllowed: true, epTokenURL })
+    t.match(peer.asked.at(-1), { drm: 'marlin' })
+  }
+  await client.ask({ contentID })
+  t.notOk('drm' in (peer.asked.at(-1) ?? {}), 'a service of others gets no field of ours')
+})
+
 t.test('connections are kept', async t => {
   const peer = await startPeer(t, says())
   const client = clientOf(t, peer)
@@ -154,6 +170,7 @@ const wrongAnswers: [title: string, answer: Answering, reason: DenialReason][] =
   ['a URL without a host', says({ epTokenURL: '/playready?ExpressPlayToken=AQADE' }), 'noTokenUrl'],
   ['a URL of another kind', says({ epTokenURL: 'javascript:0?ExpressPlayToken=AQADE' }), 'noTokenUrl'],
   ['a URL without a token', says({ epTokenURL: 'https://pr.example.com/' }), 'noTokenUrl'],
+  ['an MS3 URL with an empty token', says({ epTokenURL: 'https://ms3.example.com/?b=' }), 'noTokenUrl'],
   ['a URL with an empty token', says({ epTokenURL: 'https://pr.example.com/?ExpressPlayToken=' }), 'noTokenUrl'],
   ['no body', sends(''), 'notDocumented'],
   ['HTML', sends('<!doctype html><title>Welcome</title>'), 'notDocumented'],
@@ -343,6 +360,7 @@ t.test('wrong arguments are a TypeError that names them and quotes no key', asyn
   const questions: [question: Partial<EntitlementQuestion>, message: RegExp][] = [
     [{ contentID: 'film-7' }, /^contentID must be a GUID/],
     [{ contentID, messageID: '1' }, /^messageID must be a GUID/],
+    [{ contentID, drm: 'clearkey' as 'widevine' }, /^drm must be one of playready, widevine/], // as from JavaScript
     [{ contentID, requestType: 4 as 3 }, /^requestType must be 1, 2 or 3/], // a caller without types
     [{ contentID, requestType: 2 }, /^requestType 2 needs a customerCookie/],
     [{ contentID, requestType: 3 }, /^requestType 3 needs a customerCookie/],

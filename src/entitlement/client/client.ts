@@ -11,6 +11,7 @@ import {
 import { RemoteService } from '../../connections/remote-service.js'
 import { type FailureKind, isAboutCertificate, RequestFailure } from '../../connections/request-failure.js'
 import { machineClock } from '../../ground/clock.js'
+import { TOKEN_DRMS, type TokenDrm } from '../../ground/drms.js'
 import { decisionOf, type Entitlement } from './decision.js'
 import { type DenialReason, type Denied, denied } from './denials.js'
 
@@ -42,6 +43,8 @@ export interface EntitlementQuestion {
   readonly requestType?: RequestType | undefined
   /** The viewer, up to 32 characters. Needed for request types 2 and 3. */
   readonly customerCookie?: string | undefined
+  /** The DRM of the token; without it the service chooses. A field of ours, which other services ignore. */
+  readonly drm?: TokenDrm | undefined
   /** Default: a new one. */
   readonly messageID?: string | undefined
 }
@@ -111,7 +114,7 @@ function denialOf(failure: RequestFailure): Denied {
 }
 
 function requestOf(question: EntitlementQuestion, newId: () => string): EntitlementRequest {
-  const { contentID, requestType = REQUEST_TYPES.timeBased, customerCookie: cookie } = question
+  const { contentID, requestType = REQUEST_TYPES.timeBased, customerCookie: cookie, drm } = question
   const messageID = question.messageID ?? newId()
   requireThat(guid.safeParse(messageID).success, 'messageID must be a GUID')
   requireThat(guid.safeParse(contentID).success, 'contentID must be a GUID')
@@ -120,9 +123,10 @@ function requestOf(question: EntitlementQuestion, newId: () => string): Entitlem
     cookie === undefined || customerCookie.safeParse(cookie).success,
     'customerCookie must have 1 to 32 characters',
   )
+  requireThat(drm === undefined || TOKEN_DRMS.includes(drm), `drm must be one of ${TOKEN_DRMS.join(', ')}`)
   const needsCookie = requestType !== REQUEST_TYPES.timeBased
   requireThat(cookie !== undefined || !needsCookie, `requestType ${requestType} needs a customerCookie`)
-  return { messageID, version: VERSION, requestType, contentID, customerCookie: cookie }
+  return { messageID, version: VERSION, requestType, contentID, customerCookie: cookie, drm }
 }
 
 function endpointOf(given: string | URL): URL {

@@ -1,5 +1,5 @@
 import { type EntitlementAnswer, type EntitlementRequest, entitlementAnswer } from '../../../schemas/entitlement.js'
-import { TOKEN_NAME } from '../../../schemas/licences.js'
+import { tokensOfUrl } from '../../../schemas/licences.js'
 import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { parseJson } from '../../ground/json-text.js'
 import { type Denied, denied, deniedByService } from './denials.js'
@@ -42,9 +42,12 @@ function isShort(number: number): boolean {
 
 function hasToken(text: string): boolean {
   if (!URL.canParse(text)) return false
-  const { protocol, searchParams } = new URL(text)
-  return /^https?:$/.test(protocol) && searchParams.getAll(TOKEN_NAME).some(token => token.trim() !== '')
+  const url = new URL(text)
+  return PROTOCOL.test(url.protocol) && tokensOfUrl(url).some(token => token.trim() !== '')
 }
+
+/** The last two are MS3's own. */
+const PROTOCOL = /^(?:https?|ms3|ms3hs):$/
 
 function json(text: Buffer): unknown {
   try {
