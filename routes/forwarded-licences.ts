@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { Logger } from 'pino'
 import { RequestFailure } from '../src/connections/request-failure.js'
 import type { StreamedAnswer } from '../src/connections/sent-request.js'
+import type { LicenceFamily } from '../src/drm/family.js'
 import { StatusError } from '../src/errors/public-error.js'
-import type { LicenceDrm } from '../src/ground/drms.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOf } from '../src/ground/real-hosts.js'
 import { readEnvironment } from '../src/upstream/hidden-licence-url.js'
@@ -29,25 +29,29 @@ export async function forwardedLicenceRoutes(
   app: FastifyInstance,
   options: ForwardedLicenceRoutesOptions,
 ): Promise<void> {
-  await licenceEndpoints(app, { ...options, forwardsBodies: true }, ({ drm }) =>
-    options.licences.environmentsOf(drm).length === 0 ? undefined : forwarding(drm, options),
+  await licenceEndpoints(app, { ...options, forwardsBodies: true }, family =>
+    options.licences.environmentsOf(family).length === 0 ? undefined : forwarding(family, options),
   )
 }
 
 function forwarding(
-  drm: LicenceDrm,
+  family: LicenceFamily,
   { licences, logger, ...options }: ForwardedLicenceRoutesOptions,
 ): KeyRequestHandler {
   return async (request, reply) => {
     const { environment: named, query } = readEnvironment(queryOf(request))
     const environment = named ?? environmentOf(request, options.environment)
-    if (!licences.environmentsOf(drm).includes(environment)) throw unknownThere()
+    if (!licences.environmentsOf(family).includes(environment)) throw unknownThere()
     const log = ({ kind, reason }: RequestFailure) => {
       if (kind !== 'caller gone')
-        logger.warn({ requestId: request.id, drm, environment, failure: kind, reason }, 'no licence from the upstream')
+        logger.warn(
+          { requestId: request.id, drm: family.drm, environment, failure: kind, reason },
+          'no licence from the upstream',
+        )
     }
     const answer = await licences.forward({
-      drm,
+      family,
+      method: request.method === 'GET' ? 'GET' : 'POST',
       environment,
       query,
       headers: request.raw.rawHeaders,

@@ -27,11 +27,6 @@ export interface TokenRoutesOptions {
 
 const KEY_HEADER = IDEMPOTENCY_KEY.toLowerCase()
 
-/** Only a service that makes its tokens itself knows what it assumes. */
-function nameAssumed(reply: FastifyReply, names: string): void {
-  if (names !== '') reply.header(ASSUMED, names)
-}
-
 type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters | undefined }>
 
 /** `/hms/pr/token` and its like: the licence tokens of one DRM. */
@@ -55,7 +50,8 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       idempotencyKey,
       reportRateLimit: rateLimitReporter(reply),
     })
-    if (family.assumed !== undefined) nameAssumed(reply, schema.describeAssumed(parameters))
+    const assumed = requests.describeAssumed(parameters)
+    if (assumed !== '') reply.header(ASSUMED, assumed)
     if (issued.isReplayed) reply.header(IDEMPOTENCY_REPLAYED, 'true')
     if (!accepts(request.headers.accept, 'application/json'))
       return sendAs(reply, family.answer.contentType, family.answer.text(issued, parameters.whole))

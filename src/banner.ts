@@ -56,8 +56,8 @@ function factsOf(config: Config, server: StartedServer): string[][] {
 /** Every host that is asked, once. */
 function upstreamFacts({ tokens, licences, records }: UpstreamSettings): string[][] {
   return ENVIRONMENTS.map(environment => {
-    const urls = [tokens[environment], ...Object.values(licences[environment]), records[environment]]
-    return [`upstream, ${environment}`, [...new Set(urls.flatMap(url => url?.host ?? []))].join(', ')]
+    const urls = [...tokens[environment].values(), ...licences[environment].values(), records[environment]]
+    return [`upstream, ${environment}`, [...new Set(urls.map(url => url.host))].join(', ')]
   })
 }
 

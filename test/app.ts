@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { readAccounts } from '../src/accounts/account-seeds.js'
 import { buildApp, buildEntitlementApp } from '../src/app.js'
-import { readConfig } from '../src/config/config.js'
+import { type Config, readConfig } from '../src/config/config.js'
 import type { Families } from '../src/drm/families.js'
 import type { TokenFamily } from '../src/drm/family.js'
 import { playready } from '../src/drm/playready-family.js'
@@ -24,6 +24,8 @@ export interface AppOptions extends Pick<ServerOptions, 'settings' | 'accounts' 
   readonly families?: Families
   /** A service that a gateway asks: the application is one then. */
   readonly upstream?: string
+  /** Changes what no setting can: the hosts of the real service. */
+  readonly configured?: (config: Config) => Config
   readonly faults?: Faults
   /** A store that outlives the application; without it one in memory. */
   readonly store?: Store
@@ -64,11 +66,19 @@ const LICENCE_PORT = 8080
  * listens, has `startTestServer`.
  */
 export async function appWith(t: Test, options: AppOptions = {}): Promise<TestApp> {
-  const { settings, upstream, faults = {}, accounts: given = accounts, now = () => NOON, uptime } = options
+  const {
+    settings,
+    upstream,
+    faults = {},
+    accounts: given = accounts,
+    now = () => NOON,
+    uptime,
+    configured = config => config,
+  } = options
   const random = pooledRandomness()
   const log: string[] = []
   const gateway = upstream === undefined ? {} : { MODE: 'gateway', UPSTREAM_TEST_URL: upstream }
-  const config = readConfig({ LOG_LEVEL: 'trace', ...gateway, ...settings })
+  const config = configured(readConfig({ LOG_LEVEL: 'trace', ...gateway, ...settings }))
   const store = options.store ?? (await openStore('memory:'))
   const services = await buildServices({
     config,

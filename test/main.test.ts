@@ -72,7 +72,12 @@ t.test('a gateway shows whom it asks, and its ports at every level of its log', 
   t.match(line, { msg: 'listening', mode: 'gateway', addresses: [/^0\.0\.0\.0:[1-9]\d*$/] })
   t.match(stderr, /mode +gateway/)
   t.match(stderr, new RegExp(`listening on +http://${String(line?.addresses)} `))
-  t.match(stderr, /upstream, test +pr-gen\.test\.expressplay\.com, pr\.test\..*, wv\.test\..*, fp\.test\..*, api\.test/)
+  const real = [...['pr-gen', 'wv-gen', 'fp-gen', 'ms3-gen', 'bb-gen'], ...['pr', 'wv', 'fp', 'ms3', 'bb', 'api']]
+  const [, shown = ''] = /upstream, test +(.*)\n/.exec(stderr) ?? []
+  t.same(
+    shown.split(', '),
+    real.map(name => `${name}.test.expressplay.com${name === 'ms3' ? ':8443' : ''}`),
+  )
   t.match(stderr, /upstream, production +127\.0\.0\.1:1\n/)
   t.match(stderr, /WARNING: other machines may reach 0\.0\.0\.0:\d+, and the demo account is public/)
   t.notMatch(stderr, 'curl')

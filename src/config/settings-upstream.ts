@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { LicenceDrm } from '../ground/drms.js'
+import { CLEAR_KEY } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
-import { PRODUCTION_DOMAINS, TEST_DOMAIN } from '../ground/real-hosts.js'
+import { HOST_LABELS, PRODUCTION_DOMAINS, TEST_DOMAIN } from '../ground/real-hosts.js'
 import { groupMeta, settingMeta } from './setting.js'
 import { folder, headerNames, httpUrl, oneOf, truth, wholeNumber } from './setting-rules.js'
 
@@ -21,11 +21,11 @@ export const upstreamGroup = z
     }),
     UPSTREAM_TEST_URL: httpUrl.optional().register(settingMeta, {
       description:
-        'The base URL of the token host of the test environment, such as that of a proxy or another emulator. Without it, the real one.',
+        'The base URL of the token host of the test environment, for all DRMs, such as that of a proxy or another emulator. Without it, the real ones.',
       example: 'http://127.0.0.1:9090',
     }),
     UPSTREAM_PRODUCTION_URL: httpUrl.optional().register(settingMeta, {
-      description: 'The same for production. Without it, that of the region.',
+      description: 'The same for production. Without it, those of the region.',
       example: 'http://127.0.0.1:9090',
     }),
     UPSTREAM_TEST_LICENCE_URL: httpUrl.optional().register(settingMeta, {
@@ -64,11 +64,11 @@ export const upstreamGroup = z
       example: '5000',
     }),
     UPSTREAM_CONNECTIONS: wholeNumber(1, 1024).default(64).register(settingMeta, {
-      description: 'Requests in flight at once, to each environment.',
+      description: 'Requests in flight at once, to each host: the real service has one for the tokens of each DRM.',
       example: '128',
     }),
     UPSTREAM_QUEUE: wholeNumber(0, 100_000).default(256).register(settingMeta, {
-      description: 'Requests that wait until one of those ends; the next one gets 503.',
+      description: 'Requests that wait for each host until one of those ends; the next one gets 503.',
       example: '1000',
     }),
     UPSTREAM_BREAKER_PAUSE: wholeNumber(1, 600_000).default(5000).register(settingMeta, {
@@ -90,9 +90,9 @@ export const upstreamGroup = z
 
 /** Where the real service is, and how patient we are with it. Times are in milliseconds. */
 export interface UpstreamSettings {
-  readonly tokens: Readonly<Record<Environment, URL>>
-  /** The only places that licence requests are forwarded to. */
-  readonly licences: Readonly<Record<Environment, LicenceServers>>
+  readonly tokens: Readonly<Record<Environment, HostsByKind>>
+  /** The only places that licence requests are forwarded to. The real service has no Clear Key; an emulated one does. */
+  readonly licences: Readonly<Record<Environment, HostsByKind>>
   /** Where the transaction log is looked up. */
   readonly records: Readonly<Record<Environment, URL>>
   /** Headers of key requests to forward, besides those that players need. */
@@ -101,7 +101,7 @@ export interface UpstreamSettings {
   readonly connectTimeout: number
   /** From the arrival of a request to its answer: waiting, connecting and trying again included. */
   readonly timeout: number
-  /** How many requests are in flight at once, to each environment. */
+  /** How many requests are in flight at once, to each host. */
   readonly connections: number
   /** How many wait until one of those ends. */
   readonly queue: number
@@ -109,8 +109,8 @@ export interface UpstreamSettings {
   readonly breakerPause: number
 }
 
-/** The real service has no Clear Key; an emulated one does. */
-export type LicenceServers = Readonly<Partial<Record<LicenceDrm, URL>>>
+/** Base URLs by the kind of tokens (`TokenFamily.name`), for licences also `clearkey`. */
+export type HostsByKind = ReadonlyMap<string, URL>
 
 export function readUpstream(given: z.output<typeof upstreamGroup>): UpstreamSettings {
   const region = given.UPSTREAM_REGION
@@ -118,11 +118,16 @@ export function readUpstream(given: z.output<typeof upstreamGroup>): UpstreamSet
   const licences = { test: given.UPSTREAM_TEST_LICENCE_URL, production: given.UPSTREAM_PRODUCTION_LICENCE_URL }
   const apis = { test: given.UPSTREAM_TEST_API_URL, production: given.UPSTREAM_PRODUCTION_API_URL }
   return {
-    tokens: perEnvironment(environment => tokens[environment] ?? upstreamHost('pr-gen', environment, region)),
-    // A service that is not the real one is expected to be whole: tokens, licences and log on one host.
+    // A service that is not the real one is expected to be whole: every DRM's tokens and licences, and the log.
+    tokens: perEnvironment(environment => {
+      const one = tokens[environment]
+      return eachKind(label => one ?? upstreamHost(`${label}-gen`, environment, region))
+    }),
     licences: perEnvironment(environment => {
       const one = licences[environment] ?? tokens[environment]
-      return one === undefined ? realLicenceServers(environment, region) : everyDrmOn(one)
+      return one === undefined
+        ? eachKind(label => upstreamHost(label, environment, region, LICENCE_PORTS[label]))
+        : new Map([...eachKind(() => one), [CLEAR_KEY, one]])
     }),
     records: perEnvironment(
       environment => apis[environment] ?? tokens[environment] ?? upstreamHost('api', environment, region),
@@ -142,21 +147,21 @@ function perEnvironment<T>(make: (environment: Environment) => T): Record<Enviro
   return { test: make(test), production: make(production) }
 }
 
-function realLicenceServers(environment: Environment, region: Region): LicenceServers {
-  return {
-    playready: upstreamHost('pr', environment, region),
-    widevine: upstreamHost('wv', environment, region),
-    fairplay: upstreamHost('fp', environment, region),
-  }
+type HostLabel = (typeof HOST_LABELS)[keyof typeof HOST_LABELS]
+
+function eachKind(urlOf: (label: HostLabel) => URL): Map<string, URL> {
+  return new Map(Object.entries(HOST_LABELS).map(([kind, label]) => [kind, urlOf(label)]))
 }
 
-function everyDrmOn(url: URL): LicenceServers {
-  return { playready: url, widevine: url, fairplay: url, clearkey: url }
-}
+/** The ports of licence hosts that are not 443. */
+const LICENCE_PORTS: Readonly<Partial<Record<HostLabel, number>>> = { ms3: 8443 }
 
 /** A token host makes tokens, a licence host redeems them; each DRM has its own. The transaction log is at `api`. */
-type UpstreamHost = 'pr-gen' | 'pr' | 'wv' | 'fp' | 'api'
-
-function upstreamHost(host: UpstreamHost, environment: Environment, region: Region): URL {
-  return new URL(`https://${host}.${environment === 'test' ? TEST_DOMAIN : PRODUCTION_DOMAINS[region]}`)
+function upstreamHost(
+  host: HostLabel | `${HostLabel}-gen` | 'api',
+  environment: Environment,
+  region: Region,
+  port = 443,
+): URL {
+  return new URL(`https://${host}.${environment === 'test' ? TEST_DOMAIN : PRODUCTION_DOMAINS[region]}:${port}`)
 }

@@ -1,4 +1,5 @@
 import { type FairplayPolicy, fairplayKeys, fairplaySchema } from '../../schemas/fairplay.js'
+import { HOST_LABELS } from '../ground/real-hosts.js'
 import { readExtensions, writeExtensions } from './extensions.js'
 import type { TokenFamily } from './family.js'
 import { opaqueLicences } from './stand-in-licence.js'
@@ -45,7 +46,7 @@ export const fairplay: TokenFamily = {
     rentalDuration: from.uint(4),
     fpExtension: readExtensions(from),
   }),
-  licenceHost: { label: 'fp', scheme: 'as reached' },
+  licenceHost: { label: HOST_LABELS.fairplay, scheme: 'as reached' },
   licences,
 }
 

@@ -29,20 +29,32 @@ export function licenceUrl(
   return `${scheme}//${base.replace(/\/$/, '')}${licences.path}`
 }
 
-/** A licence URL with its token. It may have a query already; its fragment is dropped. */
+/** A licence URL with its token in this parameter. It may have a query already; its fragment is dropped. */
 export function urlWithToken({ licenseAcquisitionUrl, token }: IssuedToken, parameter = TOKEN_NAME): string {
   const [url = ''] = licenseAcquisitionUrl.split('#', 1)
   return `${url}${url.includes('?') ? '&' : '?'}${parameter}=${encodeURIComponent(token)}`
 }
 
-/** The reverse of `urlWithToken`. */
-export function tokenOfUrl(text: string): IssuedToken | undefined {
-  const line = text.trim()
-  const [, licenseAcquisitionUrl = '', token = ''] = URL_WITH_TOKEN.exec(line) ?? []
-  return token !== '' && URL.canParse(line) ? { licenseAcquisitionUrl, token: decodeURIComponent(token) } : undefined
+/** The reverse of `urlWithToken`: `undefined` for anything but one URL with one token. */
+export function tokenOfUrl(text: string, parameter = TOKEN_NAME): IssuedToken | undefined {
+  const [, place, query = ''] = /^(https?:\/\/[^\s?#]+)\?([^\s#]+)(?:#\S*)?$/i.exec(text.trim()) ?? []
+  const parts = query.split('&')
+  const [named, ...more] = parts.filter(part => part.startsWith(`${parameter}=`))
+  if (place === undefined || named === undefined || more.length > 0) return undefined
+  const others = parts.filter(part => part !== named)
+  const token = decoded(named.slice(parameter.length + 1))
+  const licenseAcquisitionUrl = others.length === 0 ? place : `${place}?${others.join('&')}`
+  return token === undefined ? undefined : { licenseAcquisitionUrl, token }
 }
 
-const URL_WITH_TOKEN = /^(https?:\/\/[^\s?#&]+)\?ExpressPlayToken=([\w%=+/-]+)$/
+/** `undefined` for invalid escapes. */
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return undefined
+  }
+}
 
 /** Where Clear Key clients reach the service that has this licence URL for a family's own clients. */
 export function clearKeyUrl({ licences }: TokenFamily, licenceUrl: string): string {

@@ -10,11 +10,13 @@ import {
   ms3Keys,
   ms3Schema,
 } from '../../schemas/marlin.js'
+import { HOST_LABELS } from '../ground/real-hosts.js'
 import { xmlText } from '../pssh/xml-text.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
 import type { IssuedToken, TokenFamily } from './family.js'
+import { tokenOfUrl, urlWithToken } from './licence-urls.js'
 import { opaqueLicences } from './stand-in-licence.js'
-import { findDescendant, parseXml, wholeText } from './xml.js'
+import { findDescendant, parseXml, wholeText, type XmlElement } from './xml.js'
 
 /** Marlin's licences are for its own clients, so what is redeemed is a stand-in (spec: marlin.md). */
 const disabled = { code: -2031, details: 'Marlin is disabled for this account' } as const
@@ -41,18 +43,18 @@ export const ms3: TokenFamily = {
   tokenParameters: ms3Answer,
   answer: {
     contentType: 'text/uri-list',
-    text: ({ licenseAcquisitionUrl, token }, { contentURL, ms3SchemeType, ms3Scheme }) => {
+    text: (issued, { contentURL, ms3SchemeType, ms3Scheme }) => {
       const scheme = ms3SchemeType === 'ms3hs' ? 'ms3hs:' : ms3Scheme === 'true' ? 'ms3:' : undefined
-      const url = scheme === undefined ? licenseAcquisitionUrl : licenseAcquisitionUrl.replace(/^https?:/, scheme)
+      const url = urlWithToken(issued, MS3_TOKEN_NAME)
       const fragment = contentURL === undefined ? '' : `#${encodeURIComponent(String(contentURL).toWellFormed())}`
-      return `${url}?${MS3_TOKEN_NAME}=${encodeURIComponent(token)}${fragment}`
+      return `${scheme === undefined ? url : url.replace(/^https?:/i, scheme)}${fragment}`
     },
     read: readMs3Url,
   },
   openPolicy: {},
   writePolicy: (out, policy) => writeMs3Policy(out, policy),
   readPolicy: readMs3Policy,
-  licenceHost: { label: 'ms3', scheme: 'as reached' },
+  licenceHost: { label: HOST_LABELS.ms3, scheme: 'as reached' },
   licences: opaqueLicences({
     drm: 'marlin',
     name: 'ms3',
@@ -62,14 +64,9 @@ export const ms3: TokenFamily = {
   }),
 }
 
-const MS3_URL = /^(?:ms3hs|ms3|https|http):(\/\/[^\s?#]+)\?b=([\w%=+/-]+)(?:#\S*)?$/
-
 /** Which scheme another service answers in is the request's affair; the URL of its licences is reached over https. */
 function readMs3Url(text: string): IssuedToken | undefined {
-  const line = text.trim()
-  const [, rest = '', token = ''] = MS3_URL.exec(line) ?? []
-  const scheme = line.startsWith('http:') ? 'http:' : 'https:'
-  return token === '' ? undefined : { licenseAcquisitionUrl: `${scheme}${rest}`, token: decodeURIComponent(token) }
+  return tokenOfUrl(text.trim().replace(/^ms3(?:hs)?:/i, 'https:'), MS3_TOKEN_NAME)
 }
 
 type LicencePolicy<P> = Partial<Omit<P, 'useHttps'>>
@@ -139,7 +136,7 @@ export const broadband: TokenFamily = {
   openPolicy: { rightsType: 'BuyToOwn', generalFlags: '00000000' },
   writePolicy: (out, policy) => writeBroadbandPolicy(out, policy),
   readPolicy: readBroadbandPolicy,
-  licenceHost: { label: 'bb', scheme: 'as reached' },
+  licenceHost: { label: HOST_LABELS.bb, scheme: 'as reached' },
   licences: opaqueLicences({ drm: 'marlin', name: 'bb', path: '/hms/bb/rights/' }, body => ({
     tokens: businessTokensOf(body.toString('utf8')),
   })),
@@ -167,18 +164,30 @@ function actionToken({ licenseAcquisitionUrl, token }: IssuedToken, action: stri
 
 function readActionToken(text: string): IssuedToken | undefined {
   const root = parseXml(text)
-  const location = root && findDescendant(root, 'ResourceLocation', [])
-  const [token] = businessTokensOf(text)
-  if (location === undefined || token === undefined) return undefined
-  return { licenseAcquisitionUrl: wholeText(location).trim(), token }
+  if (root?.name !== 'ActionToken') return undefined
+  const location = findDescendant(root, 'ResourceLocation', [])
+  const token = businessTokenIn(root)
+  if (location === undefined || token === undefined || !BASE64.test(token)) return undefined
+  return { licenseAcquisitionUrl: wholeText(location).trim(), token: inBase64url(token) }
+}
+
+const BASE64 = /^[\w+/-]+={0,2}$/
+
+function businessTokensOf(text: string): string[] {
+  const root = text.includes('BusinessToken') ? parseXml(text) : undefined
+  const token = root && businessTokenIn(root)
+  return token === undefined ? [] : [inBase64url(token)]
+}
+
+/** As it is written, but for line breaks. */
+function businessTokenIn(root: XmlElement): string | undefined {
+  const element = findDescendant(root, 'BusinessToken', [])
+  return element && wholeText(element).replace(/\s+/g, '')
 }
 
 /** A business token is written in base64; the tokens of this service are base64url. */
-function businessTokensOf(text: string): string[] {
-  const root = text.includes('BusinessToken') ? parseXml(text) : undefined
-  const element = root && findDescendant(root, 'BusinessToken', [])
-  if (element === undefined) return []
-  return [Buffer.from(wholeText(element).trim(), 'base64').toString('base64url')]
+function inBase64url(token: string): string {
+  return Buffer.from(token, 'base64').toString('base64url')
 }
 
 const RIGHTS = ['BuyToOwn', 'Rental'] as const

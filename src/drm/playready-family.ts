@@ -1,5 +1,6 @@
 import { playreadyKeys } from '../../schemas/keys.js'
 import { playreadySchema } from '../../schemas/playready.js'
+import { HOST_LABELS } from '../ground/real-hosts.js'
 import type { AnswerForm, LicenceFamily, TokenFamily } from './family.js'
 import { readPlayreadyChallenge } from './playready-challenge.js'
 import { readPlayreadyPolicy, writePlayreadyPolicy } from './playready-policy.js'
@@ -55,6 +56,6 @@ export const playready: TokenFamily = {
   openPolicy: OPEN_POLICY,
   writePolicy: writePlayreadyPolicy,
   readPolicy: readPlayreadyPolicy,
-  licenceHost: { label: 'pr', scheme: 'http:' },
+  licenceHost: { label: HOST_LABELS.playready, scheme: 'http:' },
   licences,
 }

@@ -1,5 +1,6 @@
 import { keysWithKid } from '../../schemas/keys.js'
 import { WIDEVINE_ASSUMED, type WidevinePolicy, widevineSchema } from '../../schemas/widevine.js'
+import { HOST_LABELS } from '../ground/real-hosts.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
 import { readExtensions, writeExtensions } from './extensions.js'
 import type { AnswerForm, TokenFamily } from './family.js'
@@ -54,7 +55,7 @@ export const widevine: TokenFamily = {
   openPolicy: { generalFlags: '00000000', securityLevel: 1, hdcpOutputControl: 0, wvExtension: [] },
   writePolicy: (out, policy) => writePolicy(out, policy as LicencePolicy), // read by this family's schema
   readPolicy,
-  licenceHost: { label: 'wv', scheme: 'as reached' },
+  licenceHost: { label: HOST_LABELS.widevine, scheme: 'as reached' },
   licences,
 }
 

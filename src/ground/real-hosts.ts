@@ -13,9 +13,12 @@ interface Domain {
   readonly names?: ReadonlySet<string>
 }
 
-const DRMS = ['pr', 'wv', 'fp', 'ms3', 'bb']
-const tokens = DRMS.map(drm => `${drm}-gen`)
-const others = [...DRMS, 'pr2', 'api']
+/** The labels of its hosts, by the kind of tokens: `pr-gen.…` makes PlayReady's, and `pr.…` redeems them. */
+export const HOST_LABELS = { playready: 'pr', widevine: 'wv', fairplay: 'fp', ms3: 'ms3', bb: 'bb' } as const
+
+const labels = Object.values(HOST_LABELS)
+const tokens = labels.map(label => `${label}-gen`)
+const others = [...labels, 'pr2', 'api']
 
 const inTest: Domain = {
   environment: 'test',

@@ -17,6 +17,7 @@ const TOO_LONG = `with the payloads of all its keys the token would be longer th
 /** Seals the whole order into the token. */
 export class EmulatedIssuer implements TokenIssuer {
   readonly hasKeyStorage = false
+  readonly assumesParameters = true
   readonly #parts: EmulatedIssuerParts
   readonly #writer = new ByteWriter()
 

@@ -30,12 +30,14 @@ export interface TokenOrder {
 export type OrderedKey = Omit<TokenKey, 'contentKey'> & { readonly contentKey: string | undefined }
 
 /** The caller of a token request, before its keys and terms are read. */
-export type Asking = Pick<TokenOrder, 'account' | 'environment' | 'requestId'>
+export type Asking = Pick<TokenOrder, 'account' | 'environment' | 'family' | 'requestId'>
 
 /** Makes tokens itself, or asks another service for them. */
 export interface TokenIssuer {
   /** Whether it has its own key storage, for keys that ours does not hold. */
   readonly hasKeyStorage: boolean
+  /** Whether it uses a default for a missing parameter; another service may do what it likes. */
+  readonly assumesParameters: boolean
   /** `false` where `requireCapacity` would throw. */
   hasCapacity?(asking: Asking): boolean
   /** Throws the refusal of a request that cannot succeed now. */

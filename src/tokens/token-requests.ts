@@ -42,6 +42,12 @@ export class TokenRequests {
     this.#parts = parts
   }
 
+  /** What is assumed for this request: the header `x-assumed-parameters`. */
+  describeAssumed(parameters: SortedParameters): string {
+    if (this.family.assumed === undefined || !this.#parts.issuer.assumesParameters) return ''
+    return this.schema.describeAssumed(parameters)
+  }
+
   async answer(request: TokenRequest): Promise<KeyedToken> {
     if (this.#isClosing) throw new TokenError({ code: UNAVAILABLE, details: 'the server is shutting down' })
     this.#inFlight.begin()
@@ -83,7 +89,7 @@ export class TokenRequests {
     const { environment, requestId } = progress.context
     const { issuer } = this.#parts
     const account = accountOf(progress)
-    const asking = { account, environment, requestId }
+    const asking = { account, environment, family: this.family, requestId }
     const { name: drm } = this.family
     const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {

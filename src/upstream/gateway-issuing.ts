@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js'
 import { RemoteService } from '../connections/remote-service.js'
 import { clearKeyUrl } from '../drm/licence-urls.js'
 import { CLEAR_KEY } from '../ground/drms.js'
-import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Environment } from '../ground/environment.js'
 import type { Issuing, IssuingParts } from '../issuing-parts.js'
 import type { CircuitState } from './circuit-breaker.js'
 import { hidden, hiddenInReplay, unhidden } from './hidden-licence-url.js'
@@ -13,10 +13,11 @@ import { Replay } from './recordings/replay.js'
 import { Settlements } from './settlements.js'
 import { httpExchange, MAX_TOKEN_ANSWER } from './token-exchange.js'
 import { TokenHost } from './token-host.js'
+import { TokenHosts } from './token-hosts.js'
 import { UpstreamCredentials } from './upstream-credentials.js'
 import { noDevices, UpstreamDevices } from './upstream-devices.js'
 import { type Upstream, UpstreamIssuer, type UpstreamIssuerParts } from './upstream-issuer.js'
-import { UpstreamMetrics } from './upstream-metrics.js'
+import { type HostPlace, UpstreamMetrics } from './upstream-metrics.js'
 
 type ConfigOf<M extends Config['MODE']> = Extract<Config, { readonly MODE: M }>
 
@@ -36,7 +37,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
     licences: new LicenceForwarding(settings, parts),
     devices: new UpstreamDevices({ settings, authenticatorOf, clock, logger }),
     clearKeyUrl: (family, url, environment) =>
-      licences[environment][CLEAR_KEY] === undefined ? undefined : clearKeyUrl(family, url),
+      licences[environment].has(CLEAR_KEY) ? clearKeyUrl(family, url) : undefined,
   }
 }
 
@@ -68,43 +69,33 @@ function issuingFrom(
   return { issuer, upstream, close }
 }
 
-/** One host per environment; a failure of one does not affect the other. */
 function realUpstream({ upstream: settings, RECORD_DIR }: ConfigOf<'gateway'>, parts: IssuingParts): Upstream {
   const { metrics, logger, clock, random } = parts
   const recorder = RECORD_DIR === undefined ? undefined : new Recorder(RECORD_DIR, logger)
-  const upstreamMetrics = new UpstreamMetrics(metrics.registry, environment => hosts[environment])
-  const hostOf = (environment: Environment): TokenHost => {
-    const url = settings.tokens[environment]
+  const upstreamMetrics = new UpstreamMetrics(metrics.registry, () => hosts.all)
+  const hostOf = (environment: Environment, url: URL): TokenHost => {
+    const place = { environment, host: url.host }
     const service = new RemoteService({ ...settings, url, clock, largestAnswer: MAX_TOKEN_ANSWER })
     const exchange = httpExchange(service)
     return new TokenHost({
+      place,
       service,
       exchange: recorder === undefined ? exchange : recordedExchange(exchange, recorder, clock.now),
       settings,
-      metrics: upstreamMetrics.of(environment),
-      circuitChanged: (state, customerId) => logCircuit(logger, { environment, customerId }, state),
+      metrics: upstreamMetrics.of(place),
+      circuitChanged: (state, customerId) => logCircuit(logger, { ...place, customerId }, state),
       clock,
       random,
     })
   }
-  const hosts: Readonly<Record<Environment, TokenHost>> = { test: hostOf('test'), production: hostOf('production') }
-  return {
-    get states() {
-      return { test: hosts.test.state, production: hosts.production.state }
-    },
-    refusal: (environment, customerId) => hosts[environment].refusal(customerId),
-    ask: request => hosts[request.environment].ask(request),
-    close: async () => {
-      await Promise.all(ENVIRONMENTS.map(environment => hosts[environment].close()))
-      await recorder?.close()
-    },
-  }
+  const hosts = new TokenHosts({ urls: settings.tokens, hostOf, closed: async () => recorder?.close() })
+  return hosts
 }
 
 /** With a `customerId` the circuit is that customer's own. */
 function logCircuit(
   logger: Logger,
-  whose: { readonly environment: Environment; readonly customerId: number | undefined },
+  whose: HostPlace & { readonly customerId: number | undefined },
   state: CircuitState,
 ): void {
   if (state === 'open') logger.error(whose, 'the upstream fails, and is left alone for a while')

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { LicenceServers } from '../config/settings-upstream.js'
+import type { HostsByKind } from '../config/settings-upstream.js'
+import type { LicenceFamily } from '../drm/family.js'
 import { licenceUrl } from '../drm/licence-urls.js'
 import { StatusError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
@@ -15,7 +16,7 @@ export type LicenceUrl = (
 export const unhidden: LicenceUrl = upstreamUrl => upstreamUrl
 
 export interface HiddenUrlParts extends PublicPlace {
-  readonly licences: Readonly<Record<Environment, LicenceServers>>
+  readonly licences: Readonly<Record<Environment, HostsByKind>>
   readonly logger: Logger
 }
 
@@ -34,7 +35,7 @@ export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceU
     const query = queryOf(upstreamUrl)
     // The credit is spent and the player must work, so a URL outside the forwarding table stays unchanged.
     const { family, environment } = order
-    if (!leadsTo(url, licences[environment][family.drm], family.licences.path) || namesEnvironment(query)) {
+    if (!leadsTo(url, licences[environment].get(family.name), family.licences) || namesEnvironment(query)) {
       if (!unknownHosts.has(url.host)) {
         if (unknownHosts.size < MAX_UNKNOWN_HOSTS) unknownHosts.add(url.host)
         logger.warn({ host: url.host }, 'the upstream names a licence URL that cannot be hidden')
@@ -50,10 +51,11 @@ export function hiddenInReplay(place: PublicPlace): LicenceUrl {
   return (upstreamUrl, order) => {
     const query = queryOf(upstreamUrl)
     const { pathname } = new URL(upstreamUrl)
-    const { path } = order.family.licences
-    const licences = licenceUrl(order.family, place.publicUrl, order)
+    const { licences } = order.family
+    const url = licenceUrl(order.family, place.publicUrl, order)
     if (namesEnvironment(query)) return upstreamUrl
-    const ours = pathname.endsWith(path) ? licences : licences.slice(0, -path.length) + pathname
+    const isOurs = pathsOf(licences).some(path => pathname.endsWith(path))
+    const ours = isOurs ? url : url.slice(0, -licences.path.length) + pathname
     return withEnvironment(ours + query, order.environment, place, order.host)
   }
 }
@@ -71,9 +73,20 @@ function withEnvironment(url: string, environment: Environment, place: PublicPla
 const MAX_UNKNOWN_HOSTS = 100
 
 /** Whether key requests are forwarded to this URL. The caller chooses the scheme (`useHttps`). */
-function leadsTo(url: URL, base: URL | undefined, path: string): boolean {
-  if (base === undefined) return false
-  return url.host === base.host && url.pathname === base.pathname.replace(/\/+$/, '') + path
+function leadsTo(url: URL, base: URL | undefined, licences: LicenceFamily): boolean {
+  if (base === undefined || hostOf(url) !== hostOf(base)) return false
+  const prefix = base.pathname.replace(/\/+$/, '')
+  return pathsOf(licences).some(path => url.pathname === prefix + path)
+}
+
+/** The documented sample of a FairPlay URL has port 80 with https (spec: fairplay.md). */
+function hostOf({ host, hostname, port }: URL): string {
+  return port === '80' || port === '443' ? hostname : host
+}
+
+/** The final slash is easily lost. */
+function pathsOf({ path, aliases = [] }: LicenceFamily): readonly string[] {
+  return [path, ...aliases].flatMap(one => (one.endsWith('/') ? [one, one.slice(0, -1)] : [one]))
 }
 
 /** Added to a hidden licence URL when its host would stand for the other environment. */

@@ -1,20 +1,20 @@
 import { Counter } from 'prom-client'
-import type { LicenceServers, UpstreamSettings } from '../config/settings-upstream.js'
+import type { HostsByKind, UpstreamSettings } from '../config/settings-upstream.js'
 import { RemoteService, type RemoteServiceParts } from '../connections/remote-service.js'
 import { RequestFailure } from '../connections/request-failure.js'
 import type { StreamedAnswer } from '../connections/sent-request.js'
 import type { Families } from '../drm/families.js'
 import type { LicenceFamily } from '../drm/family.js'
 import type { Clock, Timer } from '../ground/clock.js'
-import type { LicenceDrm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import { forwardedHeaders, type RawHeaders, returnedHeaders } from './end-to-end-headers.js'
 
-/** A player's key request. Only its DRM and environment decide where it goes. */
+/** A player's key request. Only its endpoint and its environment decide where it goes. */
 export interface ForwardedKeyRequest {
-  readonly drm: LicenceDrm
+  readonly family: LicenceFamily
+  readonly method: 'GET' | 'POST'
   readonly environment: Environment
   /** As received, with its question mark. */
   readonly query: string
@@ -72,21 +72,23 @@ export class LicenceForwarding {
     return this.#clock.after(this.#readTimeout, stalled)
   }
 
-  /** The environments that have a licence server for this DRM. */
-  environmentsOf(drm: LicenceDrm): readonly Environment[] {
-    return ENVIRONMENTS.filter(environment => this.#routes[environment].has(drm))
+  /** The environments that have a licence server for this family. */
+  environmentsOf({ name }: LicenceFamily): readonly Environment[] {
+    return ENVIRONMENTS.filter(environment => this.#routes[environment].has(name))
   }
 
   /** Sends each request once: players retry by themselves. */
   async forward(keyRequest: ForwardedKeyRequest): Promise<StreamedAnswer | RequestFailure> {
-    const { drm, environment, query, address, body, gone } = keyRequest
-    const route = this.#routes[environment].get(drm)
+    const { family, method, environment, query, address, gone } = keyRequest
+    const route = this.#routes[environment].get(family.name)
     if (route === undefined) throw new Error('there is no such licence server')
     const headers = forwardedHeaders(keyRequest.headers, address, this.#moreHeaders)
-    const request = { method: 'POST', path: route.path + query, headers, body } as const
+    // A GET has no body.
+    const body = method === 'POST' ? { body: keyRequest.body } : {}
+    const request = { method, path: route.path + query, headers, ...body }
     const answer = forPlayers(await route.server.stream(request, { party: networkOf(address), gone }))
     const status = answer instanceof RequestFailure ? 'none' : `${Math.floor(answer.status / 100)}xx`
-    this.#forwarded.inc({ drm, environment, status })
+    this.#forwarded.inc({ drm: family.drm, environment, status })
     return answer
   }
 
@@ -101,22 +103,23 @@ interface Route {
   readonly path: string
 }
 
-type Routes = ReadonlyMap<LicenceDrm, Route>
+/** By the name of the family. */
+type Routes = ReadonlyMap<string, Route>
 
-/** DRMs on one host share its connections. Tokens and other hosts have their own. */
+/** Families on one host share its connections. Tokens and other hosts have their own. */
 function routesTo(
-  urls: LicenceServers,
+  urls: HostsByKind,
   families: readonly LicenceFamily[],
   parts: Omit<RemoteServiceParts, 'url'>,
 ): Routes {
   const servers = new Map<string, RemoteService>()
-  const routes = new Map<LicenceDrm, Route>()
-  for (const { drm, path } of families) {
-    const url = urls[drm]
+  const routes = new Map<string, Route>()
+  for (const { name, path } of families) {
+    const url = urls.get(name)
     if (url === undefined) continue
     const server = servers.get(url.origin) ?? new RemoteService({ ...parts, url: new URL(url.origin) })
     servers.set(url.origin, server)
-    routes.set(drm, { server, path: url.pathname.replace(/\/+$/, '') + path })
+    routes.set(name, { server, path: url.pathname.replace(/\/+$/, '') + path })
   }
   return routes
 }

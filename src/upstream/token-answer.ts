@@ -40,7 +40,7 @@ export class NotRecorded extends TokenError {
   }
 }
 
-/** Reads an answer of the token endpoint: a token or an error. */
+/** Reads an answer of the token endpoint: a token, as JSON or in the form of its DRM, or an error. */
 export function readTokenAnswer(
   answer: UpstreamAnswer,
   request: UpstreamRequest,
@@ -48,7 +48,7 @@ export function readTokenAnswer(
 ): Outcome {
   const { status, body, retryAfter } = answer
   const content = contentOf(body)
-  const token = status === 200 ? issued.safeParse(content).data : undefined
+  const token = status === 200 ? issued.safeParse(content ?? request.family.answer.read(body)).data : undefined
   if (token !== undefined) {
     if (isOfAnother(token, request, numbered)) return new RequestFailure('no answer', { reason: ANOTHER_CUSTOMER })
     return token

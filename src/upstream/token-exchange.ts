@@ -2,12 +2,14 @@ import { stringify } from 'node:querystring'
 import type { ParameterText } from '../../schemas/sorting.js'
 import type { RemoteService } from '../connections/remote-service.js'
 import { RequestFailure } from '../connections/request-failure.js'
+import type { TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
 import { packageVersion } from '../ground/own-package.js'
 
 /** A token request to the real service. */
 export interface UpstreamRequest {
   readonly environment: Environment
+  readonly family: TokenFamily
   readonly customerId: number
   /** The real service's API key for this customer and environment. */
   readonly authenticator: string
@@ -32,7 +34,6 @@ export type TokenExchange = (
 
 /** A token and its URL have a few hundred bytes; anything larger is not an answer. */
 export const MAX_TOKEN_ANSWER = 65_536
-const PATH = '/hms/pr/token'
 
 export function httpExchange(service: RemoteService): TokenExchange {
   const headers = [
@@ -40,9 +41,10 @@ export function httpExchange(service: RemoteService): TokenExchange {
     ...['content-type', 'application/x-www-form-urlencoded'],
     ...['user-agent', `expressplay-token-backend/${packageVersion()}`],
   ]
-  return async ({ authenticator, parameters }, deadline, latestStart) => {
+  return async ({ family, authenticator, parameters }, deadline, latestStart) => {
     const body = stringify({ customerAuthenticator: authenticator, ...parameters })
-    const answer = await service.send({ method: 'POST', path: PATH, headers, body }, deadline, latestStart)
+    const request = { method: 'POST', path: family.tokenPath, headers, body } as const
+    const answer = await service.send(request, deadline, latestStart)
     if (answer instanceof RequestFailure) return answer
     return { status: answer.status, retryAfter: answer.retryAfter, body: answer.body.toString() }
   }

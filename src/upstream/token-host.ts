@@ -8,7 +8,7 @@ import { CircuitBreaker, type CircuitState } from './circuit-breaker.js'
 import { RecentLatency } from './recent-latency.js'
 import { ANOTHER_CUSTOMER, type Outcome, readTokenAnswer, UpstreamRefusal } from './token-answer.js'
 import type { TokenExchange, UpstreamRequest } from './token-exchange.js'
-import type { HostMetrics } from './upstream-metrics.js'
+import type { HostMetrics, HostPlace } from './upstream-metrics.js'
 
 const MAX_TRIES = 3
 /** The longest pause before the second try, in milliseconds; it doubles for each further one. */
@@ -21,6 +21,7 @@ const WAITING_PART = 0.5
 const MARGIN = 1.25
 
 export interface TokenHostParts {
+  readonly place: HostPlace
   readonly service: RemoteService
   /** Sends to the service's token endpoint. */
   readonly exchange: TokenExchange
@@ -47,6 +48,10 @@ export class TokenHost {
     this.#parts = parts
     this.#latency = new RecentLatency(settings.timeout, clock)
     this.#circuit = new CircuitBreaker({ pause: settings.breakerPause, isFailure: isFailureOfHost, changed, clock })
+  }
+
+  get place(): HostPlace {
+    return this.#parts.place
   }
 
   get state(): CircuitState {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { RequestFailure } from '../connections/request-failure.js'
+import { TOKEN_FAMILIES } from '../drm/families.js'
 import type { IssuedToken } from '../drm/family.js'
 import { orUnavailable, type PublicError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
@@ -17,16 +18,20 @@ import { upstreamParameters } from './upstream-parameters.js'
 /** The real service, or a replay of it. */
 export interface Upstream {
   /** Why a request would fail now: the service is down, or the queue is full. */
-  refusal(environment: Environment, customerId: number): RequestFailure | undefined
+  refusal(asked: Asked): RequestFailure | undefined
   ask(request: UpstreamRequest): Promise<Outcome>
-  /** The circuit breakers' states; a replay has none. */
+  /** The worst state among an environment's circuit breakers; a replay has none. */
   readonly states?: Readonly<Record<Environment, CircuitState>>
   close(): Promise<void>
 }
 
+/** Whose host is asked, and for whom. */
+export type Asked = Pick<UpstreamRequest, 'environment' | 'family' | 'customerId'>
+
 /** The real service issues the tokens. The ledger has a reservation before each request. */
 export class UpstreamIssuer implements TokenIssuer {
   readonly hasKeyStorage = true
+  readonly assumesParameters = false
   readonly #parts: UpstreamIssuerParts
 
   constructor(parts: UpstreamIssuerParts) {
@@ -38,12 +43,12 @@ export class UpstreamIssuer implements TokenIssuer {
     return { token: token.token, licenseAcquisitionUrl: this.#parts.licenceUrl(token.licenseAcquisitionUrl, order) }
   }
 
-  hasCapacity({ environment, account }: Asking): boolean {
-    return this.#parts.upstream.refusal(environment, account.id) === undefined
+  hasCapacity(asking: Asking): boolean {
+    return this.#parts.upstream.refusal(askedOf(asking)) === undefined
   }
 
   requireCapacity(asking: Asking): void {
-    const failure = this.#parts.upstream.refusal(asking.environment, asking.account.id)
+    const failure = this.#parts.upstream.refusal(askedOf(asking))
     if (failure !== undefined) throw this.#refused(asking, failure, false)
   }
 
@@ -69,9 +74,10 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 
   #request(order: TokenOrder): UpstreamRequest {
-    const { account, environment } = order
+    const { account, environment, family } = order
     return {
       environment,
+      family,
       customerId: account.id,
       authenticator: this.#parts.authenticatorOf(account.id, environment),
       parameters: upstreamParameters(order, this.#parts.unknownParameters),
@@ -94,12 +100,12 @@ export class UpstreamIssuer implements TokenIssuer {
 
   /** The error for the caller. The operator gets it in the log. */
   #refused(
-    { requestId, environment, account }: Asking,
+    { requestId, environment, family, account }: Asking,
     outcome: Exclude<Outcome, UpstreamToken>,
     isRecorded: boolean,
   ): PublicError {
     const { logger } = this.#parts
-    const which = { requestId, environment, customerId: account.id }
+    const which = { requestId, environment, drm: family.drm, customerId: account.id }
     if (outcome instanceof UpstreamRefusal && OF_OUR_ACCOUNT.has(outcome.code))
       logger.error({ ...which, errorCode: outcome.code }, 'the upstream refuses the account that it is asked for')
     if (!(outcome instanceof RequestFailure)) return outcome
@@ -108,8 +114,15 @@ export class UpstreamIssuer implements TokenIssuer {
   }
 }
 
-/** No caller can fix these: authenticator missing or wrong, account disabled, without PlayReady, without tokens. */
-const OF_OUR_ACCOUNT: ReadonlySet<number> = new Set([-2017, -2018, -2031, -5002, -2019])
+/** No caller can fix these: authenticator missing or wrong, account disabled, without tokens, without this DRM. */
+const OF_OUR_ACCOUNT: ReadonlySet<number> = new Set([
+  ...[-2017, -2018, -2031, -2019],
+  ...TOKEN_FAMILIES.flatMap(({ disabled, unauthorised = disabled }) => [disabled.code, unauthorised.code]),
+])
+
+function askedOf({ environment, family, account }: Asking): Asked {
+  return { environment, family, customerId: account.id }
+}
 
 export interface UpstreamIssuerParts {
   readonly upstream: Upstream

@@ -3,8 +3,8 @@ import type { OrderedKey, TokenOrder } from '../tokens/issuer.js'
 
 /** Parameters between the caller and this service. */
 const OURS: ReadonlySet<string> = new Set(['customerAuthenticator', 'errorFormat', 'playerConfig'])
-/** Parameters that each key has for itself. */
-const OF_ONE_KEY: ReadonlySet<string> = new Set(['kid', 'contentKey', 'kek', 'ek'])
+/** Parameters that each key has for itself, beside those that name it. */
+const OF_ONE_KEY: ReadonlySet<string> = new Set(['contentKey', 'kek', 'ek'])
 const MOMENTS: ReadonlySet<string> = new Set(['expirationTime', 'rental.periodEndTime'])
 
 /**
@@ -12,7 +12,7 @@ const MOMENTS: ReadonlySet<string> = new Set(['expirationTime', 'rental.periodEn
  * The only addition is what the real service can't know: a key from our key storage.
  */
 export function upstreamParameters(
-  { source: { parameters }, keys }: TokenOrder,
+  { source: { parameters }, keys, family }: TokenOrder,
   unknown: 'pass' | 'drop',
 ): Readonly<Record<string, ParameterText>> {
   // No prototype, because a caller may name a parameter `__proto__`.
@@ -23,7 +23,8 @@ export function upstreamParameters(
   for (const { suffix, values } of perKey)
     for (const [name, value] of Object.entries(values)) {
       // Values common to all keys are sent once, as public clients do (spec: playready-token.md).
-      const isShared = !OF_ONE_KEY.has(name) && perKey.every(other => other.values[name] === value)
+      const isOfOneKey = OF_ONE_KEY.has(name) || family.keySchema.identifiers.includes(name)
+      const isShared = !isOfOneKey && perKey.every(other => other.values[name] === value)
       form[isShared ? name : name + suffix] = withPlus(name, value)
     }
   return form

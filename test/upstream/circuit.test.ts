@@ -1,6 +1,8 @@
 import t from 'tap'
+import { appWith } from '../app.js'
+import { FAMILIES, type FamilyCase } from '../families.js'
 import { eventually } from '../ledger/load.js'
-import { type Gateway, startGateway } from './gateway.js'
+import { account, type Gateway, LOCAL, startGateway } from './gateway.js'
 import { answerOf, hangs, issuedBody, issues, resets, startHostile } from './hostile.js'
 
 const PAUSE = 500
@@ -150,6 +152,60 @@ t.test('refusals do not open the circuit, however many', async t => {
   t.equal(upstream.arrivals.length, 30)
   t.same(await statesOf(gateway), { test: 'closed', production: 'closed' })
   t.equal(await gateway.paid(), 0)
+})
+
+t.test('each DRM has a host, whose failures and queue are its own', async t => {
+  const upstreams = await Promise.all(FAMILIES.map(() => startHostile(t, issues)))
+  const hosts = new Map(FAMILIES.map(({ family }, index) => [family.name, new URL(upstreams[index]?.url ?? '')]))
+  const { app, log, services } = await appWith(t, {
+    accounts: [account],
+    settings: { UPSTREAM_CONNECTIONS: '1', UPSTREAM_QUEUE: '0', RATE_LIMIT_PER_ACCOUNT: '0' },
+    upstream: 'http://127.0.0.1:9',
+    uptime: () => 0,
+    configured: config => {
+      if (config.MODE !== 'gateway') throw new Error('no gateway')
+      return { ...config, upstream: { ...config.upstream, tokens: { ...config.upstream.tokens, test: hosts } } }
+    },
+  })
+  const ask = async ({ family, order }: FamilyCase) => {
+    const query = new URLSearchParams({ customerAuthenticator: LOCAL.test, errorFormat: 'json', ...order })
+    return (await app.inject(`${family.tokenPath}?${query}`)).statusCode
+  }
+  const [failing, ...others] = FAMILIES
+  const [upstream] = upstreams
+  if (failing === undefined || upstream === undefined) throw new Error('no DRM')
+
+  upstream.behave = hangs
+  const first = ask(failing)
+  await eventually(() => upstream.arrivals.length === 1, 'it has the only place')
+  t.equal(await ask(failing), 503, 'and there is no queue')
+  for (const of of others) t.equal(await ask(of), 200, of.family.name)
+  upstream.arrivals[0]?.socket.resetAndDestroy()
+  t.equal(await first, 502)
+
+  upstream.behave = resets
+  for (let asked = 1; asked < 20; asked += 1) t.equal(await ask(failing), 502)
+  t.equal(await ask(failing), 503, 'its circuit is open')
+  for (const of of others) t.equal(await ask(of), 200, of.family.name)
+  t.same(
+    upstreams.map(({ arrivals }) => arrivals.length),
+    FAMILIES.map(of => (of === failing ? 20 : 2)),
+    'each was asked for its own tokens',
+  )
+
+  const readiness = (await app.inject('/readyz')).json<{ upstream: object }>()
+  t.same(readiness.upstream, { test: 'open', production: 'closed' }, 'the worst of an environment')
+  const metrics = await services.metrics.registry.metrics()
+  for (const [name, { host }] of hosts) {
+    const isFailing = name === failing.family.name
+    const labels = `environment="test",host="${host}"`
+    t.ok(metrics.includes(`expressplay_upstream_circuit{${labels},state="${isFailing ? 'open' : 'closed'}"} 1`), name)
+    const outcome = isFailing ? 'outcome="connection_lost"} 20' : 'outcome="issued"} 2'
+    t.ok(metrics.includes(`expressplay_upstream_requests_total{${labels},${outcome}`), name)
+  }
+  const { host } = hosts.get(failing.family.name) ?? {}
+  const told = log.map(line => JSON.parse(line)).filter(({ level }) => level === 50)
+  t.match(told, [{ environment: 'test', host, msg: /left alone/ }])
 })
 
 /** So many requests, one after the other, that end without an answer. */

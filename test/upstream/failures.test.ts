@@ -4,6 +4,7 @@ import { playreadyKeys } from '../../schemas/keys.js'
 import { playreadySchema } from '../../schemas/playready.js'
 import { tokenRequestParameters } from '../../schemas/token-request.js'
 import { askerOf, entitlementSettings } from '../entitlement/service.js'
+import { FAMILIES } from '../families.js'
 import { startGateway } from './gateway.js'
 import {
   answerOf,
@@ -160,36 +161,146 @@ function gzipped(): Buffer {
   return Buffer.concat([Buffer.from(head), zipped])
 }
 
-t.test('every failure has its outcome, is sent once, and leaves the next request alone', async t => {
+t.test('every failure of every DRM has its outcome, is sent once, and leaves the next requests alone', async t => {
   const upstream = await startHostile(t, issues)
-  const gateway = await startGateway(t, upstream.url, { UPSTREAM_TIMEOUT: TIMEOUT })
+  const settings = { UPSTREAM_TIMEOUT: TIMEOUT, RATE_LIMIT_PER_ACCOUNT: '0', RATE_LIMIT_PER_ADDRESS: '0' }
+  const gateway = await startGateway(t, upstream.url, settings)
   upstream.behave = hangs
   const start = performance.now()
   t.equal((await gateway.ask('reference')).status, 504)
   /** How long an answer takes that never comes: on this machine, at this moment. */
   const hanging = performance.now() - start
   let paid = 1
+  const work = async (times: number) => {
+    upstream.behave = issues
+    for (let time = 0; time < times; time += 1) {
+      const next = await Promise.all(FAMILIES.map(of => gateway.askFor(of, 'next')))
+      for (const one of next) t.match(one, { status: 200, body: { token: /^AQAAAAM7/ } }, 'the next request')
+      paid += FAMILIES.length
+    }
+  }
+  // Twice as many succeed as fail, or the circuit would open.
+  await work(2)
   for (const [index, [name, behaviour, status, { event, isPaid }, message]] of cases.entries()) {
-    const cookie = `case-${index}`
     upstream.behave = behaviour
     const begin = performance.now()
-    const answer = await gateway.ask(cookie)
+    const answers = await Promise.all(FAMILIES.map(of => gateway.askFor(of, `${of.family.name}-${index}`)))
     t.ok(performance.now() - begin < 5 * hanging, `${name}: in time`)
-    t.equal(answer.status, status, name)
-    if (message !== undefined) t.match(answer.body, { code: -2030, message }, name)
-    t.equal(upstream.arrivalsOf(cookie), 1, `${name}: arrived once`)
-    t.match(await gateway.eventsOf(cookie), [{ event, error_code: message === undefined ? 0 : -2030 }], name)
-    paid += isPaid ? 1 : 0
+    for (const [which, { family }] of FAMILIES.entries()) {
+      const title = `${name}, ${family.name}`
+      const [answer, cookie] = [answers[which], `${family.name}-${index}`]
+      t.equal(answer?.status, status, title)
+      if (message !== undefined) t.match(answer?.body, { code: -2030, message }, title)
+      t.equal(upstream.arrivalsOf(cookie), 1, `${title}: arrived once`)
+      const error_code = message === undefined ? 0 : -2030
+      t.match(await gateway.eventsOf(cookie), [{ event, error_code, drm: family.drm }], title)
+    }
+    paid += isPaid ? FAMILIES.length : 0
     t.equal(await gateway.paid(), paid, `${name}: the balance`)
-
-    upstream.behave = issues
-    t.match(await gateway.ask('next'), { status: 200, body: { token: /^AQAAAAM7/ } }, `${name}: the next request`)
-    paid += 1
+    await work(2)
   }
-  t.equal(upstream.arrivals.length, 1 + 2 * cases.length)
-  t.equal(await gateway.metric('expressplay_upstream_requests_total{environment="test",outcome="timed_out"}'), 4)
+  t.equal(
+    await gateway.metric('expressplay_upstream_requests_total{environment="test",outcome="timed_out"}'),
+    1 + 3 * FAMILIES.length,
+  )
   t.match(gateway.log.join('\n'), /"failure":"connection lost","reason":"ECONNRESET"/)
   t.match(gateway.log.join('\n'), /"failure":"no answer","reason":"HTTP_100"/)
+})
+
+t.test('an answer in the form of its DRM is a token, or it is no answer', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  const token = tokenOf(777, '2021')
+  const base64 = Buffer.from(token, 'base64url').toString('base64')
+  const answersOf = new Map(FAMILIES.map(({ family, answer }) => [family.name, answer(token)]))
+  const [wv = '', ms3 = '', bb = ''] = ['widevine', 'ms3', 'bb'].map(name => answersOf.get(name))
+  const good: readonly (readonly [drms: readonly string[], text: string])[] = [
+    ...FAMILIES.map(({ family, answer }) => [[family.name], `${answer(token)}\r\n`] as const),
+    [['widevine'], wv.replace('?', '?tenant=7&')],
+    [['widevine'], wv.replace(token, encodeURIComponent(base64))],
+    [['widevine'], wv.replace('https:', 'HTTPS:')],
+    [['ms3'], ms3.replace('ms3hs:', 'ms3:')],
+    [['ms3'], ms3.replace('ms3hs:', 'http:').replace(/#.*/, '')],
+    [['bb'], bb.replaceAll('at:', '').replace('xmlns:at', 'xmlns')],
+    [['bb'], bb.replace(base64, `<![CDATA[${base64.replace(/.{76}/g, '$&\r\n')}]]>`)],
+  ]
+  const bad: readonly (readonly [drms: readonly string[], text: string])[] = [
+    // The forms of other DRMs.
+    [['playready', 'fairplay', 'widevine', 'bb'], ms3],
+    [['playready', 'ms3', 'bb'], wv],
+    [['playready', 'widevine', 'fairplay', 'ms3'], bb],
+    ...['widevine', 'fairplay', 'ms3'].flatMap(name => {
+      const text = answersOf.get(name) ?? ''
+      return [
+        `${text}\n${text}`,
+        `see ${text}`,
+        text.replace(/^\w+:/, 'javascript:'),
+        text.replace(/^\w+:\/\/[^/]*/, ''),
+        text.replace(token, 'short'),
+        text.replace(token, `${token.slice(0, -3)}%zz`),
+        text.replace(token, `${token.slice(0, -3)}%00`),
+        text.replace(token, ''),
+        text.replace(token, `${token}&ExpressPlayToken=${token}&b=${token}`),
+        text.replace('.test.', '.te"st.'),
+        text.replace('.test.', '.te st.'),
+        text.replace('/hms', '/<hms'),
+      ].map(one => [[name], one] as const)
+    }),
+    ...[
+      bb.slice(0, -20),
+      bb.replace('<at:Act', '<!DOCTYPE x [<!ENTITY y "z">]><at:Act'),
+      bb.replaceAll('ActionToken', 'Registration'),
+      bb.replaceAll('BusinessToken', 'Token'),
+      bb.replaceAll('ResourceLocation', 'Place'),
+      bb.replace('https:', 'javascript:'),
+      bb.replace(base64, 'c2hvcnQ='),
+      bb.replace(base64, `${base64.slice(0, 40)}?${base64.slice(40)}`),
+      '<a>'.repeat(9000),
+    ].map(one => [['bb'], one] as const),
+  ]
+  for (const of of FAMILIES) {
+    const { name } = of.family
+    for (const [index, [, text]] of good.filter(([drms]) => drms.includes(name)).entries()) {
+      upstream.behave = says(answerOf(text, { type: 'text/uri-list' }))
+      const cookie = `${name} good ${index}`
+      const { status, body } = await gateway.askFor(of, cookie)
+      t.equal(status, 200, text)
+      t.equal(Buffer.from(body.token ?? '', 'base64').toString('base64url'), token, text)
+      const url = of.licenceUrl.replace(/^https:/, text.startsWith('http:') ? 'http:' : 'https:')
+      const { licenseAcquisitionUrl = '' } = body
+      t.equal(licenseAcquisitionUrl.replace(/^HTTPS:/, 'https:').replace('?tenant=7', ''), url, text)
+      t.match(await gateway.eventsOf(cookie), [{ event: 'token_issued' }], text)
+    }
+    for (const [index, [, text]] of bad.filter(([drms]) => drms.includes(name)).entries()) {
+      upstream.behave = says(answerOf(text, { type: 'text/uri-list' }))
+      const cookie = `${name} bad ${index}`
+      const { status, body } = await gateway.askFor(of, cookie)
+      t.match({ status, body }, { status: 502, body: { code: -2030, message: nonsense } }, `${name}: ${text}`)
+      t.match(await gateway.eventsOf(cookie), [{ event: 'token_unknown' }], text)
+      upstream.behave = issues
+      for (let time = 0; time < 2; time += 1) t.equal((await gateway.askFor(of, 'next')).status, 200)
+    }
+    upstream.behave = says(answerOf(of.answer(tokenOf(778, '2021'))))
+    t.match(
+      await gateway.askFor(of, 'stray'),
+      { status: 502, body: { message: nonsense } },
+      `${name}: of another customer`,
+    )
+  }
+})
+
+t.test('a refusal of the account is an error for the operator, with the codes of every DRM', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await startGateway(t, upstream.url)
+  const codes = { playready: [-5002], widevine: [-7011], fairplay: [-6006, -6009], ms3: [-2031], bb: [-2031] }
+  for (const of of FAMILIES)
+    for (const code of codes[of.family.name as keyof typeof codes]) {
+      // The families are those of the table.
+      upstream.behave = says(answerOf(JSON.stringify({ code, message: `[${code}] No` }), { status: '401 No' }))
+      t.match(await gateway.askFor(of, 'no'), { status: 401, body: { code, message: `[${code}] No` } })
+      const told = gateway.log.map(line => JSON.parse(line)).findLast(({ level }) => level === 50)
+      t.match(told, { drm: of.family.drm, customerId: 9, environment: 'test', errorCode: code })
+    }
 })
 
 t.test('what the upstream refuses is refused in its words, without the secrets among them', async t => {

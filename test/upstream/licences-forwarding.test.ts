@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { readConfig } from '../../src/config/config.js'
+import { Families } from '../../src/drm/families.js'
 import { errorOf } from '../harness.js'
 import { eventually } from '../ledger/load.js'
 import { type Gateway, startGateway } from './gateway.js'
@@ -91,6 +92,32 @@ t.test('challenge, query and licence are the same bytes on both sides', async t 
   const before = upstream.arrivals.length
   t.equal((await ask(WIDEVINE, randomBytes(70_000))).status, 413)
   t.equal(upstream.arrivals.length, before)
+})
+
+t.test('key requests of every DRM are the same bytes on both sides, at each of their paths', async t => {
+  const { upstream, gateway } = await stage(t, answers)
+  const ends = new Families().licences.flatMap(({ path, aliases = [], answersGet = false }) =>
+    [path, ...aliases].flatMap(here => [
+      { method: 'POST', here, there: path },
+      ...(answersGet ? [{ method: 'GET', here, there: path }] : []),
+    ]),
+  )
+  t.ok(ends.some(({ here }) => here === '/widevine/RightsManager.asmx'))
+  t.ok(ends.some(({ method }) => method === 'GET'))
+  const query = `?ExpressPlayToken=AQ%41D_%2b-&b=AQ/D+=&&a==b;c&=&%zz`
+  for (const { method, here, there } of ends) {
+    const title = `${method} ${here}`
+    const body = method === 'GET' ? Buffer.alloc(0) : randomBytes(2000)
+    const length = method === 'GET' ? '' : `content-length: ${body.length}\r\n`
+    const received = await raw(
+      gateway,
+      `${title}${query} HTTP/1.1\r\nhost: x\r\n${length}connection: close\r\n\r\n`,
+      body,
+    )
+    t.ok(received.endsWith(licence), title)
+    t.match(lastOf(upstream).head.split('\r\n')[0], `${method} ${there}${query} HTTP/1.1`)
+    t.equal(lastOf(upstream).body, body.toString('latin1'), title)
+  }
 })
 
 t.test('headers that are about the request and the answer pass, all others stay', async t => {

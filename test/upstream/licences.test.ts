@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { TokenAnswer } from '../../schemas/answers.js'
 import { pooledRandomness } from '../../src/ground/randomness.js'
+import { sampleParameters } from '../../src/sample.js'
 import type { TokenContent } from '../../src/tokens/token-content.js'
 import { TokenVault } from '../../src/tokens/vault.js'
+import { FAMILIES } from '../families.js'
 import { errorOf } from '../harness.js'
 import { startCommand } from '../process.js'
 import { clearKeyBody, DEVICE, encoded, KID, OTHER_KID, playreadyBody, tokenKey } from '../redeeming.js'
-import { type Gateway, LOCAL, REAL, startGateway } from './gateway.js'
+import { type Gateway, LOCAL, REAL, startGateway, tokenIn } from './gateway.js'
+import { answerOf, issues, says, startHostile, tokenNumber } from './hostile.js'
 
 const TOKEN_KEYS = 'a5'.repeat(32)
 const vault = new TokenVault([Buffer.from(TOKEN_KEYS, 'hex')], pooledRandomness())
@@ -44,6 +47,9 @@ async function tokenFor(gateway: Gateway, change: Record<string, string> = {}, h
   const response = await gateway.post(order, headers)
   return (await response.json()) as TokenAnswer // what the tests check is in it
 }
+
+/** The KID of the sample as PlayReady writes it: the first three fields are little-endian. */
+const SAMPLE_KID = 'DTZmsy6obpwLCYQAKjYs8g=='
 
 function post(url: string, body: string | Uint8Array, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url, { method: 'POST', body, headers })
@@ -86,6 +92,83 @@ t.test('a token and its licences, and the player talks to nobody but the gateway
     3,
   )
   t.notMatch(gateway.log.join('\n'), /ExpressPlayToken/i, 'the log has no query')
+})
+
+t.test(
+  'with HIDE_UPSTREAM the licence URL of every DRM is here, in all forms of answers, and leads to its licence',
+  async t => {
+    const gateway = await gatewayFor(t)
+    for (const of of FAMILIES) {
+      const { family } = of
+      const { name } = family
+      const url = `${gateway.url}${family.licences.path}`
+      const asJson = await gateway.askFor(of, `hidden ${name}`, { useHttps: 'false' })
+      t.equal(asJson.body.licenseAcquisitionUrl, url, name)
+      const ownForm = await (await gateway.order(of, { useHttps: 'false' })).text()
+      t.notMatch(ownForm, emulator, name)
+      const { token = '', licenseAcquisitionUrl } = tokenIn(family, ownForm) ?? {}
+      t.equal(licenseAcquisitionUrl, url, name)
+
+      // What a player does with the answer.
+      const body = name === 'playready' ? playreadyBody(`<KID>${SAMPLE_KID}</KID>`, token) : 'a challenge of the player'
+      const [playerUrl = ''] = ownForm.startsWith('http') ? ownForm.split('#') : [`${url}?ExpressPlayToken=${token}`]
+      const licence = await (await post(playerUrl, body)).text()
+      t.match(licence, sampleParameters.kid, name)
+      const count = `expressplay_licences_forwarded_total{drm="${family.drm}",environment="test",status="2xx"}`
+      t.ok((await gateway.metric(count)) > 0, count)
+    }
+  },
+)
+
+t.test('an MS3 URL keeps its scheme and its fragment, and is redeemed with GET as well', async t => {
+  // Its name stands for the other environment.
+  const gateway = await gatewayFor(t, { PUBLIC_URL: 'http://ms3.service.expressplay.com:8443' })
+  const ms3 = FAMILIES.find(({ family }) => family.name === 'ms3')
+  if (ms3 === undefined) throw new Error('no MS3')
+  const contentURL = 'https://media.example.com/a b.mpd?x=1'
+  for (const [change, scheme] of [
+    [{ ms3SchemeType: 'ms3hs' }, 'ms3hs'],
+    [{ ms3Scheme: 'true' }, 'ms3'],
+    [{ useHttps: '1' }, 'https'],
+    [{}, 'http'],
+  ] as const) {
+    const answer = await gateway.order(ms3, { contentURL, ...change })
+    const [url = '', fragment] = (await answer.text()).split('#')
+    t.equal(fragment, encodeURIComponent(contentURL), scheme)
+    const place = `${scheme}://ms3.service.expressplay.com:8443/hms/ms3/rights/?environment=test&b=`
+    t.equal(url.replace(/[\w-]+$/, ''), place)
+    const licence = await fetch(gateway.url + url.replace(/^\w+:\/\/[^/]*/, ''))
+    t.match(await licence.json(), { emulated: true, licences: [{ kid: sampleParameters.kid }] }, scheme)
+  }
+})
+
+t.test('the licence URLs that the real service is known to answer can all be hidden', async t => {
+  const upstream = await startHostile(t, issues)
+  const gateway = await gatewayFor(t, { UPSTREAM_TEST_URL: upstream.url })
+  const token = tokenNumber(1)
+  const host = new URL(upstream.url).host
+  const urls = new Map([
+    ['playready', [`http://${host}/playready/RightsManager.asmx`]],
+    [
+      'widevine',
+      ['/hms/wv/rights/', '/hms/wv/rights', '/widevine/RightsManager.asmx'].map(path => `https://${host}${path}`),
+    ],
+    ['fairplay', [`https://${host}/hms/fp/rights/`]],
+    ['ms3', [`https://${host}/hms/ms3/rights/`]],
+    ['bb', [`https://${host}/hms/bb/rights/`]],
+  ])
+  for (const of of FAMILIES)
+    for (const licenseAcquisitionUrl of urls.get(of.family.name) ?? []) {
+      upstream.behave = says(answerOf(JSON.stringify({ licenseAcquisitionUrl, token })))
+      const { body } = await gateway.askFor(of, 'hidden', { useHttps: '0' })
+      t.equal(body.licenseAcquisitionUrl, `${gateway.url}${of.family.licences.path}`, licenseAcquisitionUrl)
+    }
+  // Of another DRM, and of nobody.
+  for (const path of ['/hms/fp/rights/', '/hms/wv/rights/more', '/'])
+    for (const of of FAMILIES.filter(({ family }) => family.name === 'widevine')) {
+      upstream.behave = says(answerOf(JSON.stringify({ licenseAcquisitionUrl: `http://${host}${path}`, token })))
+      t.equal((await gateway.askFor(of, 'unknown')).body.licenseAcquisitionUrl, `http://${host}${path}`)
+    }
 })
 
 t.test('refusals come back as they are', async t => {

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { playready } from '../../src/drm/playready-family.js'
 import { Recorder } from '../../src/upstream/recordings/recorder.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
 import { CONTENT_KEY, NOON, startTestServer, uuidOf } from '../harness.js'
@@ -202,7 +203,8 @@ t.test('a disk that is too slow is said once', async t => {
   const folder = t.testdir()
   const lines: string[] = []
   const recorder = new Recorder(folder, pino({}, { write: line => void lines.push(line) }))
-  const request = { environment: 'test', customerId: 9, authenticator: REAL.test, parameters: {} } as const
+  const asked = { environment: 'test', customerId: 9, authenticator: REAL.test, parameters: {} } as const
+  const request = { ...asked, family: playready }
   const heard = { request, time: NOON, tries: 1, outcome: { status: 200, body: '{}' } }
   for (let round = 1; round <= 5; round++) {
     for (let number = 0; number < 1100; number++) recorder.record(heard)

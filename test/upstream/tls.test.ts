@@ -49,7 +49,7 @@ async function startTrusting(t: Test, upstreamUrl: string, settings: Record<stri
     askLicence: async () => (await fetch(`${url}/hms/wv/rights/`, { method: 'POST', body: 'challenge' })).status,
     retries: async () => {
       const text = await (await fetch(`${url}/metrics`)).text()
-      return Number(/^expressplay_upstream_retries_total\{environment="test"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+      return Number(/^expressplay_upstream_retries_total\{environment="test",.*\} (\d+)$/m.exec(text)?.[1] ?? 0)
     },
   }
 }
