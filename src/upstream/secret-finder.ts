@@ -113,9 +113,10 @@ function redacted(text: string, found: Int32Array): string {
   return parts.join('')
 }
 
-const SECRET = /^(?:contentKey|kek|ek)(?:\.\d+)?$/
-/** The documented parameters that look like keys but are public. */
-const PUBLIC = /^(?:kid(?:\.\d+)?|deviceId|cookie|extensionPayload(?:\.\d+)?)$/
+const SECRET = /^(?:contentKey|kek|ek|userKey)(?:\.\d+)?$/
+/** The documented parameters that may look like keys but are public. */
+const PUBLIC =
+  /^(?:deviceId|cookie|userId|(?:kid|contentId|iv|extensionPayload|wvExtension|fpExtension|ms3Extension)(?:\.\d+)?)$/
 const LIKE_A_KEY = /[0-9a-f]{32,}/i
 
 /** A misspelt contentKey counts as a content key, too. */

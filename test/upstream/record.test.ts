@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { playready } from '../../src/drm/playready-family.js'
+import { sampleParameters } from '../../src/sample.js'
 import { Recorder } from '../../src/upstream/recordings/recorder.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
+import { FAMILIES, type FamilyCase } from '../families.js'
 import { CONTENT_KEY, NOON, startTestServer, uuidOf } from '../harness.js'
 import { eventually } from '../ledger/load.js'
-import { LOCAL, REAL, startGateway } from './gateway.js'
-import { answerOf, says, startHostile, tokenNumber } from './hostile.js'
+import { LOCAL, REAL, startGateway, tokenIn } from './gateway.js'
+import { answerOf, hangs, issuedBody, says, startHostile, tokenNumber } from './hostile.js'
 
 const filesIn = (folder: string) => readdirSync(folder).sort()
 const read = (folder: string, file: string) => readFileSync(join(folder, file), 'utf8')
@@ -157,6 +160,104 @@ t.test('secrets that an answer repeats in other spellings are not recorded', asy
   const parts = ['tok-4711', 'q.w', 'q%2', 'Cg8eAB', 'more', 'rd\\"', 'rd%22', jwt.slice(0, 12)]
   nothingSecretIn(t, folder, [...Object.values(others), ...parts])
   t.match(read(folder, '0002-test-200.json'), /sig=short77/, 'less than eight characters may be any word')
+})
+
+t.test('exchanges of every DRM are recorded in either form of answer, and replayed without one another', async t => {
+  const folder = t.testdir()
+  const upstream = await startHostile(t, hangs)
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  const tokens: string[] = []
+  const contentOf = ({ family }: FamilyCase): Record<string, string> =>
+    family.drm === 'marlin' ? { contentId: 'urn:marlin:kid:b366360da82e9c6e0b0984002a362cf2' } : {}
+  for (const of of FAMILIES)
+    for (const answer of [issuedBody, of.answer]) {
+      const token = randomBytes(240).toString('base64url')
+      tokens.push(token)
+      upstream.behave = says(answerOf(answer(token), { type: of.family.answer.contentType }))
+      const cookie = answer === of.answer ? 'own form' : 'json'
+      t.equal((await gateway.askFor(of, cookie, contentOf(of))).body.token, token)
+    }
+  await gateway.close()
+  const names = FAMILIES.map(({ family }) => (family.name === 'playready' ? '' : `-${family.name}`))
+  t.strictSame(
+    filesIn(folder),
+    names.flatMap((name, index) =>
+      [1, 2].map(number => `${String(2 * index + number).padStart(4, '0')}-test${name}-200.json`),
+    ),
+  )
+  const recorded = filesIn(folder).map(file => recordingIn(folder, file).request)
+  t.notOk('path' in (recorded[0] ?? {}), 'PlayReady is recorded as ever')
+  t.strictSame(
+    recorded.slice(2).map(({ path }) => path),
+    FAMILIES.slice(1).flatMap(({ family }) => [family.tokenPath, family.tokenPath]),
+  )
+  for (const { secrets } of recorded) t.strictSame(secrets, ['contentKey'])
+  t.equal(recorded[4]?.parameters.iv, '00112233445566778899aabbccddeeff', 'an initialisation vector is public')
+  t.match(recorded[6]?.parameters.contentId, /^urn:marlin:kid:/)
+  const parts = tokens.flatMap(token => [token.slice(16), Buffer.from(token, 'base64url').toString('base64').slice(16)])
+  nothingSecretIn(
+    t,
+    folder,
+    parts.flatMap(token => [token.slice(0, 24), token.slice(100, 124), token.slice(-24)]),
+  )
+
+  const replay = await startTestServer(t, { settings: { MODE: 'replay', RECORD_DIR: folder } })
+  const { customerAuthenticator } = sampleParameters
+  for (const [index, of] of FAMILIES.entries()) {
+    const ask = async (cookie: string, headers = {}) => {
+      const body = new URLSearchParams({
+        customerAuthenticator,
+        errorFormat: 'json',
+        ...of.order,
+        ...contentOf(of),
+        cookie,
+      })
+      const answer = await fetch(`${replay.url}${of.family.tokenPath}`, { method: 'POST', body, headers })
+      return { status: answer.status, text: await answer.text() }
+    }
+    for (const [which, cookie] of ['json', 'own form'].entries()) {
+      const own = tokenIn(of.family, (await ask(cookie)).text)
+      const json = tokenIn(of.family, (await ask(cookie, { accept: 'application/json' })).text)
+      t.strictSame(own, json, `${of.family.name}, ${cookie}`)
+      const token = tokens[2 * index + which] ?? ''
+      t.equal(own?.token.length, token.length)
+      t.equal(own?.token.slice(0, 16), token.slice(0, 16))
+      if (cookie === 'own form') t.equal(own?.licenseAcquisitionUrl, of.licenceUrl)
+    }
+    const { text } = await ask('nobody')
+    t.match(JSON.parse(text), { code: -2030, message: /nearest, .*, cookie is "(?:json|own form)"$/ }, of.family.name)
+  }
+})
+
+t.test('the key of a Broadband user is a secret, in whatever spelling it comes back', async t => {
+  const folder = t.testdir()
+  const userKey = 'ab12cd34ef56ab12cd34ef56ab12cd34'
+  const upstream = await startHostile(t, ({ socket, form }) => {
+    const message = `no ${form.get('userKey')} ${form.get('userKey')?.toUpperCase()} of ${form.get('userId')}`
+    socket.write(answerOf(JSON.stringify({ code: -2034, message }), { status: '400 No' }))
+  })
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  gateway.keepSecret(userKey)
+  const bb = FAMILIES.find(({ family }) => family.name === 'bb')
+  if (bb === undefined) throw new Error('no Broadband')
+  const userId = '0123456789abcdef0123456789abcdef'
+  const registration = { actionTokenType: '0', userId, userKey, contentKey: null, rightsType: null }
+  const { body } = await gateway.askFor(bb, 'registers', registration)
+  t.match(body, { code: -2034, message: `[-2034] no … … of ${userId}` })
+  await gateway.close()
+  t.match(recordingIn(folder, '0001-test-bb-400.json').request, { parameters: { userId }, secrets: ['userKey'] })
+  nothingSecretIn(t, folder, [userKey])
+})
+
+t.test('a parameter of another DRM is unknown, and unknown values are not recorded', async t => {
+  const folder = t.testdir()
+  const upstream = await emulated(t, 1)
+  const gateway = await startGateway(t, upstream.url, { RECORD_DIR: folder })
+  t.equal((await gateway.ask('viewer', { contentURL: 'https://a.example/?sig=1', userId: 'somebody' })).status, 200)
+  await gateway.close()
+  const { parameters, secrets } = recordingIn(folder, '0001-test-200.json').request
+  t.strictSame(secrets, ['contentKey', 'contentURL', 'userId'])
+  t.notOk('userId' in parameters)
 })
 
 t.test('two that record in one folder lose nothing, and what was recorded can be replayed', async t => {

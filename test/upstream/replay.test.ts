@@ -3,9 +3,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { RecordsAnswer } from '../../schemas/records.js'
+import { sampleParameters } from '../../src/sample.js'
 import type { RecordingText } from '../../src/upstream/recordings/recording.js'
+import { FAMILIES } from '../families.js'
 import { type Change, errorOf, form, NOON, startTestServer, type TestServer, tokenOf } from '../harness.js'
-import { REAL, startGateway } from './gateway.js'
+import { REAL, startGateway, tokenIn } from './gateway.js'
 
 const HOUR = 3_600_000
 const A_YEAR_LATER = NOON + 365 * 24 * HOUR
@@ -182,6 +184,51 @@ t.test('with HIDE_UPSTREAM a recorded URL names this service, as it did when it 
   t.equal(await urlOf(named, { cookie: 'a' }), ours)
 })
 
+t.test('with HIDE_UPSTREAM recorded URLs of every DRM name this service', async t => {
+  const folder = t.testdir(
+    Object.fromEntries(
+      FAMILIES.map(({ family, order, answer }, index) => [
+        `${index}.json`,
+        JSON.stringify({
+          ...JSON.parse(file({}, { answer: { status: 200, text: answer(token(index)) } })),
+          request: {
+            ...{ environment: 'test', customerId: 777, path: family.tokenPath, secrets: ['contentKey'] },
+            parameters: { ...order, errorFormat: 'json', contentKey: undefined },
+          },
+        }),
+      ]),
+    ),
+  )
+  const replay = await startTestServer(t, { settings: { MODE: 'replay', RECORD_DIR: folder, HIDE_UPSTREAM: 'true' } })
+  const { customerAuthenticator } = sampleParameters
+  for (const [index, { family, order }] of FAMILIES.entries()) {
+    const body = new URLSearchParams({ customerAuthenticator, errorFormat: 'json', ...order })
+    const answer = await fetch(replay.url + family.tokenPath, { method: 'POST', body })
+    const issued = tokenIn(family, await answer.text())
+    t.equal(issued?.licenseAcquisitionUrl, `${replay.url}${family.licences.path}`, family.name)
+    t.equal(issued?.token, token(index), family.name)
+  }
+})
+
+t.test('a recording is for the tokens of its path, and PlayReady where it has none', async t => {
+  const plain = JSON.parse(file({}, answered(1)))
+  const request = { environment: 'test', customerId: 777, path: '/hms/wv/token', secrets: ['contentKey'] }
+  const { kid, errorFormat } = plain.request.parameters
+  const widevine = { ...plain, request: { ...request, parameters: { kid, errorFormat } } }
+  const folder = t.testdir({ '1.json': JSON.stringify(plain), '2.json': JSON.stringify(widevine) })
+  const { ask, url } = await startReplay(t, folder)
+  t.equal(await tokenOf(await ask({})), token(1))
+  const body = form({ errorFormat: 'json', rightsType: null })
+  const wrong = await fetch(`${url}/hms/fp/token`, { method: 'POST', body: form({ iv: '0'.repeat(32) }) })
+  t.match(await errorOf(wrong), { message: /nearest, \d\.json, token path is \/hms\/(?:wv|pr)\/token/ })
+  for (const name of [...body.keys()].filter(name => /OPL$/.test(name))) body.delete(name)
+  const right = await fetch(`${url}/hms/wv/token`, { method: 'POST', body })
+  t.match(await right.text(), /ExpressPlayToken=/)
+
+  const unknown = t.testdir({ '1.json': JSON.stringify({ ...widevine, request: { ...widevine.request, path: '/x' } }) })
+  await t.rejects(startReplay(t, unknown), /^RECORD_DIR 1\.json: request\.path /)
+})
+
 t.test('a folder with faults is no start, and each of them is told', async t => {
   const folder = t.testdir({
     'a.json': '{',
@@ -242,5 +289,5 @@ function answered(number: number): Pick<RecordingText, 'answer'> {
 }
 
 function token(number: number): string {
-  return `AQAAAAM7AAAA${String(number).padStart(159, '0')}`
+  return `AQAAAAM7AAAA${String(number).padStart(158, '0')}A`
 }

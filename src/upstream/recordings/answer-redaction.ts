@@ -10,8 +10,17 @@ const OUTER_CHARACTERS = 16
 const MIN_TOKEN = 64
 /** A long run of these characters counts as a token anywhere. */
 const TOKEN = /[\w-]{64,}={0,2}/g
-/** Also matches a token in a truncated answer. */
-const TOKEN_IN_TEXT = /((?<="token"\s{0,9}:\s{0,9}")[^"]+)|[\w-]{64,}={0,2}/g
+/** Also matches a token in a truncated answer. Each lookbehind has a short length, so the search does not backtrack. */
+const TOKEN_IN_TEXT = new RegExp(
+  [
+    '(?<json>(?<="token"\\s{0,9}:\\s{0,9}")[^"]+)',
+    '(?<url>(?<=[?&](?:ExpressPlayToken|b)=)[^\\s&#"\'<>]+)',
+    '(?<xml>(?<=<(?:\\w{1,20}:)?BusinessToken>)[^<]+)',
+    // In text, a token may have either alphabet of base64.
+    '[\\w+/-]{64,}={0,2}',
+  ].join('|'),
+  'g',
+)
 
 /** Makes an answer safe to share: replaces its tokens with stand-ins, and redacts the request's hidden values. */
 export class AnswerRedaction {
@@ -24,7 +33,7 @@ export class AnswerRedaction {
 
   constructor(request: UpstreamRequest, random: Randomness) {
     const keys = secretsOf(request)
-    const hidden = [...keys, ...hiddenValues(request.parameters)]
+    const hidden = [...keys, ...hiddenValues(request)]
     this.#keys = new SecretFinder(keys)
     this.#hidden = new SecretFinder(hidden)
     this.#long = new SecretFinder(hidden.filter(({ length }) => length >= OUTER_CHARACTERS))
@@ -39,11 +48,11 @@ export class AnswerRedaction {
   }
 
   #text(text: string): string {
-    return this.#hidden
-      .without(text)
-      .replace(TOKEN_IN_TEXT, (run: string, member: string | undefined) =>
-        member === undefined ? this.#standIn(run, () => '') : this.#token(member.replaceAll('\\/', '/')),
-      )
+    return this.#hidden.without(text).replace(TOKEN_IN_TEXT, (run, json?: string, url?: string, xml?: string) => {
+      if (json !== undefined) return this.#token(json.replaceAll('\\/', '/'))
+      if (url !== undefined) return encodeURIComponent(this.#token(decoded(url)))
+      return xml === undefined ? this.#standIn(run, () => '') : this.#token(xml.replace(/\s+/g, ''))
+    })
   }
 
   /** Member names are the service's own, so only keys are redacted there: another hidden value may be any word. */
@@ -64,8 +73,8 @@ export class AnswerRedaction {
   /** Host and path are the service's own, too. */
   #string(text: string): string {
     const [place = ''] = /^https?:\/\/[^\s?#]*/i.exec(text) ?? []
-    const cleaned = this.#keys.without(place) + this.#hidden.without(text.slice(place.length))
-    return cleaned.replace(TOKEN, run => this.#standIn(run, () => ''))
+    const cleaned = this.#keys.without(place).replace(TOKEN, run => this.#standIn(run, () => ''))
+    return cleaned + this.#text(text.slice(place.length))
   }
 
   /** A hidden value in place of a token gets a stand-in from its first character on. */
@@ -99,4 +108,12 @@ const outerTextOf: OuterText = (text, alphabet, random) => {
   if (header === undefined) return text.slice(0, OUTER_CHARACTERS)
   // Up to a multiple of three bytes, which is whole characters.
   return Buffer.concat([header, randomBytes(random, (3 - (header.length % 3)) % 3)]).toString(alphabet)
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text // no valid UTF-8
+  }
 }

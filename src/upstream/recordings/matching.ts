@@ -1,3 +1,4 @@
+import type { TokenFamily } from '../../drm/family.js'
 import type { Environment } from '../../ground/environment.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import { withoutSecretValues } from './redaction.js'
@@ -5,14 +6,16 @@ import { withoutSecretValues } from './redaction.js'
 /** The parts of a token request that are compared. */
 export interface Compared {
   readonly environment: Environment
+  readonly family: TokenFamily
   readonly parameters: UpstreamRequest['parameters']
   readonly secrets: readonly string[]
   /** When it was sent, in milliseconds since 1970. */
   readonly time: number
 }
 
-export function compared({ environment, parameters }: UpstreamRequest, time: number): Compared {
-  return { environment, ...withoutSecretValues(parameters), time }
+export function compared(request: UpstreamRequest, time: number): Compared {
+  const { environment, family } = request
+  return { environment, family, ...withoutSecretValues(request), time }
 }
 
 /** Milliseconds by which equal moments may differ: a test suite computes them again in each run, a little later. */
@@ -30,12 +33,16 @@ export function fingerprint(one: Compared): string {
   const parameters = Object.entries(one.parameters)
     .sort(([name], [other]) => (name < other ? -1 : 1))
     .map(([name, value]) => (leadOf(name, one) === undefined ? [name, value] : [name]))
-  return JSON.stringify([one.environment, parameters, [...one.secrets].sort()])
+  return JSON.stringify([one.environment, one.family.name, parameters, [...one.secrets].sort()])
 }
+
+/** How the path of the token endpoint is called among the differences. No recorded parameter has a space in its name. */
+export const TOKEN_PATH = 'token path'
 
 /** The names of the differences between two requests. A secret differs only when one request lacks it. */
 export function differingNames(one: Compared, other: Compared): string[] {
   const environment = one.environment === other.environment ? [] : ['environment']
+  const path = one.family === other.family ? [] : [TOKEN_PATH]
   const parameters = namesOf(one, other).filter(name => {
     if (isSame(name, one, other)) return false
     const apart = momentsApart(name, one, other)
@@ -45,7 +52,7 @@ export function differingNames(one: Compared, other: Compared): string[] {
     ...one.secrets.filter(name => !other.secrets.includes(name)),
     ...other.secrets.filter(name => !one.secrets.includes(name)),
   ]
-  return [...environment, ...parameters, ...secrets]
+  return [...environment, ...path, ...parameters, ...secrets]
 }
 
 /** Milliseconds from the request to a parameter's absolute moment; `undefined` for other parameters. */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { type FailureKind, RequestFailure } from '../../connections/request-failure.js'
+import { playready } from '../../drm/playready-family.js'
 import type { Now } from '../../ground/clock.js'
 import { pooledRandomness, type Randomness } from '../../ground/randomness.js'
 import type { TokenExchange, UpstreamAnswer, UpstreamRequest } from '../token-exchange.js'
@@ -75,14 +76,15 @@ export class Recorder {
 }
 
 function recordingOf({ request, time, tries, outcome }: Recorded, random: Randomness): RecordingText {
-  const { environment, customerId } = request
+  const { environment, family, customerId } = request
   return {
     format: 1,
     recordedAt: new Date(time).toISOString(),
     request: {
       environment,
+      ...(family !== playready && { path: family.tokenPath }),
       customerId,
-      ...withoutSecretValues(request.parameters),
+      ...withoutSecretValues(request),
       ...(tries > 1 && { try: tries }),
     },
     ...(typeof outcome === 'string'

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { ConfigError } from '../../errors/config-error.js'
 import { makeFolder } from '../../ground/files.js'
-import { type Recording, type RecordingText, recording } from './recording.js'
+import { familyAt, type Recording, type RecordingText, recording } from './recording.js'
 
 /** A folder of recordings, numbered in their order. */
 export class RecordingFolder {
@@ -106,8 +106,9 @@ function recordingsIn(path: string): string[] {
 }
 
 /** Makes a listing of the folder readable. */
-function nameOf({ request, answer, failure }: RecordingText): string {
-  return `${request.environment}-${answer?.status ?? failure?.replaceAll(' ', '-')}`
+function nameOf({ request: { environment, path }, answer, failure }: RecordingText): string {
+  const family = path === undefined ? '' : `-${familyAt(path).name}`
+  return `${environment}${family}-${answer?.status ?? failure?.replaceAll(' ', '-')}`
 }
 
 function codeOf(error: unknown): string {

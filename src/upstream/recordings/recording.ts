@@ -1,6 +1,9 @@
 import { z } from 'zod'
 import { moment } from '../../../schemas/rules.js'
 import { failureKinds } from '../../connections/request-failure.js'
+import { TOKEN_FAMILIES } from '../../drm/families.js'
+import type { TokenFamily } from '../../drm/family.js'
+import { playready } from '../../drm/playready-family.js'
 import { ENVIRONMENTS } from '../../ground/environment.js'
 
 /** Recursive code must not overflow the stack on deeper nesting. */
@@ -14,6 +17,8 @@ export const recording = z
     recordedAt: moment,
     request: z.strictObject({
       environment: z.enum(ENVIRONMENTS),
+      /** The token endpoint; without it PlayReady's. */
+      path: z.enum(TOKEN_FAMILIES.map(({ tokenPath }) => tokenPath)).default(playready.tokenPath),
       customerId: z.int(),
       parameters: z.record(z.string(), z.union([z.string(), z.array(z.string()).readonly()])),
       /** The names of the parameters whose values are secret. */
@@ -43,6 +48,12 @@ export const recording = z
 export type Recording = z.output<typeof recording>
 /** The same with `recordedAt` as text. */
 export type RecordingText = z.input<typeof recording>
+
+/** The tokens that are made at this path. */
+export function familyAt(path: Recording['request']['path']): TokenFamily {
+  return TOKEN_FAMILIES.find(({ tokenPath }) => tokenPath === path) ?? playready
+}
+
 export type RecordedAnswer = NonNullable<Recording['answer']>
 
 export function recordedAnswer(status: number, body: string): RecordedAnswer {

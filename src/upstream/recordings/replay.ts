@@ -2,7 +2,7 @@ import { RequestFailure } from '../../connections/request-failure.js'
 import { NotRecorded, type Outcome, readTokenAnswer } from '../token-answer.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import type { Upstream } from '../upstream-issuer.js'
-import { type Compared, compared, differingNames, leadOf } from './matching.js'
+import { type Compared, compared, differingNames, leadOf, TOKEN_PATH } from './matching.js'
 import { bodyOf } from './recording.js'
 import { readRecordings } from './recording-folder.js'
 import { type Series, SeriesIndex } from './series.js'
@@ -66,6 +66,7 @@ function nearestText(series: readonly Series[], asked: Compared): string {
 
 function isThere(name: string, recorded: Compared): string {
   if (name === 'environment') return `is ${recorded.environment}`
+  if (name === TOKEN_PATH) return `is ${recorded.family.tokenPath}`
   const lead = leadOf(name, recorded)
   if (lead !== undefined) return `is ${Math.round(lead / 1000)} seconds after the request`
   const value = recorded.parameters[name]

@@ -1,6 +1,7 @@
 import { type Compared, distance, fingerprint, leadOf, TOLERANCE, withStoredKeys } from './matching.js'
+import { familyAt } from './recording.js'
 import type { NamedRecording } from './recording-folder.js'
-import { isSafeName, withoutSecretValues } from './redaction.js'
+import { safeNames, withoutSecretValues } from './redaction.js'
 
 /** The recordings of one request that was sent several times, in their order. */
 export class Series {
@@ -47,9 +48,11 @@ export class Series {
 
 /** A recording written by hand may show values that the recorder hides. */
 function comparedOf({ request, recordedAt }: NamedRecording): Compared {
-  const { parameters, secrets } = withoutSecretValues(request.parameters)
-  const hidden = new Set([...secrets, ...request.secrets.filter(isSafeName)])
-  return { environment: request.environment, parameters, secrets: [...hidden], time: recordedAt }
+  const { environment, path } = request
+  const family = familyAt(path)
+  const { parameters, secrets } = withoutSecretValues({ family, parameters: request.parameters })
+  const hidden = new Set([...secrets, ...safeNames(family, request.secrets)])
+  return { environment, family, parameters, secrets: [...hidden], time: recordedAt }
 }
 
 /** Finds the series for a request. */
