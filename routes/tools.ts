@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { psshAnswer, psshRequest, readPsshRequest } from '../schemas/pssh.js'
-import { clearKeyUrl, licenceUrl } from '../src/drm/licence-urls.js'
-import { playready } from '../src/drm/playready-family.js'
+import { playerLicenceUrls } from '../src/drm/player-licence-urls.js'
 import { plainHost } from '../src/ground/real-hosts.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
@@ -23,19 +22,19 @@ export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutes
   // Nothing changes.
   app.post('/pssh', { config: { isOpenToOtherSites: true }, schema: PSSH }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
-    const url = licenceUrl(playready, publicUrl, {
+    const urls = playerLicenceUrls(publicUrl, {
       useHttps: asked.useHttps,
       host: plainHost(request),
       isSecure: request.protocol === 'https',
     })
-    return sendJson(reply, protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) }))
+    return sendJson(reply, protectionOf(asked, urls))
   })
 }
 
 const PSSH: Operation = {
   operationId: 'makePssh',
   tags: ['tools'],
-  summary: 'PlayReady header, pssh boxes and DASH elements for keys.',
+  summary: 'PlayReady header, pssh boxes, DASH elements and HLS lines for keys.',
   reads: { body: { required: true, content: { [JSON_TYPE]: { schema: psshRequest } } } },
   sample: { body: { scheme: 'cenc', keys: [{ kid: 'b366360da82e9c6e0b0984002a362cf2' }] } },
   answers: { 200: json('For each key, and for several in one.', psshAnswer) },

@@ -36,6 +36,8 @@ export const psshRequest = z.strictObject(
     keys,
     licenseAcquisitionUrl: licenceUrl('LA_URL of the PlayReady header. Without it, that of a token asked for here.'),
     clearKeyUrl: licenceUrl('Where Clear Key clients ask for the licence. Without it, here.'),
+    provider: widevineText('intertrust', 64, 'The provider in the Widevine pssh; ExpressPlay has `intertrust`.'),
+    contentId: widevineText('movie-4711', 256, 'The content id in the Widevine pssh, as text.'),
     useHttps: z
       .boolean('must be true or false')
       .optional()
@@ -56,20 +58,40 @@ const playreadyData = z.object({
 const boxes = {
   playready: playreadyData,
   clearkey: z.object({ pssh: base64.meta({ description: 'The common box with the KIDs, for the init segment.' }) }),
+  widevine: z.object({
+    data: base64.meta({ description: 'WidevinePsshData: KIDs, provider, content id, scheme.' }),
+    pssh: base64.meta({ description: 'The box around the data: `cenc:pssh` of a manifest, or for the init segment.' }),
+  }),
 }
+
+const licenceUrls = z.object({
+  playready: z.string(),
+  widevine: z.string(),
+  fairplay: z.string(),
+  clearkey: z.string(),
+})
 
 export const psshAnswer = z
   .object({
     scheme: z.enum(['cenc', 'cbcs']),
     licenseAcquisitionUrl: z.string(),
     clearKeyUrl: z.string(),
+    licenseUrls: licenceUrls.meta({ description: 'Where each DRM asks for licences, without a token.' }),
     keys: z.array(
       z.object({
         kid: z.string().meta({ description: '32 hex digits, in lower case.' }),
         ...boxes,
         contentProtection: z.array(z.string()).meta({
-          description: 'The elements for an AdaptationSet of this key: mp4protection, PlayReady, Clear Key.',
+          description: 'The elements for an AdaptationSet of this key: mp4protection, PlayReady, Clear Key, Widevine.',
         }),
+        hls: z
+          .object({
+            key: z.array(z.string()).meta({ description: '`EXT-X-KEY` lines for a media playlist.' }),
+            sessionKey: z
+              .array(z.string())
+              .meta({ description: '`EXT-X-SESSION-KEY` lines for the multivariant playlist.' }),
+          })
+          .meta({ description: 'Widevine, PlayReady, Clear Key and, for `cbcs`, FairPlay (`skd://<kid>`).' }),
       }),
     ),
     together: z
@@ -81,6 +103,8 @@ export const psshAnswer = z
 
 export type PsshRequest = z.output<typeof psshRequest>
 export type PsshAnswer = z.output<typeof psshAnswer>
+/** By the name of a DRM. */
+export type LicenceUrls = z.output<typeof licenceUrls>
 export type PlayreadyData = z.output<typeof playreadyData>
 
 /** What is asked for, or a refusal that says everything that is wrong with it. No value is repeated: it may be a key. */
@@ -95,6 +119,16 @@ export function readPsshRequest(body: unknown): PsshRequest {
 /** `message` if it is no object; an unknown member is reported by its name. */
 function refusal(message: string) {
   return { error: ({ code }: { code: string }) => (code === 'invalid_type' ? message : undefined) }
+}
+
+function widevineText(example: string, longest: number, description: string) {
+  const rule = `must be a text of 1 to ${longest} characters`
+  return z
+    .string(rule)
+    .min(1, rule)
+    .max(longest, rule)
+    .optional()
+    .meta({ description, examples: [example] })
 }
 
 function licenceUrl(description: string) {

@@ -107,20 +107,24 @@ Examples:
 
   program
     .command('pssh')
-    .description('print what signals the protection of content: PlayReady header and pssh, DASH elements')
+    .description('print what signals the protection of content: PlayReady header, pssh boxes, DASH elements, HLS lines')
     .argument('<keys...>', 'KIDs of 32 hex digits or ^string; kid:contentKey adds the checksum to a PlayReady header')
     .option('-s, --scheme <scheme>', 'how the content is encrypted: cenc or cbcs', 'cenc')
     .option('--license-url <url>', 'LA_URL of the PlayReady header; without it that of a token from these settings')
     .option('--clear-key-url <url>', 'where Clear Key clients ask; without it the server of these settings')
     .option('--https', 'https in the URLs that are not given')
     .addOption(new Option('--http', 'http in the URLs that are not given').conflicts('https'))
+    .option('--provider <text>', 'the provider in the Widevine pssh')
+    .option('--content-id <text>', 'the content id in the Widevine pssh')
     .option('--mpd', 'print the ContentProtection elements alone, a group for each key')
+    .addOption(new Option('--hls', 'print the EXT-X-KEY lines alone, a group for each key').conflicts('mpd'))
     .addHelpText(
       'after',
       `
 Examples:
   $ expressplay-token-backend pssh b366360da82e9c6e0b0984002a362cf2
   $ expressplay-token-backend pssh --scheme cbcs --mpd ^video ^audio
+  $ expressplay-token-backend pssh --scheme cbcs --hls --provider intertrust --content-id movie-4711 ^video
   $ expressplay-token-backend pssh b366360da82e9c6e0b0984002a362cf2:00112233445566778899aabbccddeeff
 
 Nothing is sent anywhere. POST /tools/pssh of a server gives the same answer.

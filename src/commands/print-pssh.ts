@@ -1,8 +1,7 @@
 import { type PsshAnswer, readPsshRequest } from '../../schemas/pssh.js'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
-import { clearKeyUrl, licenceUrl } from '../drm/licence-urls.js'
-import { playready } from '../drm/playready-family.js'
+import { playerLicenceUrls } from '../drm/player-licence-urls.js'
 import { protectionOf } from '../pssh/protection.js'
 import { type CommandContext, localUrl } from './command-context.js'
 
@@ -13,6 +12,9 @@ export interface PsshOptions {
   readonly https?: true
   readonly http?: true
   readonly mpd?: true
+  readonly hls?: true
+  readonly provider?: string
+  readonly contentId?: string
 }
 
 /** Prints what signals the protection of content with these keys. The exit code: 0 printed, 1 refused. */
@@ -22,13 +24,14 @@ export function printPssh(keys: readonly string[], options: PsshOptions, { env, 
     keys: keys.map(keyOf),
     licenseAcquisitionUrl: options.licenseUrl,
     clearKeyUrl: options.clearKeyUrl,
+    provider: options.provider,
+    contentId: options.contentId,
     useHttps: options.https ?? (options.http === undefined ? undefined : false),
   })
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
   const { host } = new URL(localUrl(env))
-  const url = licenceUrl(playready, PUBLIC_URL, { useHttps: asked.useHttps, host, isSecure: false })
-  const answer = protectionOf(asked, { playready: url, clearKey: clearKeyUrl(playready, url) })
-  stdout.write(`${options.mpd ? elementsOf(answer) : JSON.stringify(answer, null, 2)}\n`)
+  const urls = playerLicenceUrls(PUBLIC_URL, { useHttps: asked.useHttps, host, isSecure: false })
+  stdout.write(`${shown(protectionOf(asked, urls), options)}\n`)
   return 0
 }
 
@@ -38,7 +41,13 @@ function keyOf(text: string): { kid: string; contentKey?: string } {
   return kid === undefined || contentKey === undefined ? { kid: text } : { kid, contentKey }
 }
 
-/** Those of each AdaptationSet together. */
-function elementsOf({ keys }: PsshAnswer): string {
-  return keys.map(({ contentProtection }) => contentProtection.join('\n')).join('\n\n')
+/** The whole answer, or the lines of each key together. */
+function shown(answer: PsshAnswer, { mpd, hls }: PsshOptions): string {
+  if (mpd) return groups(answer.keys.map(({ contentProtection }) => contentProtection))
+  if (hls) return groups(answer.keys.map(({ hls }) => hls.key))
+  return JSON.stringify(answer, null, 2)
+}
+
+function groups(lines: readonly (readonly string[])[]): string {
+  return lines.map(group => group.join('\n')).join('\n\n')
 }

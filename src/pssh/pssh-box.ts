@@ -1,5 +1,6 @@
 /** Protection systems by the ids with which boxes and manifests name them. */
 export const PLAYREADY_SYSTEM = '9a04f079-9840-4286-ab92-e65be0885f95'
+export const WIDEVINE_SYSTEM = 'edef8ba9-79d6-4ace-a3c8-27dcd51d21ed'
 const COMMON_SYSTEM = '1077efec-c0b2-4d02-ace3-3c1e52e2fb4b'
 
 /** The box in version 0: its KIDs are in the data of the protection system. */

@@ -29,7 +29,7 @@ t.test('pssh takes the scheme and the URLs, and prints the elements alone', asyn
   )
 
   const { stdout } = await runCommand(t, ['pssh', '--mpd', '^video', '^audio'], { PORT: '8081' })
-  t.equal(stdout.match(/^<ContentProtection .*>$/gm)?.length, 6)
+  t.equal(stdout.match(/^<ContentProtection .*>$/gm)?.length, 8)
   t.match(stdout, '<dashif:Laurl>http://127.0.0.1:8081/hms/ck/rights/</dashif:Laurl>')
   const behind = await runCommand(t, ['pssh', '--mpd', KID], { PUBLIC_URL: 'https://drm.example.com/play' })
   t.match(behind.stdout, '<dashif:Laurl>https://drm.example.com/play/hms/ck/rights/</dashif:Laurl>')
@@ -40,6 +40,19 @@ t.test('pssh takes the scheme and the URLs, and prints the elements alone', asyn
     const { stdout } = await runCommand(t, ['pssh', '--mpd', option, KID], { PUBLIC_URL })
     t.match(stdout, `<dashif:Laurl>${option.slice(2)}://drm.example.com/hms/ck/rights/</dashif:Laurl>`)
   }
+})
+
+t.test('pssh names provider and content id, and prints the lines of HLS alone', async t => {
+  t.testdir()
+  const named = ['--provider', 'intertrust', '--content-id', 'movie-4711']
+  const whole = await runCommand(t, ['pssh', ...named, KID])
+  const [key] = (JSON.parse(whole.stdout) as PsshAnswer).keys // checked below
+  t.match(Buffer.from(key?.widevine.data ?? '', 'base64').toString('latin1'), /intertrust.*movie-4711/s)
+
+  const lines = (await runCommand(t, ['pssh', '--hls', '-s', 'cbcs', ...named, '^video', KID])).stdout.split('\n')
+  t.equal(lines.filter(line => line.startsWith('#EXT-X-KEY:METHOD=SAMPLE-AES,URI="')).length, 8)
+  t.equal(lines.filter(line => line.includes(`URI="skd://${KID}"`)).length, 1)
+  t.match(await runCommand(t, ['pssh', '--hls', '--mpd', KID]), { code: 1, stderr: /cannot be used with option/ })
 })
 
 t.test('pssh says what is wrong', async t => {

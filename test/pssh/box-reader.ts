@@ -31,3 +31,27 @@ export function readObject(object: Buffer): string {
     throw new Error('no PlayReady Object with one header')
   return new TextDecoder('utf-16le', { fatal: true }).decode(object.subarray(10))
 }
+
+/** The fields of a protobuf message that has only numbers and bytes, by field number, in their order. */
+export function readMessage(message: Buffer): Record<number, (number | Buffer)[]> {
+  const fields: Record<number, (number | Buffer)[]> = {}
+  let at = 0
+  const number = () => {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = message.readUInt8(at++)
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) return value
+    }
+  }
+  while (at < message.length) {
+    const tag = number()
+    if (tag % 8 !== 0 && tag % 8 !== 2) throw new Error('neither a number nor bytes')
+    const value = number()
+    const bytes = message.subarray(at, at + value)
+    if (tag % 8 === 2 && bytes.length < value) throw new Error('a field is cut off')
+    if (tag % 8 === 2) at += value
+    fields[Math.floor(tag / 8)] = [...(fields[Math.floor(tag / 8)] ?? []), tag % 8 === 0 ? value : bytes]
+  }
+  return fields
+}

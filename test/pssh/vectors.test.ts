@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { hlsLines } from '../../src/pssh/hls-keys.js'
 import { guidOf } from '../../src/pssh/kid-forms.js'
 import { playreadyHeader, playreadyObject, type Scheme } from '../../src/pssh/playready-header.js'
-import { commonPsshBox, PLAYREADY_SYSTEM, psshBox } from '../../src/pssh/pssh-box.js'
+import { commonPsshBox, PLAYREADY_SYSTEM, psshBox, WIDEVINE_SYSTEM } from '../../src/pssh/pssh-box.js'
+import { widevineData } from '../../src/pssh/widevine-data.js'
+import { readMessage } from './box-reader.js'
 
 interface Checksum {
   readonly kid: string
@@ -20,11 +23,25 @@ interface Packaged {
   readonly common?: string
 }
 
-const { checksums, header, common, packager } = JSON.parse(readFileSync('test/vectors/pssh.json', 'utf8')) as {
+interface Widevine {
+  readonly title: string
+  readonly scheme: Scheme
+  readonly kids: readonly [string, ...string[]]
+  readonly pssh: string
+  readonly hls?: readonly string[]
+}
+
+const { checksums, header, common, packager, widevine } = JSON.parse(
+  readFileSync('test/vectors/pssh.json', 'utf8'),
+) as {
   checksums: { vectors: Checksum[] }
   header: { licenceUrl: string; xml: string }
   common: { kids: string[]; hex: string }
   packager: { kid: string; contentKey: string; vectors: Packaged[] }
+  widevine: {
+    vectors: Widevine[]
+    published: { data: string; kid: string; provider: string; contentId: string }
+  }
 } // ours
 
 const keyOf = ({ kid, contentKey }: { kid: string; contentKey: string }) => ({
@@ -61,6 +78,42 @@ t.test('what shaka-packager writes for the same key', async t => {
     t.equal(psshBox(PLAYREADY_SYSTEM, object).toString('base64'), packaged.pssh, title)
     if (packaged.common !== undefined) t.equal(commonPsshBox([packager.kid]).toString('base64'), packaged.common, title)
   }
+})
+
+t.test('the Widevine boxes and the lines of HLS that shaka-packager writes', async t => {
+  for (const { title, scheme, kids, pssh, hls } of widevine.vectors) {
+    const box = psshBox(WIDEVINE_SYSTEM, widevineData({ scheme, kids })).toString('base64')
+    t.equal(box, pssh, title)
+    if (hls === undefined) continue
+    const [kid] = kids
+    const { xml } = playreadyHeader({ scheme, keys: [{ kid, contentKey: Buffer.from(kid, 'hex') }] })
+    const object = playreadyObject(xml).toString('base64')
+    const { key, sessionKey } = hlsLines({ scheme, kid, playready: { object }, widevine: { pssh } })
+    // Each file has its own vector, in its init segment too. And no FairPlay client reads `cenc`.
+    const comparable = hls.map(line => line.replace(/,IV=0x[\da-f]{32}/, '')).filter(line => isRead(line, scheme))
+    const clearKey = key.filter(line => line.endsWith(',KEYFORMAT="org.w3.clearkey"'))
+    t.same(key.filter(line => !clearKey.includes(line)).sort(), comparable.sort(), title)
+    t.match(clearKey, [`URI="data:text/plain;base64,${Buffer.from(kid, 'hex').toString('base64')}",`], 'for hls.js')
+    t.equal(clearKey.length, 1)
+    t.same(
+      sessionKey,
+      key.map(line => line.replace('EXT-X-KEY', 'EXT-X-SESSION-KEY')),
+    )
+  }
+})
+
+function isRead(line: string, scheme: Scheme): boolean {
+  return scheme === 'cbcs' || !line.includes('skd://')
+}
+
+t.test('a published Widevine pssh says the same, read field by field', async t => {
+  const { data, kid, ...text } = widevine.published
+  const published = readMessage(Buffer.from(data, 'base64'))
+  const ours = readMessage(widevineData({ scheme: 'cenc', kids: [kid], ...text }))
+  t.same([ours[2], ours[3], ours[4]], [published[2], published[3], published[4]])
+  t.same(ours[9], [0x63656e63], 'and the scheme, as four letters')
+  const long = readMessage(widevineData({ scheme: 'cbcs', kids: [kid], contentId: 'é'.repeat(256) }))
+  t.same(long, { 2: [Buffer.from(kid, 'hex')], 4: [Buffer.from('é'.repeat(256))], 9: [0x63626373] })
 })
 
 t.test('cbcs: header 4.3, with no checksum, for one key and for several', async t => {

@@ -1,11 +1,12 @@
 import t from 'tap'
 import type { PsshAnswer } from '../../schemas/pssh.js'
 import { CONTENT_KEY, errorOf, startTestServer, type TestServer } from '../harness.js'
-import { readBox, readObject } from '../pssh/box-reader.js'
+import { readBox, readMessage, readObject } from '../pssh/box-reader.js'
 
 const KID = 'b366360da82e9c6e0b0984002a362cf2'
 const GUID = 'DTZmsy6obpwLCYQAKjYs8g=='
 const PLAYREADY = '9a04f07998404286ab92e65be0885f95'
+const WIDEVINE = 'edef8ba979d64acea3c827dcd51d21ed'
 const COMMON = '1077efecc0b24d02ace33c1e52e2fb4b'
 
 function ask(server: TestServer, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
@@ -36,6 +37,12 @@ t.test('one key: header, object, boxes and elements', async t => {
     scheme: 'cenc',
     licenseAcquisitionUrl: licenceUrl,
     clearKeyUrl: `http://${host}/hms/ck/rights/`,
+    licenseUrls: {
+      playready: licenceUrl,
+      widevine: `http://${host}/hms/wv/rights/`,
+      fairplay: `http://${host}/hms/fp/rights/`,
+      clearkey: `http://${host}/hms/ck/rights/`,
+    },
     keys: [{ kid: KID, playready: { headerVersion: '4.0.0.0' } }],
   })
   t.notOk(answer.together, 'there is nothing to put together')
@@ -58,6 +65,48 @@ t.test('one key: header, object, boxes and elements', async t => {
   t.match(playready, `<cenc:pssh>${key.playready.pssh}</cenc:pssh><mspr:pro>${key.playready.object}</mspr:pro>`)
   t.match(clearKey, /urn:uuid:e2719d58-a985-b3c9-781a-b030af78d30e/)
   t.match(clearKey, `<dashif:Laurl>http://${host}/hms/ck/rights/</dashif:Laurl>`)
+})
+
+t.test('Widevine: provider and content id, for DASH and HLS', async t => {
+  const server = await startTestServer(t)
+  const keys = [{ kid: '^video' }, { kid: KID }]
+  const named = { provider: 'intertrust', contentId: 'Film “Ö”' }
+  for (const scheme of ['cenc', 'cbcs'] as const) {
+    const answer = await made(server, { scheme, keys, ...named })
+    const idsOf = (widevine = { data: '', pssh: '' }) => {
+      const box = readBox(widevine.pssh)
+      t.match(box, { version: 0, system: WIDEVINE, kids: [] })
+      t.equal(box.data.toString('base64'), widevine.data)
+      const { 2: ids = [], ...others } = readMessage(box.data)
+      t.same(others, {
+        3: [Buffer.from(named.provider)],
+        4: [Buffer.from(named.contentId)],
+        9: [Buffer.from(scheme).readUInt32BE()],
+      })
+      return ids.map(id => Buffer.from(id as Buffer).toString('hex')) // bytes in this field
+    }
+    for (const { kid, widevine, contentProtection, hls } of answer.keys) {
+      t.same(idsOf(widevine), [kid])
+      t.match(contentProtection[3], `schemeIdUri="urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed"`)
+      t.match(contentProtection[3], `<cenc:pssh>${widevine.pssh}</cenc:pssh>`)
+      t.equal(hls.key.filter(line => line.includes(`URI="data:text/plain;base64,${widevine.pssh}"`)).length, 1)
+      t.same(
+        hls.sessionKey.filter(line => line.includes('skd:')),
+        scheme === 'cenc'
+          ? [] // which no FairPlay client reads
+          : [
+              `#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="skd://${kid}",KEYFORMATVERSIONS="1",KEYFORMAT="com.apple.streamingkeydelivery"`,
+            ],
+      )
+    }
+    t.same(
+      idsOf(answer.together?.widevine),
+      answer.keys.map(({ kid }) => kid),
+      'all keys in one',
+    )
+  }
+  const [plain] = (await made(server, { keys: [{ kid: KID }] })).keys
+  t.same(Object.keys(readMessage(readBox(plain?.widevine.pssh ?? '').data)), ['2', '9'])
 })
 
 t.test('several keys: a header for each, and one for all', async t => {
@@ -94,10 +143,17 @@ t.test('URLs: given, by PUBLIC_URL, with http', async t => {
   t.match(await made(server, { keys, useHttps: false }), {
     licenseAcquisitionUrl: 'http://drm.example.com/play/playready/RightsManager.asmx',
     clearKeyUrl: 'http://drm.example.com/play/hms/ck/rights/',
+    licenseUrls: { widevine: 'http://drm.example.com/play/hms/wv/rights/' },
   })
   const licenseAcquisitionUrl = 'https://pr.example.com/rm.asmx?a=1&b=</LA_URL>'
   const clearKeyUrl = 'https://ck.example.com/?a=1&b=2'
-  const [key] = (await made(server, { keys, licenseAcquisitionUrl, clearKeyUrl })).keys
+  const given = await made(server, { keys, licenseAcquisitionUrl, clearKeyUrl })
+  const [key] = given.keys
+  t.match(given.licenseUrls, {
+    playready: 'https://pr.example.com/rm.asmx?a=1&b=%3C/LA_URL%3E',
+    fairplay: 'https://drm.example.com/play/hms/fp/rights/',
+    clearkey: clearKeyUrl,
+  })
   t.match(key?.playready.header, '<LA_URL>https://pr.example.com/rm.asmx?a=1&amp;b=%3C/LA_URL%3E</LA_URL>')
   t.match(key?.contentProtection[2], '<dashif:Laurl>https://ck.example.com/?a=1&amp;b=2</dashif:Laurl>')
 })
@@ -123,6 +179,10 @@ t.test('refusals name the field and repeat no value', async t => {
       'licenseAcquisitionUrl',
     ],
     [{ keys: [{ kid: KID }], clearKeyUrl: 'nonsense' }, 'clearKeyUrl'],
+    [{ keys: [{ kid: KID }], provider: '' }, 'provider'],
+    [{ keys: [{ kid: KID }], provider: 'p'.repeat(65) }, 'provider'],
+    [{ keys: [{ kid: KID }], contentId: 4711 }, 'contentId'],
+    [{ keys: [{ kid: KID }], contentId: 'c'.repeat(257) }, 'contentId'],
   ] as const) {
     const response = await ask(server, body)
     t.equal(response.status, 400)
