@@ -16,6 +16,8 @@ export const answerRequest = new ParameterGroup(answerParameters)
 
 const headers = z.record(z.string(), z.string())
 
+const licenseRequest = z.object({ url: z.string(), method: z.literal('POST'), headers })
+
 const keySystemConfig = z.object({
   shaka: z
     .object({
@@ -24,10 +26,37 @@ const keySystemConfig = z.object({
         advanced: z.record(z.string(), z.object({ headers })),
       }),
     })
-    .meta({ description: 'For `player.configure(…)` of shaka-player.' }),
+    .meta({
+      description:
+        'For `player.configure(…)` of shaka-player, any version. `headers`, which only 4.9 and newer send, are for a Clear Key URL in the manifest. FairPlay also needs `drm.advanced["com.apple.fps"].serverCertificateUri`.',
+    }),
   dashjs: z
     .record(z.string(), z.object({ serverURL: z.string(), httpRequestHeaders: headers, withCredentials: z.boolean() }))
-    .meta({ description: 'For `player.setProtectionData(…)` of dash.js.' }),
+    .meta({
+      description:
+        'For `player.setProtectionData(…)` of dash.js 3 to 5. FairPlay, with 5.2, also needs `serverCertificate`.',
+    }),
+  hlsjs: z
+    .object({ emeEnabled: z.literal(true), drmSystems: z.record(z.string(), z.object({ licenseUrl: z.string() })) })
+    .meta({
+      description:
+        'For `new Hls(…)` of hls.js 1.4 and newer. FairPlay also needs `serverCertificateUrl` beside the URL.',
+    }),
+  videojs: z
+    .object({
+      keySystems: z.record(
+        z.string(),
+        z.object({ url: z.string().optional(), licenseUri: z.string().optional().meta({ description: 'FairPlay.' }) }),
+      ),
+    })
+    .meta({
+      description:
+        'For the source in `player.src(…)` of video.js 8 with videojs-contrib-eme 5. FairPlay also needs `certificateUri` beside `licenseUri`.',
+    }),
+  rxplayer: z.object({ keySystem: z.object({ type: z.string() }), licenseRequest }).meta({
+    description:
+      'For `keySystems` in `player.loadVideo(…)` of rx-player 4, with a `getLicense` of yours that sends the licence request.',
+  }),
   eme: z
     .object({
       keySystem: z.string(),
@@ -38,7 +67,7 @@ const keySystemConfig = z.object({
           audioCapabilities: z.array(z.object({ contentType: z.string() })),
         }),
       ),
-      licenseRequest: z.object({ url: z.string(), method: z.literal('POST'), headers }),
+      licenseRequest,
     })
     .meta({
       description:
@@ -48,7 +77,7 @@ const keySystemConfig = z.object({
 
 export const playerConfig = z.partialRecord(z.enum([...TOKEN_DRMS, CLEAR_KEY]), keySystemConfig).meta({
   description:
-    "Configuration for players, ready to paste, of the token's DRM and, where the service knows it, Clear Key: with `playerConfig=true`.",
+    "Configuration for players, of the token's DRM and, where the service has it, Clear Key: with `playerConfig=true`. Every URL has the token. Marlin has no entry, because no browser has it.",
 })
 
 export type KeySystemConfig = z.output<typeof keySystemConfig>

@@ -1,53 +1,72 @@
 import t from 'tap'
 import type { TokenAnswer } from '../../schemas/answers.js'
+import { TOKEN_FAMILIES } from '../../src/drm/families.js'
+import { playready } from '../../src/drm/playready-family.js'
 import { type Change, errorOf, startTestServer, type TestServer } from '../harness.js'
 
 const JSON_ONLY = { accept: 'application/json' }
 
-async function answerOf(server: TestServer, change: Change): Promise<TokenAnswer> {
-  const response = await server.get(change, JSON_ONLY)
+async function answerOf(server: TestServer, change: Change, family = playready): Promise<TokenAnswer> {
+  const response = await server.request(family, 'get', change, JSON_ONLY)
   t.equal(response.status, 200)
   t.equal(response.headers.get('x-ignored-parameters'), null)
   return (await response.json()) as TokenAnswer // checked by the tests
 }
 
-t.test('configuration for each player and key system', async t => {
+const KEY_SYSTEMS = {
+  playready: 'com.microsoft.playready',
+  widevine: 'com.widevine.alpha',
+  fairplay: 'com.apple.fps',
+  marlin: undefined,
+}
+
+/** What every player is given, where nothing is special to the key system. */
+function plainConfig(keySystem: string, url: string) {
+  const licenseRequest = { url, method: 'POST', headers: {} }
+  return {
+    shaka: { drm: { servers: { [keySystem]: url }, advanced: { [keySystem]: { headers: {} } } } },
+    dashjs: { [keySystem]: { serverURL: url, httpRequestHeaders: {}, withCredentials: false } },
+    hlsjs: { emeEnabled: true, drmSystems: { [keySystem]: { licenseUrl: url } } },
+    videojs: { keySystems: { [keySystem]: { url } } },
+    rxplayer: { keySystem: { type: keySystem }, licenseRequest },
+    eme: {
+      keySystem,
+      configurations: [
+        {
+          initDataTypes: ['cenc'],
+          videoCapabilities: [{ contentType: 'video/mp4; codecs="avc1.42E01E"' }],
+          audioCapabilities: [{ contentType: 'audio/mp4; codecs="mp4a.40.2"' }],
+        },
+      ],
+      licenseRequest,
+    },
+  }
+}
+
+t.test('every player has the URL of its key system and of Clear Key, with the token', async t => {
   const server = await startTestServer(t)
-  const { licenseAcquisitionUrl, token, playerConfig } = await answerOf(server, {
-    playerConfig: 'true',
-    useHttps: 'false',
-  })
-  const headers = { ExpressPlayToken: token }
-  const clearKeyUrl = `${server.url}/hms/ck/rights/?ExpressPlayToken=${token}`
-  t.equal(licenseAcquisitionUrl, `${server.url}/playready/RightsManager.asmx`)
-  t.same(playerConfig?.playready?.shaka, {
-    drm: {
-      servers: { 'com.microsoft.playready': licenseAcquisitionUrl },
-      advanced: { 'com.microsoft.playready': { headers } },
-    },
-  })
-  t.same(playerConfig?.playready?.dashjs, {
-    'com.microsoft.playready': {
-      serverURL: licenseAcquisitionUrl,
-      httpRequestHeaders: headers,
-      withCredentials: false,
-    },
-  })
-  t.match(playerConfig?.playready?.eme, {
-    keySystem: 'com.microsoft.playready',
-    configurations: [{ initDataTypes: ['cenc'], videoCapabilities: [{ contentType: /^video\/mp4; codecs="avc1/ }] }],
-    licenseRequest: { url: licenseAcquisitionUrl, method: 'POST', headers },
-  })
-  t.same(playerConfig?.clearkey?.shaka, {
-    drm: { servers: { 'org.w3.clearkey': clearKeyUrl }, advanced: { 'org.w3.clearkey': { headers } } },
-  })
-  t.same(playerConfig?.clearkey?.dashjs, {
-    'org.w3.clearkey': { serverURL: clearKeyUrl, httpRequestHeaders: {}, withCredentials: false },
-  })
-  t.match(playerConfig?.clearkey?.eme, {
-    keySystem: 'org.w3.clearkey',
-    licenseRequest: { url: clearKeyUrl, method: 'POST', headers: {} },
-  })
+  for (const family of TOKEN_FAMILIES) {
+    const change = { playerConfig: 'true', useHttps: 'false' }
+    const { licenseAcquisitionUrl, token, playerConfig } = await answerOf(server, change, family)
+    const clearKey = plainConfig('org.w3.clearkey', `${server.url}/hms/ck/rights/?ExpressPlayToken=${token}`)
+    // It would ask the URL in the manifest, which has no token.
+    clearKey.shaka.drm.advanced['org.w3.clearkey'] = { headers: { ExpressPlayToken: token } }
+    t.same(playerConfig?.clearkey, clearKey, family.title)
+
+    const keySystem = KEY_SYSTEMS[family.drm as keyof typeof KEY_SYSTEMS] // the table has every DRM
+    if (keySystem === undefined) {
+      t.same(Object.keys(playerConfig ?? {}), ['clearkey'], 'no browser knows it')
+      continue
+    }
+    const url = `${licenseAcquisitionUrl}?ExpressPlayToken=${token}`
+    const config = plainConfig(keySystem, url)
+    if (family.drm === 'fairplay') {
+      Object.assign(config.videojs.keySystems, { [keySystem]: { licenseUri: url } })
+      for (const one of config.eme.configurations) one.initDataTypes = ['sinf', 'skd']
+    }
+    t.same(playerConfig, { [family.drm]: config, clearkey: clearKey }, family.title)
+    t.not((await fetch(url, { method: 'POST', body: 'x' })).status, 403, 'the licence server finds the token there')
+  }
 })
 
 t.test('behind PUBLIC_URL', async t => {
