@@ -66,7 +66,7 @@ export const standInLicence = z
     licences: z
       .array(
         z.object({
-          kid: z.string(),
+          kid: z.string().optional().meta({ description: 'Left out where the key is for any KID.' }),
           algId: z.enum(['aesctr', 'aescbc']),
           policy: z.record(z.string(), z.union([z.string(), z.number(), z.array(z.string())])),
         }),

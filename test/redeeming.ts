@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { RecordedEvent } from '../schemas/records.js'
 import { Families } from '../src/drm/families.js'
+import type { TokenFamily } from '../src/drm/family.js'
 import { pooledRandomness } from '../src/ground/randomness.js'
 import type { ServerOptions } from '../src/index.js'
 import { sampleParameters } from '../src/sample.js'
@@ -22,7 +23,7 @@ export interface LicenceServer extends TestServer {
   /** Posts a key request. */
   ask(path: string, request?: KeyRequest): Promise<Response>
   /** A token with any content: also such as the server issues none of, or not yet, or no longer. */
-  seal(content?: Partial<TokenContent>, customerId?: number): string
+  seal(content?: Partial<TokenContent>, customerId?: number, family?: TokenFamily): string
   /** The newest events, newest first. */
   events(): Promise<RecordedEvent[]>
 }
@@ -48,9 +49,9 @@ export async function startLicenceServer(
       const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? null)
       return fetch(`${server.url}${path}?${query.join('&')}`, { method: 'POST', body: bytes, headers })
     },
-    seal: (content, customerId = CUSTOMER) => {
+    seal: (content, customerId = CUSTOMER, family) => {
       const whole = { ...plainContent, ...content }
-      const { token } = vault.seal({ customerId, style: '2021', version: 8 }, encoded(whole))
+      const { token } = vault.seal({ customerId, style: '2021', version: 8 }, encoded(whole, family))
       server.keepSecret(token)
       for (const { contentKey } of whole.keys) server.keepSecret(contentKey)
       return token
@@ -64,8 +65,7 @@ export async function startLicenceServer(
 }
 
 /** The sealed part of a token: where a key does not say the policy of its DRM, the plainest. */
-export function encoded(content: TokenContent): Buffer {
-  const family = families.named(content.drm)
+export function encoded(content: TokenContent, family: TokenFamily = families.named(content.drm)): Buffer {
   const keys = content.keys.map(key => ({ ...key, policy: { ...family.openPolicy, ...key.policy } }))
   return encodeContent({ ...content, keys }, family, new ByteWriter())
 }

@@ -1,5 +1,6 @@
 import type { StandInLicence } from '../../schemas/licences.js'
 import type { PolicyValue, TokenPolicy } from '../../schemas/policy.js'
+import { NO_KID } from '../ground/drms.js'
 import type { Redemption } from '../tokens/token-redemption.js'
 import type { Challenge, LicenceFamily } from './family.js'
 
@@ -29,7 +30,11 @@ export function standIn({ token, keys }: Redemption): StandInLicence {
     note: NOTE,
     tokenId: token.id,
     expiresAt: new Date(token.expiresAt).toISOString(),
-    licences: keys.map(({ kid, algId, policy }) => ({ kid, algId, policy: presentPolicy(policy) })),
+    licences: keys.map(({ kid, algId, policy }) => ({
+      ...(kid === NO_KID ? {} : { kid }),
+      algId,
+      policy: presentPolicy(policy),
+    })),
   }
 }
 

@@ -1,5 +1,11 @@
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import type { StandInLicence } from '../../schemas/licences.js'
+import { fairplay } from '../../src/drm/fairplay-family.js'
+import type { TokenFamily } from '../../src/drm/family.js'
+import { broadband, ms3 } from '../../src/drm/marlin-families.js'
+import { playready } from '../../src/drm/playready-family.js'
+import { widevine } from '../../src/drm/widevine-family.js'
 import { machineClock } from '../../src/ground/clock.js'
 import { Metrics } from '../../src/metrics.js'
 import { sampleParameters } from '../../src/sample.js'
@@ -20,6 +26,7 @@ import {
   tokenKey,
 } from '../redeeming.js'
 
+const JSON_PLEASE = { accept: 'application/json' }
 const CLEAR_KEY = '/hms/ck/rights/'
 const WIDEVINE = '/hms/wv/rights/'
 const FAIRPLAY = '/hms/fp/rights/'
@@ -190,29 +197,149 @@ t.test('every check, each before those that come after it', async t => {
 
 type Expected = readonly [status: number, code: number, message: RegExp]
 
+/** Where each kind of token is redeemed, how its URL names the token, and a challenge of its players. */
+const OWN_ENDPOINTS = [
+  { family: playready, body: playreadyBody(), invalid: '[-4010] Invalid token' },
+  { family: widevine, body: Buffer.from([8, 4, 255, 0, 1, 2]), invalid: '[-4010] Invalid token' },
+  { family: fairplay, body: Buffer.from([1]), invalid: '[-6002] Invalid FP Token Type' },
+  { family: ms3, body: '', invalid: '[-4010] Invalid token' },
+  { family: broadband, body: '', invalid: '[-4010] Invalid token' },
+] as const
+
 t.test('Clear Key redeems the tokens of every family, and they their own alone', async t => {
   const server = await startLicenceServer(t)
-  const paths = { playready: PLAYREADY, widevine: WIDEVINE, fairplay: FAIRPLAY }
-  for (const drm of ['playready', 'widevine', 'fairplay'] as const) {
-    const token = server.seal({ drm })
-    t.equal((await server.ask(CLEAR_KEY, { token, body: clearKeyBody(KID) })).status, 200)
-    for (const [family, path] of Object.entries(paths)) {
-      const answer = await server.ask(path, { token, body: playreadyBody() })
-      t.equal(answer.ok, family === drm, `${drm} token, ${family} endpoint`)
+  for (const { family } of OWN_ENDPOINTS) {
+    const token = await tokenOf(await server.request(family, 'post', { kid: KID }, JSON_PLEASE))
+    const clear = await server.ask(CLEAR_KEY, { token, body: clearKeyBody(KID) })
+    t.match(
+      await clear.json(),
+      { keys: [{ kid: 'M0tdPUT1T1akEOB8qqcWDg', k: 'XsLnoMD_7gASNFZ4mrze8A' }] },
+      family.title,
+    )
+    for (const { family: other, body, invalid } of OWN_ENDPOINTS) {
+      const answer = await server.ask(other.licences.path, { token, body })
+      const isOwn = other.drm === family.drm
+      t.equal(answer.ok, isOwn, `${family.title} token, ${other.title} endpoint`)
       const text = await answer.text()
-      if (!answer.ok) t.match(text, `it is for ${drm}, not for ${family}`)
-      if (!answer.ok) t.match(text, family === 'fairplay' ? '[-6002] Invalid FP Token Type' : '[-4010] Invalid token')
+      if (!isOwn) t.match(text, `${invalid}: it is for ${family.drm}, not for ${other.drm}`)
     }
   }
 })
 
-t.test('the stand-ins of Widevine and FairPlay say what they are and what was granted', async t => {
+t.test('a FairPlay token without a KID has its key for any KID', async t => {
   const server = await startLicenceServer(t)
-  for (const [drm, path, policy] of [
-    ['widevine', WIDEVINE, { securityLevel: 3, wvExtension: ['wudo,AAAAAA=='] }],
-    ['fairplay', FAIRPLAY, { rentalDuration: 60, fpExtension: ['wudo,AAAAAA=='] }],
+  const token = await tokenOf(await server.request(fairplay, 'get', { kid: null }, JSON_PLEASE))
+  const clear = await server.ask(CLEAR_KEY, { token, body: clearKeyBody(OTHER_KID, KID) })
+  const k = 'XsLnoMD_7gASNFZ4mrze8A'
+  t.match(await clear.json(), {
+    keys: [
+      { kid: 'oEPotg2lTOyMsQz7TNmhyA', k },
+      { kid: 'M0tdPUT1T1akEOB8qqcWDg', k },
+    ],
+  })
+  const standIn = (await (await server.ask(FAIRPLAY, { token, body: 'SPC' })).json()) as StandInLicence // checked below
+  t.match(standIn.licences, [{ algId: 'aescbc', policy: { iv: '00112233445566778899aabbccddeeff' } }])
+  t.notOk(
+    standIn.licences.some(licence => 'kid' in licence),
+    'it names none',
+  )
+})
+
+t.test('a token is taken from each place that its DRM has', async t => {
+  const server = await startLicenceServer(t)
+  const issued = async (family: TokenFamily) => tokenOf(await server.request(family, 'post', { kid: KID }, JSON_PLEASE))
+  for (const { family, body } of OWN_ENDPOINTS) {
+    const [token, other] = [await issued(family), await issued(family)]
+    const inHeader = { ExpressPlayToken: token }
+    for (const path of [family.licences.path, ...(family.licences.aliases ?? [])]) {
+      t.equal((await server.ask(path, { token, body })).status, 200, `${path}, query`)
+      t.equal((await server.ask(path, { headers: inHeader, body })).status, 200, `${path}, header`)
+      const two = await server.ask(path, { token: other, headers: inHeader, body })
+      t.match(await two.text(), '[-4010] Invalid token: two different tokens were sent')
+    }
+  }
+
+  const marlin = `${server.url}/hms/ms3/rights/?b=${encodeURIComponent(await issued(ms3))}`
+  for (const method of ['GET', 'POST'])
+    t.match(await (await fetch(marlin, { method })).json(), { emulated: true, licences: [{ kid: KID }] }, method)
+  const both = await fetch(`${marlin}&ExpressPlayToken=${await issued(ms3)}`)
+  t.match(await errorOf(both), { code: -4010, message: /two different tokens/ })
+  for (const path of [WIDEVINE, FAIRPLAY, '/hms/bb/rights/', CLEAR_KEY]) {
+    t.equal((await fetch(`${server.url}${path}?b=1`)).status, 405, `${path} is not read`)
+    t.match(await errorOf(await fetch(`${server.url}${path}?b=1`, { method: 'POST', body: 'challenge' })), {
+      code: -4010,
+      message: /no token was sent/,
+    })
+  }
+
+  const token = await issued(broadband)
+  const business = (one: string) =>
+    `<x:Business xmlns:x="urn:x"><x:BusinessToken>${Buffer.from(one, 'base64url').toString('base64')}</x:BusinessToken></x:Business>`
+  t.equal((await server.ask('/hms/bb/rights/', { body: business(token) })).status, 200)
+  t.equal((await server.ask('/hms/bb/rights/', { token, body: business(token) })).status, 200, 'the same twice')
+  const others = await server.ask('/hms/bb/rights/', { token: await issued(broadband), body: business(token) })
+  t.match(await errorOf(others), { code: -4010, message: /two different tokens/ })
+})
+
+t.test('the checks of every endpoint whose challenge is opaque', async t => {
+  const server = await startLicenceServer(t)
+  const elsewhere = { ipAddress: '203.0.113.7' }
+  const bound = { deviceId: DEVICE }
+  for (const { family, body } of OWN_ENDPOINTS.filter(({ family }) => family !== playready)) {
+    const { drm } = family
+    for (const [content, status, code, message] of [
+      [{ expiresAt: NOON, ...elsewhere, ...bound }, 403, -4010, /it expired at 2026-06-01T12:00:00.000Z/],
+      [{ ...elsewhere, ...bound }, 403, -2003, /bound to another address/],
+      [bound, 403, -4001, /the device gives no id/],
+      [
+        { keys: [tokenKey(KID, { 'rental.periodEndTime': NOON })] },
+        family === broadband ? 403 : 200,
+        -4010,
+        /the rental ended/,
+      ],
+    ] as const) {
+      const token = server.seal({ drm, ...content }, CUSTOMER, family)
+      const answer = await server.ask(family.licences.path, { token, body })
+      t.equal(answer.status, status, `${family.title} ${message}`)
+      if (status !== 200) t.match(await errorOf(answer), { code, message })
+    }
+    const told = { token: server.seal({ drm, ...bound }, CUSTOMER, family), body, headers: { 'x-device-id': DEVICE } }
+    t.equal((await server.ask(family.licences.path, told)).status, 200, 'a device may be stated')
+  }
+})
+
+t.test('an empty challenge is refused, and asks for a certificate only if it is short', async t => {
+  const server = await startLicenceServer(t)
+  const [wv, fp] = [server.seal({ drm: 'widevine' }), server.seal({ drm: 'fairplay' })]
+  t.match(await errorOf(await server.ask(WIDEVINE, { token: wv })), { code: -7008, message: /the challenge is empty/ })
+  t.match(await errorOf(await server.ask(FAIRPLAY, { token: fp })), { code: -6004, message: /the SPC is empty/ })
+  t.match(await errorOf(await server.ask(WIDEVINE, {})), { code: -4010 }, 'the token is checked first')
+  const before = await server.events()
+
+  for (const length of [1, 2, 5])
+    for (const token of [undefined, wv, 'none of ours']) {
+      const answer = await server.ask(WIDEVINE, { token, body: Buffer.alloc(length, 8) })
+      t.equal(answer.status, 200)
+      t.match(await answer.json(), { emulated: true, playable: false, note: /service certificate/ })
+    }
+  t.same(await server.events(), before, 'no token is redeemed for it')
+  t.match(await (await server.ask(WIDEVINE, { token: wv, body: Buffer.alloc(6) })).json(), {
+    licences: [{ kid: KID }, {}],
+  })
+  t.match(await (await server.ask(FAIRPLAY, { token: fp, body: 'x' })).json(), { licences: [{ kid: KID }, {}] })
+  t.equal((await server.events()).length, before.length + 2)
+})
+
+t.test('the stand-ins of every DRM say what they are and what was granted', async t => {
+  const server = await startLicenceServer(t)
+  for (const [family, path, policy] of [
+    [widevine, WIDEVINE, { securityLevel: 3, wvExtension: ['wudo,AAAAAA=='] }],
+    [fairplay, FAIRPLAY, { rentalDuration: 60, fpExtension: ['wudo,AAAAAA=='] }],
+    [ms3, '/hms/ms3/rights/', { outputControlFlags: '0000000a' }],
+    [broadband, '/hms/bb/rights/', { rightsType: 'Rental', 'rental.playDuration': 60 }],
   ] as const) {
-    const token = server.seal({ drm, keys: [tokenKey(KID, policy), tokenKey(OTHER_KID)] })
+    const keys = [tokenKey(KID, policy), tokenKey(OTHER_KID)]
+    const token = server.seal({ drm: family.drm, keys }, CUSTOMER, family)
     const answer = await server.ask(path, { token, body: Buffer.from([8, 4, 255, 0, 1, 2]) })
     t.equal(answer.status, 200)
     t.equal(answer.headers.get('content-type'), 'application/json')
@@ -231,7 +358,7 @@ t.test('the stand-ins of Widevine and FairPlay say what they are and what was gr
 
 t.test('refusals are JSON on these paths, whatever is asked for', async t => {
   const server = await startLicenceServer(t, { settings: { BODY_LIMIT: 2000 } })
-  for (const path of [CLEAR_KEY, WIDEVINE, FAIRPLAY]) {
+  for (const path of [CLEAR_KEY, WIDEVINE, FAIRPLAY, '/hms/bb/rights/']) {
     const refused = await server.ask(path, { headers: { accept: 'text/html' } })
     t.equal(refused.headers.get('content-type'), 'application/json')
     const answers: [answer: Response, status: number][] = [
