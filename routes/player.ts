@@ -2,12 +2,13 @@ import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
 import { demoAccount } from '../src/accounts/account-seeds.js'
 import type { Accounts } from '../src/accounts/authentication.js'
+import { TOKEN_FAMILIES } from '../src/drm/families.js'
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { builtFile } from '../src/ground/own-package.js'
 import { environmentOf } from '../src/ground/real-hosts.js'
 import { sendAs } from '../src/http/answers.js'
-import { sampleParameters } from '../src/sample.js'
+import { sampleRequest } from '../src/sample.js'
 
 export interface PlayerOptions {
   readonly accounts: Accounts
@@ -39,12 +40,17 @@ export async function playerRoutes(app: FastifyInstance, { accounts, environment
   app.get('/player', { schema: { hide: true } }, (_request, reply) => reply.sendFile('index.html'))
   app.get('/player/', { schema: { hide: true } }, (_request, reply) => reply.redirect('../player'))
 
-  /** The published sample request, with an authenticator only where its public one is known. */
-  app.get('/player/sample', { schema: { hide: true } }, async (request, reply) => {
+  /** The sample request of each DRM, with an authenticator only where its public one is known. */
+  app.get('/player/samples', { schema: { hide: true } }, async (request, reply) => {
     const asked = environmentOf(request, environment)
     const customerAuthenticator = demoAccount.authenticators[asked]
     const isDemo = (await orUnavailable(accounts.authenticate(customerAuthenticator, asked))) !== undefined
-    const sample = { ...sampleParameters, customerAuthenticator: isDemo ? customerAuthenticator : '' }
-    return sendAs(reply, 'application/json', JSON.stringify(sample))
+    const samples = TOKEN_FAMILIES.map(family => ({
+      title: family.title,
+      // Against the base of the page, which may not be the root of its host.
+      tokenPath: family.tokenPath.slice(1),
+      parameters: { ...sampleRequest(family), customerAuthenticator: isDemo ? customerAuthenticator : '' },
+    }))
+    return sendAs(reply, 'application/json', JSON.stringify(samples))
   })
 }

@@ -1,4 +1,5 @@
 import { element } from './elements.js'
+import { readParameters } from './token.js'
 
 /** What the form asks for. */
 export interface Wish {
@@ -8,6 +9,8 @@ export interface Wish {
   /** A token request to be made, or a token that is there. */
   readonly source: 'ask' | 'paste'
   readonly text: string
+  /** Of the DRM that the token is asked for. */
+  readonly tokenPath: string
 }
 
 export function readForm(form: HTMLFormElement): Wish {
@@ -20,6 +23,7 @@ export function readForm(form: HTMLFormElement): Wish {
     player: field('player'),
     source,
     text: field(source === 'paste' ? 'pasted' : 'parameters'),
+    tokenPath: field('tokenPath'),
   }
 }
 
@@ -34,10 +38,31 @@ export async function prefill(base: URL): Promise<void> {
       manifest.value = url
     })
   }
-  const response = await fetch(new URL('player/sample', base))
-  const sample: Record<string, string> = response.ok ? await response.json() : {}
-  const lines = Object.entries(sample).map(([name, value]) => `${name}=${value}`)
-  fill(element('parameters', HTMLTextAreaElement), lines.join('\n'))
+  const response = await fetch(new URL('player/samples', base))
+  offerSamples(response.ok ? await response.json() : [])
+}
+
+/** A token request of one DRM that works at this server. */
+interface Sample {
+  readonly title: string
+  readonly tokenPath: string
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+/** Another DRM has other parameters; what both have keeps the value that the person gave it. */
+function offerSamples(samples: readonly Sample[]): void {
+  const drm = element('drm', HTMLSelectElement)
+  const parameters = element('parameters', HTMLTextAreaElement)
+  drm.replaceChildren(...samples.map(({ title, tokenPath }) => new Option(title, tokenPath)))
+  const linesOf = (own = new URLSearchParams()) => {
+    const sample = samples.find(({ tokenPath }) => tokenPath === drm.value)?.parameters ?? {}
+    const lines = Object.entries(sample).map(([name, value]) => `${name}=${own.get(name) ?? value}`)
+    return lines.join('\n')
+  }
+  fill(parameters, linesOf())
+  drm.addEventListener('change', () => {
+    parameters.value = linesOf(readParameters(parameters.value))
+  })
 }
 
 function fill(field: HTMLInputElement | HTMLTextAreaElement, value: string): void {

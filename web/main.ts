@@ -45,7 +45,8 @@ async function play(wish: Wish): Promise<void> {
     const startPlayer = PLAYERS[wish.player]
     if (startPlayer === undefined) throw new Error(`There is no player ${wish.player}`)
     steps.show('token', 'running', '')
-    const token = wish.source === 'ask' ? await requestToken(wish.text, base) : readToken(wish.text)
+    const token =
+      wish.source === 'ask' ? await requestToken(wish.text, new URL(wish.tokenPath, base)) : readToken(wish.text)
     if (wanted !== wish) return
     steps.show('token', 'done', `${wish.source === 'ask' ? 'Issued' : 'Given'}: ${countOf(token.length, 'character')}`)
     run = new Run({ ...wish, startPlayer, token, video, steps, onOutcome: show })

@@ -1,8 +1,8 @@
 import { readRefusal } from './refusal.js'
 
 /** Asks for a token as a storefront does. By POST, because the request holds a key and an authenticator. */
-export async function requestToken(text: string, base: URL): Promise<string> {
-  const { url, body } = readTokenRequest(text, base)
+export async function requestToken(text: string, endpoint: URL): Promise<string> {
+  const { url, body } = { url: endpoint, ...readTokenRequest(text) }
   const response = await fetch(url, { method: 'POST', body, headers: { accept: 'application/json' } }).catch(() => {
     throw new Error(`No answer that this page may read from ${url.origin}`)
   })
@@ -20,23 +20,26 @@ export function readToken(text: string): string {
   throw new Error('There is no token in this')
 }
 
+/** Parameters a line each, or a query string, or those of a whole URL. */
+export function readParameters(text: string): URLSearchParams {
+  return readTokenRequest(text).body
+}
+
 interface TokenRequest {
-  readonly url: URL
+  /** Where it goes, if the text says so. */
+  readonly url?: URL
   readonly body: URLSearchParams
 }
 
-/** Parameters a line each, or a query string, or a whole URL, whatever stands around it. */
-function readTokenRequest(text: string, base: URL): TokenRequest {
+function readTokenRequest(text: string): TokenRequest {
+  // Whatever stands around a URL.
   const [pasted] = /https?:\/\/[^\s'"]+/.exec(text) ?? []
   const asked = pasted !== undefined && URL.canParse(pasted) ? new URL(pasted) : undefined
-  if (asked?.pathname.endsWith('/token')) {
-    const body = asked.searchParams
-    return { url: new URL(asked.pathname, asked.origin), body }
-  }
+  if (asked?.pathname.endsWith('/token'))
+    return { url: new URL(asked.pathname, asked.origin), body: asked.searchParams }
   const isQuery = !text.trim().includes('\n') && text.includes('&')
-  if (isQuery) return { url: new URL('hms/pr/token', base), body: new URLSearchParams(text.trim().replace(/^\?/, '')) }
+  if (isQuery) return { body: new URLSearchParams(text.trim().replace(/^\?/, '')) }
   const lines = text.split('\n').map(line => line.trim())
   const pairs = lines.filter(line => line !== '').map(line => line.split(/=(.*)/s, 2))
-  const body = new URLSearchParams(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()]))
-  return { url: new URL('hms/pr/token', base), body }
+  return { body: new URLSearchParams(pairs.map(([name = '', value = '']) => [name.trim(), value.trim()])) }
 }

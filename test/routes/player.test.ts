@@ -37,18 +37,27 @@ t.test('nothing else is behind that path', async t => {
   t.match(await ask(url, '/player/'), { status: 302, headers: { location: '../player' } })
 })
 
-t.test('the form is filled in with the sample; its authenticator only where it is public', async t => {
+t.test('the form has a sample of each DRM; its authenticator only where it is public', async t => {
   const { url } = await startTestServer(t)
-  const sample = async (of: string) => (await fetch(`${of}/player/sample`)).json()
+  const samples = async (of: string) =>
+    (await (await fetch(`${of}/player/samples`)).json()) as Record<'tokenPath' | 'title', string>[] // and parameters
   const { test, production } = demoAccount.authenticators
-  t.match(await sample(url), { customerAuthenticator: test, kid: /^[\da-f]{32}$/, rightsType: 'BuyToOwn' })
+  const parameters = { customerAuthenticator: test, kid: /^[\da-f]{32}$/ }
+  t.match(await samples(url), [
+    { title: 'PlayReady', tokenPath: 'hms/pr/token', parameters: { ...parameters, rightsType: 'BuyToOwn' } },
+    { title: 'Widevine', tokenPath: 'hms/wv/token', parameters: { ...parameters, securityLevel: '1' } },
+    { title: 'FairPlay', tokenPath: 'hms/fp/token', parameters: { ...parameters, iv: /^[\da-f]{32}$/ } },
+    { title: 'Marlin MS3', tokenPath: 'hms/ms3/token', parameters },
+    { title: 'Marlin Broadband', tokenPath: 'hms/bb/token', parameters },
+  ])
 
   const inProduction = await startServer({ settings: { ENVIRONMENT: 'production' } })
   const others = [{ id: 7, authenticators: { test: '7,00000000000000000000000000000007' } }]
   const ofOthers = await startServer({ accounts: others })
   t.teardown(() => Promise.all([inProduction.close(), ofOthers.close()]))
-  t.match(await sample(inProduction.url), { customerAuthenticator: production })
-  t.match(await sample(ofOthers.url), { customerAuthenticator: '' })
+  for (const sample of await samples(inProduction.url))
+    t.match(sample, { parameters: { customerAuthenticator: production } })
+  for (const sample of await samples(ofOthers.url)) t.match(sample, { parameters: { customerAuthenticator: '' } })
 })
 
 interface Answer {

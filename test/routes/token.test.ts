@@ -270,8 +270,9 @@ t.test('a host that is none of the real service’s decides no environment, wher
       for (const headers of [{ host }, { 'x-forwarded-host': host }]) {
         for (const path of [`hms/pr/token?${form()}`, `cmiapi/getrecord?${query}`, `keystore/keycount?${query}`])
           t.equal((await send(`${server.url}/${path}`, 'GET', headers)).status, 200, `${path}, ${host}`)
-        const { body } = await send(`${server.url}/player/sample`, 'GET', headers)
-        t.match(JSON.parse(body), { customerAuthenticator: ENVIRONMENT === 'test' ? authenticator : '' }, host)
+        const { body } = await send(`${server.url}/player/samples`, 'GET', headers)
+        const parameters = { customerAuthenticator: ENVIRONMENT === 'test' ? authenticator : '' }
+        t.match(JSON.parse(body), [{ parameters }], host)
       }
   }
 })
