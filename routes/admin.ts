@@ -21,7 +21,7 @@ import type { Administration } from '../src/accounts/administration.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
 import { StatusError } from '../src/errors/public-error.js'
 import type { AdminAccess } from '../src/http/admin-access.js'
-import { sendJson } from '../src/http/answers.js'
+import { sendAs, sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { created, json } from '../src/http/operation.js'
@@ -33,15 +33,20 @@ import { contentRoutes } from './contents.js'
 export interface AdminRoutesOptions {
   readonly administration: Administration
   readonly contents: ContentAdministration
+  /** The authority of TLS=development, in PEM. */
+  readonly ca: string | undefined
   /** Without it, administration is off. */
   readonly access: AdminAccess | undefined
 }
+
+/** A certificate in PEM (RFC 8555, 9.1). */
+const PEM_TYPE = 'application/pem-certificate-chain'
 
 const sample = { parameters: { id: 201722 } }
 
 /** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
-  const { administration, contents, access } = options
+  const { administration, contents, access, ca } = options
   useErrorForm(app, jsonErrors)
   if (access === undefined) return
   guard(app, access)
@@ -49,6 +54,22 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
   validateRequests(app, read)
   contentRoutes(app, contents)
   const api = app.withTypeProvider<ZodTypes>()
+
+  api.get(
+    '/ca.pem',
+    {
+      schema: {
+        ...administrative('getAuthority', 'The authority that clients of the TLS listener have to trust.', {
+          404: 'The TLS listener has no authority of its own (TLS=development).',
+        }),
+        answers: { 200: { description: 'The certificate.', content: { [PEM_TYPE]: { schema: 'text' } } } },
+      },
+    },
+    async (_request, reply) => {
+      if (ca === undefined) throw new StatusError(404, 'There is no authority here: TLS=development makes one')
+      return sendAs(reply, PEM_TYPE, ca)
+    },
+  )
 
   api.get(
     '/accounts',

@@ -62,7 +62,13 @@ export async function application(app: FastifyInstance, { services }: { services
     await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   }
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate', config.ADMIN_HOSTS)
-  await app.register(adminRoutes, { prefix: '/admin/api', administration, contents: services.contents, access })
+  await app.register(adminRoutes, {
+    prefix: '/admin/api',
+    administration,
+    contents: services.contents,
+    access,
+    ca: services.certificates?.ca,
+  })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
   await app.register(docsRoutes)

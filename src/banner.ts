@@ -42,6 +42,7 @@ function factsOf(config: Config, server: StartedServer): string[][] {
   return [
     ['mode', MODES[config.MODE]],
     ...server.addresses.map(address => ['listening on', `http://${socketText(address)}${scopeOf(address)}`]),
+    ...server.tlsAddresses.map(address => ['with TLS', `https://${socketText(address)}${scopeOf(address)}`]),
     ...server.entitlementAddresses.map(address => ['entitlement', entitlementText(address, server, config)]),
     ['player', `${url}/player`],
     ['documentation', `${url}/docs`],

@@ -31,6 +31,8 @@ export interface ServerOptions {
   /** Where random bytes come from. */
   readonly random?: Randomness
   readonly logger?: Logger
+  /** Listens with TLS as well: `tlsUrl`, whose clients have to trust `ca`. */
+  readonly tls?: 'development'
 }
 
 /**
@@ -43,8 +45,9 @@ export interface ServerOptions {
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   refuseUnknownOptions(options)
-  const { settings, accounts, ...parts } = options
-  const config = readConfig({ PORT: 0, DATA_DIR: '', LOG_LEVEL: 'silent', ...settings })
+  const { settings, accounts, tls, ...parts } = options
+  const secure = tls === undefined ? {} : { TLS: tls, TLS_PORT: 0 }
+  const config = readConfig({ PORT: 0, DATA_DIR: '', LOG_LEVEL: 'silent', ...secure, ...settings })
   return serve({ config, accounts: accounts && readAccounts({ accounts }, 'options.accounts'), ...parts })
 }
 
@@ -55,6 +58,7 @@ const OPTIONS = Object.keys({
   uptime: true,
   random: true,
   logger: true,
+  tls: true,
 } satisfies Record<keyof ServerOptions, true>)
 
 /** TypeScript finds a misspelled option in a literal; JavaScript would silently ignore it. */

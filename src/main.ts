@@ -45,9 +45,12 @@ function ignore(): void {}
 
 /** For machines, what the banner says to people: at every LOG_LEVEL, because a free port is known from here only. */
 function announce(config: Config, server: StartedServer, { logger, notices }: ProcessLog): void {
-  const { url, entitlementUrl } = server
-  const addresses = [...server.addresses, ...server.entitlementAddresses].map(socketText)
-  notices.info({ url, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT }, 'listening')
+  const { url, tlsUrl, entitlementUrl } = server
+  const addresses = [...server.addresses, ...server.tlsAddresses, ...server.entitlementAddresses].map(socketText)
+  notices.info(
+    { url, tlsUrl, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT },
+    'listening',
+  )
   const open = publicDemoAddresses(server)
   if (open.length > 0) logger.warn({ addresses: open }, 'the demo account is public, and other machines may reach it')
 }
@@ -77,7 +80,8 @@ function startFailure(error: unknown, config: Config | undefined, warnings: read
     return `The configuration is wrong:\n${[...error.faults, ...warnings].map(line => `  ${line}\n`).join('')}`
   const { message, syscall = '', port }: ListenError = error instanceof Error ? error : new Error(String(error))
   const isEntitlement = port !== undefined && port === config?.entitlement?.port && port !== config.PORT
-  const variables = `with this HOST and ${isEntitlement ? 'ENTITLEMENT_PORT' : 'PORT'}: `
+  const isTls = port !== undefined && port === config?.tls?.port && port !== config.PORT
+  const variables = `with this HOST and ${isEntitlement ? 'ENTITLEMENT_PORT' : isTls ? 'TLS_PORT' : 'PORT'}: `
   return `Could not start: ${['listen', 'getaddrinfo'].includes(syscall) ? variables : ''}${message}\n`
 }
 

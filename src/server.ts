@@ -10,7 +10,7 @@ import { type ClockParts, machineClock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
 import type { Environment } from './ground/environment.js'
 import { pooledRandomness, type Randomness } from './ground/randomness.js'
-import { listen } from './http/http-server.js'
+import { listen, listenWithTls } from './http/http-server.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/token-content.js'
@@ -21,6 +21,10 @@ import { missingCredentials } from './upstream/upstream-credentials.js'
 export interface Server {
   /** Where it listens: `http://127.0.0.1:49152`. */
   readonly url: string
+  /** Where it listens with TLS, if it does: `https://127.0.0.1:49153`. */
+  readonly tlsUrl?: string | undefined
+  /** The authority that clients of `tlsUrl` have to trust, in PEM: with `TLS=development`. */
+  readonly ca?: string | undefined
   /** Where the entitlement service listens, if it does. */
   readonly entitlementUrl?: string | undefined
   /** No accounts were given, and the public demo account works. */
@@ -35,6 +39,7 @@ export interface Server {
 export interface StartedServer extends Server {
   /** Of every socket: `localhost` is two. */
   readonly addresses: readonly AddressInfo[]
+  readonly tlsAddresses: readonly AddressInfo[]
   readonly entitlementAddresses: readonly AddressInfo[]
   /** The environments in which the public demo account works. */
   readonly openDemo: readonly Environment[]
@@ -95,7 +100,10 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
   }
 }
 
-type Listening = Pick<StartedServer, 'url' | 'entitlementUrl' | 'addresses' | 'entitlementAddresses'>
+type Listening = Pick<
+  StartedServer,
+  'url' | 'tlsUrl' | 'ca' | 'entitlementUrl' | 'addresses' | 'tlsAddresses' | 'entitlementAddresses'
+>
 
 /** Both applications: they drain at the same time, and the services end when neither needs them any more. */
 async function listenOnBoth(
@@ -103,21 +111,27 @@ async function listenOnBoth(
   accounts: readonly AccountSeed[] | undefined,
   closing: Closing,
 ): Promise<Listening> {
-  const { HOST: host, PORT: port, entitlement: settings } = services.config
+  const { HOST: host, PORT: port, tls, entitlement: settings } = services.config
+  const { certificates } = services
   const app = await buildApp(services)
   const entitlement = new Closing()
   closing.add(() => allOf([entitlement.close(), app.close()]))
   // What is asked of it while it closes needs the services, which end with the application.
   app.addHook('onClose', () => entitlement.close())
   const { url, addresses } = await listen(app, { host, port })
-  if (settings === undefined) return { url, addresses, entitlementAddresses: [] }
+  const secure =
+    tls === undefined || certificates === undefined
+      ? undefined
+      : await listenWithTls(app, certificates, { host, port: tls.port })
+  const both = { url, addresses, tlsUrl: secure?.url, ca: certificates?.ca, tlsAddresses: secure?.addresses ?? [] }
+  if (settings === undefined) return { ...both, entitlementAddresses: [] }
   // When the licence endpoints listen, whose URLs it gives out.
   const licencePort = Number(new URL(url).port)
   const customerId = customerOf(settings, accounts)
   const entitlementApp = await buildEntitlementApp({ services, settings, customerId, licencePort })
   entitlement.add(() => entitlementApp.close())
   const where = await listen(entitlementApp, { host, port: settings.port })
-  return { url, addresses, entitlementUrl: where.url, entitlementAddresses: where.addresses }
+  return { ...both, entitlementUrl: where.url, entitlementAddresses: where.addresses }
 }
 
 /** Waits for all, and then throws the first failure. */

@@ -4,6 +4,7 @@ import { AccountDirectory } from './accounts/account-directory.js'
 import { applySeeds } from './accounts/account-seeds.js'
 import { AccountAdministration } from './accounts/administration.js'
 import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
+import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
@@ -111,6 +112,8 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     random,
   })
   const idempotency = new Idempotency(claimedKeys, clock)
+  const certificates = await certificatesOf(config, { clock, logger })
+  closing.add(() => certificates?.close())
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, clock, metrics })
   const { issuer } = issued
   const strictParameters = config.STRICT_PARAMETERS
@@ -129,6 +132,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   return {
     config,
     store,
+    certificates,
     accounts,
     administration,
     keys,
@@ -161,4 +165,18 @@ async function askedServiceOf({ config, random, logger }: Pick<ServiceParts, 'co
   if (settings === undefined) return undefined
   const { AskedService } = await import('./entitlement/asked-service.js')
   return new AskedService({ settings, random, logger })
+}
+
+/** What the TLS listener presents. Only those who have one wait for the libraries to load. */
+async function certificatesOf(
+  { tls, DATA_DIR }: Config,
+  parts: { readonly clock: Clock; readonly logger: Logger },
+): Promise<ServedCertificates | undefined> {
+  if (tls === undefined) return undefined
+  if (tls.kind === 'files') {
+    const { FileCertificates } = await import('./certificates/file-certificates.js')
+    return new FileCertificates({ ...tls, ...parts })
+  }
+  const { LocalCertificates } = await import('./certificates/local-certificates.js')
+  return LocalCertificates.open(DATA_DIR)
 }

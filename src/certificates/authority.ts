@@ -1,5 +1,6 @@
 import { createPrivateKey, X509Certificate as ReadCertificate, webcrypto } from 'node:crypto'
 import { alternativeName } from './certificate-names.js'
+import { nameConstraints, type PermittedNames } from './name-constraints.js'
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -43,7 +44,8 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 /** Signs certificates: for development and tests, because its key lies beside them. */
 export class Authority implements KeyPair {
-  static async create(subject: string, validity: Validity): Promise<Authority> {
+  /** `permitted`: the only names and addresses that its certificates may be for. */
+  static async create(subject: string, validity: Validity, permitted?: PermittedNames): Promise<Authority> {
     const keys = await newKeys()
     const certificate = await X509CertificateGenerator.createSelfSigned({
       name: subject,
@@ -54,6 +56,7 @@ export class Authority implements KeyPair {
         new BasicConstraintsExtension(true, 0, true),
         new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
         await SubjectKeyIdentifierExtension.create(keys.publicKey),
+        ...(permitted === undefined ? [] : [nameConstraints(permitted)]),
       ],
     })
     return new Authority(certificate, keys.privateKey, pemOf(certificate), await privatePem(keys.privateKey))

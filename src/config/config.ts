@@ -5,6 +5,7 @@ import { readSecretFiles } from './secret-files.js'
 import { type ReadSettings, type SettingName, type Settings, settingNames, settings } from './setting-groups.js'
 import { type AskedEntitlement, readAskedEntitlement } from './settings-asked-entitlement.js'
 import { type EntitlementSettings, readEntitlement } from './settings-entitlement.js'
+import { readTls, type TlsSettings } from './settings-server.js'
 import { readUpstream, type UpstreamSettings } from './settings-upstream.js'
 import { notKnown } from './unknown-names.js'
 
@@ -15,12 +16,15 @@ type Common = Omit<
   | `DATABASE_URL${string}`
   | 'ADMIN_TOKEN_FILE'
   | 'TOKEN_KEYS_FILE'
+  | 'TLS'
+  | `TLS_${string}`
   | `UPSTREAM_${string}`
   | `ENTITLEMENT_${string}`
 > & {
   readonly DATABASE_URL: string
   readonly entitlement?: EntitlementSettings | undefined
   readonly askedEntitlement?: AskedEntitlement | undefined
+  readonly tls?: TlsSettings | undefined
 }
 /** What each mode has to have. */
 type Emulating = { readonly MODE: 'emulate' }
@@ -62,9 +66,10 @@ function configOf(read: ReadSettings): Config {
   const faults = settingsWithoutPartner(read)
   const entitlement = readEntitlement(read, faults)
   const askedEntitlement = readAskedEntitlement(read, faults)
+  const tls = readTls(read, faults)
   if (faults.length > 0) throw new ConfigError(faults)
   const databaseUrl = read.DATABASE_URL ?? databaseIn(read.DATA_DIR)
-  const common = { ...read, DATABASE_URL: databaseUrl, entitlement, askedEntitlement }
+  const common = { ...read, DATABASE_URL: databaseUrl, entitlement, askedEntitlement, tls }
   switch (read.MODE) {
     case 'emulate':
       return { ...common, MODE: 'emulate' }
@@ -83,6 +88,7 @@ function databaseIn(dataDirectory: string): string {
 
 /** Settings that do nothing without another one. Who sets them believes that they guard something, so they are refused. */
 const PARTNERS = {
+  TLS_PORT: ['TLS', 'TLS_CERT', 'TLS_KEY'],
   ENTITLEMENT_PORT: [
     ...['ENTITLEMENT_TLS_CERT', 'ENTITLEMENT_TLS_KEY', 'ENTITLEMENT_CLIENT_CA', 'ENTITLEMENT_CLIENTS'],
     ...['ENTITLEMENT_PROXIES', 'ENTITLEMENT_ACCOUNT', 'CATALOGUE_FILE', 'ENTITLEMENT_WEBHOOK_URL'],

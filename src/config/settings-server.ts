@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ENVIRONMENTS } from '../ground/environment.js'
 import { groupMeta, settingMeta } from './setting.js'
-import { httpUrl, listenAddress, networks, oneOf, origins, wholeNumber } from './setting-rules.js'
+import { httpUrl, listenAddress, networks, oneOf, origins, pemFile, wholeNumber } from './setting-rules.js'
 
 export const serverGroup = z
   .object({
@@ -36,6 +36,25 @@ export const serverGroup = z
       description:
         'The sites whose players may ask for [licences](licences.md); `*` for every site. Sites that are named may also do what [other sites](#browsers) may not, such as asking for tokens; `*` does not allow that.',
       example: 'https://player.example.com',
+    }),
+    TLS_PORT: wholeNumber(0, 65535).optional().register(settingMeta, {
+      description:
+        'The port of [the TLS listener](tls.md), beside `PORT`; 0 takes a free one. It needs `TLS_CERT` and `TLS_KEY`, or `TLS=development`.',
+      example: '8443',
+    }),
+    TLS: oneOf(['development']).optional().register(settingMeta, {
+      description:
+        '`development`: certificates for the names of the real service and of this machine, by an authority of its own in `DATA_DIR`.',
+      example: 'development',
+    }),
+    TLS_CERT: pemFile.optional().register(settingMeta, {
+      description:
+        "The TLS listener's certificate, followed by the intermediate ones. This file and the next are read again when they change.",
+      example: 'tls/server.pem',
+    }),
+    TLS_KEY: pemFile.optional().register(settingMeta, {
+      description: 'The key of that certificate.',
+      example: 'tls/server.key.pem',
     }),
     LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')
@@ -77,3 +96,25 @@ export const limitsGroup = z
     }),
   })
   .register(groupMeta, { title: 'Limits' })
+
+/** The TLS listener. */
+export type TlsSettings = { readonly port: number } & (
+  | { readonly kind: 'development' }
+  | { readonly kind: 'files'; readonly certFile: string; readonly keyFile: string }
+)
+
+type TlsGroup = Pick<z.output<typeof serverGroup>, 'TLS_PORT' | 'TLS' | 'TLS_CERT' | 'TLS_KEY'>
+
+/** `undefined` without a TLS_PORT; what is wrong is added to `faults`. */
+export function readTls({ TLS_PORT, TLS, TLS_CERT, TLS_KEY }: TlsGroup, faults: string[]): TlsSettings | undefined {
+  if (TLS_PORT === undefined) return undefined
+  if (TLS !== undefined) {
+    if (TLS_CERT !== undefined || TLS_KEY !== undefined)
+      faults.push('TLS=development has its own certificate: TLS_CERT and TLS_KEY must not be given')
+    return { port: TLS_PORT, kind: 'development' }
+  }
+  if (TLS_CERT !== undefined && TLS_KEY !== undefined)
+    return { port: TLS_PORT, kind: 'files', certFile: TLS_CERT, keyFile: TLS_KEY }
+  faults.push('TLS_PORT needs TLS_CERT and TLS_KEY, or TLS=development')
+  return undefined
+}

@@ -36,6 +36,16 @@ const DOMAINS: ReadonlyMap<string, Domain> = new Map([
   ['service.hostedmarlin.com', { environment: 'production' }],
 ])
 
+export const REAL_DOMAINS: readonly string[] = [...DOMAINS.keys()]
+
+/** Hosts of the domains that take any name, as public clients name them. */
+const OLDER_NAMES = ['ms3-gen', 'bb-gen', 'cmi', 'ms3']
+
+/** Every host by its name; of the domains that take any name those that clients are known to ask. */
+export function realHosts(): string[] {
+  return [...DOMAINS].flatMap(([domain, { names = OLDER_NAMES }]) => [...names].map(name => `${name}.${domain}`))
+}
+
 interface RealHost {
   readonly name: string
   readonly domain: string

@@ -11,6 +11,7 @@ import type { Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import type { ServedCertificates } from '../certificates/served-certificates.js'
 import type { Config } from '../config/config.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
@@ -18,13 +19,14 @@ import type { Metrics } from '../metrics.js'
 import { badHttp } from './bad-http.js'
 import type { ErrorForm } from './error-forms.js'
 import { HttpConnections } from './http-connections.js'
+import { tlsServer } from './tls-server.js'
 import { ROUTER_OPTIONS, refuseUnroutable } from './unknown-paths.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
     readonly connections: HttpConnections
-    /** Another server with the same settings, for another address. */
-    newServer(): Server
+    /** Another server with the same settings, for another address; with `create`, one that speaks TLS. */
+    newServer(create?: CreateServer): Server
   }
 }
 
@@ -36,26 +38,29 @@ export interface HttpServerParts {
   /** How many requests one address may send, where that is limited. */
   readonly addresses?: AddressLimit | undefined
   /** Makes a server that speaks TLS. */
-  readonly createServer?: ((options: ServerOptions, handler: RequestListener) => TlsServer) | undefined
+  readonly createServer?: CreateServer | undefined
   /** Whose word on where a request comes from holds, where it is not TRUSTED_PROXIES. */
   readonly proxies?: readonly string[] | undefined
   /** The form of errors for a request that cannot say which form it wants; HTML without it. */
   readonly errorForm?: ErrorForm | undefined
 }
 
+type CreateServer = (options: ServerOptions, handler: RequestListener) => TlsServer
+
 /** An idle connection is closed after so many milliseconds. */
 const KEEP_ALIVE = 72_000
 
 /** Fastify without what it does by itself: its own log lines (they hold URLs), JSON bodies, servers. */
 export function httpServer(parts: HttpServerParts): FastifyInstance {
-  const { config, random, createServer = createPlainServer } = parts
+  const { config, random } = parts
   const { REQUEST_TIMEOUT, ANSWER_TIMEOUT } = config
   const proxies = parts.proxies ?? config.TRUSTED_PROXIES
+  const createServer = parts.createServer ?? createPlainServer
   const newRequestId = requestIds(random)
   const connections = new HttpConnections((request, response) => app.routing(request, response))
   const refuse = badHttp({ ...parts, connections, newRequestId })
 
-  function newServer(): Server {
+  function newServer(create: CreateServer | typeof createPlainServer): Server {
     const options: ServerOptions = {
       keepAliveTimeout: KEEP_ALIVE,
       requestTimeout: REQUEST_TIMEOUT,
@@ -66,7 +71,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
       // We refuse it ourselves, in the form that was asked for.
       requireHostHeader: false,
     }
-    const server = createServer(options, connections.listener)
+    const server = create(options, connections.listener)
     // Node drops what comes after the first thousand headers, such as what a proxy says of a client. How long all of
     // them may be is bounded anyway.
     server.maxHeadersCount = 0
@@ -82,7 +87,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
     logger: false,
     // It only derives the scheme from the presence of TLS options.
     ...(parts.createServer && { https: {} }),
-    serverFactory: newServer,
+    serverFactory: () => newServer(createServer),
     genReqId: newRequestId,
     bodyLimit: config.BODY_LIMIT,
     trustProxy: proxies === undefined ? false : [...proxies],
@@ -97,7 +102,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
   }) as unknown as FastifyInstance // whether it speaks TLS is nothing that a route sees
   app.removeAllContentTypeParsers()
   app.decorate('connections', connections)
-  app.decorate('newServer', newServer)
+  app.decorate('newServer', (create: CreateServer | typeof createPlainServer = createServer) => newServer(create))
   return app
 }
 
@@ -127,6 +132,29 @@ export async function listen(app: FastifyInstance, where: { host: string; port: 
     if (listens !== undefined) addresses.push(server.address() as AddressInfo) // as above
   }
   return { url, addresses }
+}
+
+/** Listens with TLS as well, for the same application. It drains and closes with the first server. */
+export async function listenWithTls(
+  app: FastifyInstance,
+  certificates: ServedCertificates,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
+  const addresses: AddressInfo[] = []
+  for (const { address } of await lookup(host, { all: true })) {
+    const [first] = addresses
+    const server = app.newServer((options, handler) => tlsServer(certificates, options, handler))
+    server.listen(first?.port ?? port, address)
+    app.server.once('close', () => server.close())
+    const listens = once(server, 'listening')
+    // As in `listen`: the first address has to work.
+    const isListening = first === undefined ? await listens : await listens.catch(() => undefined)
+    if (isListening !== undefined) addresses.push(server.address() as AddressInfo) // as above
+  }
+  const [first] = addresses
+  if (first === undefined) throw new Error(`${host} has no address`)
+  const name = first.address.includes(':') ? `[${first.address}]` : first.address
+  return { url: `https://${name}:${first.port}`, addresses }
 }
 
 const ACCEPTABLE = /^[\w.:-]{1,64}$/

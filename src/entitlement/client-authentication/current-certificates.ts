@@ -1,10 +1,11 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Logger } from 'pino'
+import { codeOf, UnusableFile } from '../../certificates/certificate-files.js'
 import type { AuthenticationSettings } from '../../config/settings-entitlement.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Clock, Timer } from '../../ground/clock.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
-import { codeOf, filesOf, readCertificates, type ServiceCertificates, UnusableFile } from './certificate-files.js'
+import { filesOf, readCertificates, type ServiceCertificates } from './certificate-files.js'
 import { ClientAuthorities } from './client-authorities.js'
 import { subjectText } from './client-names.js'
 

@@ -1,0 +1,50 @@
+import { Extension } from './x509-library.js'
+
+/** The names and addresses that an authority may sign for: what is not below them, no client accepts. */
+export interface PermittedNames {
+  /** Each with all names below it. */
+  readonly domains: readonly string[]
+  readonly networks: readonly Network[]
+}
+
+/** The addresses that begin with these bits. */
+export interface Network {
+  readonly version: 4 | 6
+  readonly beginning: readonly number[]
+  readonly bits: number
+}
+
+const OID = '2.5.29.30'
+
+/** Critical, so that a client that does not know it accepts nothing of the authority (RFC 5280, 4.2.1.10). */
+export function nameConstraints({ domains, networks }: PermittedNames): Extension {
+  const bases = [
+    ...domains.map(domain => element(DNS_NAME, Buffer.from(domain))),
+    ...networks.map(network => element(IP_ADDRESS, Buffer.concat([addressOf(network), maskOf(network)]))),
+  ]
+  const permitted = element(PERMITTED, Buffer.concat(bases.map(base => element(SEQUENCE, base))))
+  return new Extension(OID, true, element(SEQUENCE, permitted))
+}
+
+const SEQUENCE = 0x30
+const PERMITTED = 0xa0
+const DNS_NAME = 0x82
+const IP_ADDRESS = 0x87
+
+/** Of DER: a tag, the length, and the content. */
+function element(tag: number, content: Buffer): Buffer {
+  const { length } = content
+  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
+  return Buffer.concat([Buffer.from([tag, ...size]), content])
+}
+
+const SIZES = { 4: 4, 6: 16 } as const
+
+function addressOf({ version, beginning }: Network): Buffer {
+  return Buffer.from(Array.from({ length: SIZES[version] }, (_, index) => beginning[index] ?? 0))
+}
+
+function maskOf({ version, bits }: Network): Buffer {
+  const ones = (index: number) => Math.min(8, Math.max(0, bits - 8 * index))
+  return Buffer.from(Array.from({ length: SIZES[version] }, (_, index) => 0xff00 >> ones(index)))
+}
