@@ -43,6 +43,7 @@ function factsOf(config: Config, server: StartedServer): string[][] {
     ['mode', MODES[config.MODE]],
     ...server.addresses.map(address => ['listening on', `http://${socketText(address)}${scopeOf(address)}`]),
     ...server.tlsAddresses.map(address => ['with TLS', `https://${socketText(address)}${scopeOf(address)}`]),
+    ...server.proxyAddresses.map(address => ['proxy', `http://${socketText(address)}${scopeOf(address)}`]),
     ...server.entitlementAddresses.map(address => ['entitlement', entitlementText(address, server, config)]),
     ['player', `${url}/player`],
     ['documentation', `${url}/docs`],

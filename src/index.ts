@@ -33,6 +33,8 @@ export interface ServerOptions {
   readonly logger?: Logger
   /** Listens with TLS as well: `tlsUrl`, whose clients have to trust `ca`. */
   readonly tls?: 'development'
+  /** Listens as a proxy as well: `proxyUrl`. It answers for the real service's names, over TLS by `ca`. */
+  readonly proxy?: boolean
 }
 
 /**
@@ -45,8 +47,11 @@ export interface ServerOptions {
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   refuseUnknownOptions(options)
-  const { settings, accounts, tls, ...parts } = options
-  const secure = tls === undefined ? {} : { TLS: tls, TLS_PORT: 0 }
+  const { settings, accounts, tls, proxy, ...parts } = options
+  const secure = {
+    ...(tls !== undefined && { TLS: tls, TLS_PORT: 0 }),
+    ...(proxy === true && { PROXY_PORT: 0 }),
+  }
   const config = readConfig({ PORT: 0, DATA_DIR: '', LOG_LEVEL: 'silent', ...secure, ...settings })
   return serve({ config, accounts: accounts && readAccounts({ accounts }, 'options.accounts'), ...parts })
 }
@@ -59,6 +64,7 @@ const OPTIONS = Object.keys({
   random: true,
   logger: true,
   tls: true,
+  proxy: true,
 } satisfies Record<keyof ServerOptions, true>)
 
 /** TypeScript finds a misspelled option in a literal; JavaScript would silently ignore it. */

@@ -45,10 +45,10 @@ function ignore(): void {}
 
 /** For machines, what the banner says to people: at every LOG_LEVEL, because a free port is known from here only. */
 function announce(config: Config, server: StartedServer, { logger, notices }: ProcessLog): void {
-  const { url, tlsUrl, entitlementUrl } = server
+  const { url, tlsUrl, proxyUrl, entitlementUrl } = server
   const addresses = [...server.addresses, ...server.tlsAddresses, ...server.entitlementAddresses].map(socketText)
   notices.info(
-    { url, tlsUrl, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT },
+    { url, tlsUrl, proxyUrl, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT },
     'listening',
   )
   const open = publicDemoAddresses(server)

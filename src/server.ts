@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import { demoAccount, openDemo, readAccounts, readAccountsFile } from './accounts/account-seeds.js'
@@ -23,7 +24,9 @@ export interface Server {
   readonly url: string
   /** Where it listens with TLS, if it does: `https://127.0.0.1:49153`. */
   readonly tlsUrl?: string | undefined
-  /** The authority that clients of `tlsUrl` have to trust, in PEM: with `TLS=development`. */
+  /** Where its proxy listens, if it does: `http://127.0.0.1:49154`. */
+  readonly proxyUrl?: string | undefined
+  /** The authority that clients of `tlsUrl` and of the proxy have to trust, in PEM: with `TLS=development`, or a proxy. */
   readonly ca?: string | undefined
   /** Where the entitlement service listens, if it does. */
   readonly entitlementUrl?: string | undefined
@@ -40,6 +43,7 @@ export interface StartedServer extends Server {
   /** Of every socket: `localhost` is two. */
   readonly addresses: readonly AddressInfo[]
   readonly tlsAddresses: readonly AddressInfo[]
+  readonly proxyAddresses: readonly AddressInfo[]
   readonly entitlementAddresses: readonly AddressInfo[]
   /** The environments in which the public demo account works. */
   readonly openDemo: readonly Environment[]
@@ -102,7 +106,7 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
 
 type Listening = Pick<
   StartedServer,
-  'url' | 'tlsUrl' | 'ca' | 'entitlementUrl' | 'addresses' | 'tlsAddresses' | 'entitlementAddresses'
+  'url' | 'tlsUrl' | 'proxyUrl' | 'ca' | 'entitlementUrl' | 'addresses' | `${'tls' | 'proxy' | 'entitlement'}Addresses`
 >
 
 /** Both applications: they drain at the same time, and the services end when neither needs them any more. */
@@ -123,7 +127,16 @@ async function listenOnBoth(
     tls === undefined || certificates === undefined
       ? undefined
       : await listenWithTls(app, certificates, { host, port: tls.port })
-  const both = { url, addresses, tlsUrl: secure?.url, ca: certificates?.ca, tlsAddresses: secure?.addresses ?? [] }
+  const proxy = await listenForProxy(app, services)
+  const both = {
+    url,
+    addresses,
+    tlsUrl: secure?.url,
+    proxyUrl: proxy?.url,
+    ca: services.proxyCertificates?.ca ?? certificates?.ca,
+    tlsAddresses: secure?.addresses ?? [],
+    proxyAddresses: proxy?.addresses ?? [],
+  }
   if (settings === undefined) return { ...both, entitlementAddresses: [] }
   // When the licence endpoints listen, whose URLs it gives out.
   const licencePort = Number(new URL(url).port)
@@ -132,6 +145,22 @@ async function listenOnBoth(
   entitlement.add(() => entitlementApp.close())
   const where = await listen(entitlementApp, { host, port: settings.port })
   return { ...both, entitlementUrl: where.url, entitlementAddresses: where.addresses }
+}
+
+/** Only those who have a proxy wait for it to load. */
+async function listenForProxy(
+  app: FastifyInstance,
+  { config, proxyCertificates: certificates }: Services,
+): Promise<Awaited<ReturnType<typeof listen>> | undefined> {
+  const {
+    PROXY_PORT: port,
+    PROXY_HOST: host,
+    PROXY_PASS_THROUGH: passesThrough,
+    REQUEST_TIMEOUT: requestTimeout,
+  } = config
+  if (port === undefined || certificates === undefined) return undefined
+  const { listenAsProxy } = await import('./http/proxy-server.js')
+  return listenAsProxy(app, { certificates, host, port, passesThrough, requestTimeout })
 }
 
 /** Waits for all, and then throws the first failure. */

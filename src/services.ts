@@ -114,6 +114,10 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const idempotency = new Idempotency(claimedKeys, clock)
   const certificates = await certificatesOf(config, { clock, logger })
   closing.add(() => certificates?.close())
+  // A proxy speaks for other names than those of a certificate of one's own.
+  const ownsNames = config.PROXY_PORT === undefined || config.tls?.kind === 'development'
+  const proxyCertificates = ownsNames ? certificates : await localCertificates(config)
+  closing.add(() => proxyCertificates?.close())
   const limit = new AccountLimit({ perMinute: config.RATE_LIMIT_PER_ACCOUNT, clock, metrics })
   const { issuer } = issued
   const strictParameters = config.STRICT_PARAMETERS
@@ -133,6 +137,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     config,
     store,
     certificates,
+    proxyCertificates,
     accounts,
     administration,
     keys,
@@ -169,14 +174,17 @@ async function askedServiceOf({ config, random, logger }: Pick<ServiceParts, 'co
 
 /** What the TLS listener presents. Only those who have one wait for the libraries to load. */
 async function certificatesOf(
-  { tls, DATA_DIR }: Config,
+  config: Config,
   parts: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<ServedCertificates | undefined> {
+  const { tls } = config
+  if (tls?.kind === 'development') return localCertificates(config)
   if (tls === undefined) return undefined
-  if (tls.kind === 'files') {
-    const { FileCertificates } = await import('./certificates/file-certificates.js')
-    return new FileCertificates({ ...tls, ...parts })
-  }
+  const { FileCertificates } = await import('./certificates/file-certificates.js')
+  return new FileCertificates({ ...tls, ...parts })
+}
+
+async function localCertificates({ DATA_DIR }: Config): Promise<ServedCertificates> {
   const { LocalCertificates } = await import('./certificates/local-certificates.js')
   return LocalCertificates.open(DATA_DIR)
 }

@@ -103,7 +103,14 @@ t.test('a password of the database is not shown', async t => {
   })
   const server = await startServer()
   t.teardown(() => server.close())
-  const listening = { addresses: [], tlsAddresses: [], entitlementAddresses: [], openDemo: [], accounts: 7 }
+  const listening = {
+    addresses: [],
+    tlsAddresses: [],
+    proxyAddresses: [],
+    entitlementAddresses: [],
+    openDemo: [],
+    accounts: 7,
+  }
   const shown = banner(config, { ...server, ...listening })
   t.match(shown, /database +PostgreSQL, db\.example\.com:5433\/drm\n/)
   t.notMatch(shown, /secret|other/)

@@ -74,6 +74,10 @@ function configOf(read: ReadSettings): Config {
     case 'emulate':
       return { ...common, MODE: 'emulate' }
     case 'gateway':
+      if (read.PROXY_PORT !== undefined)
+        throw new ConfigError([
+          'PROXY_PORT is for MODE=emulate and MODE=replay: clients of a gateway know its own name',
+        ])
       return { ...common, MODE: 'gateway', upstream: readUpstream(read) }
     case 'replay':
       if (read.RECORD_DIR === undefined) throw new ConfigError(['RECORD_DIR must be given with MODE=replay'])

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ENVIRONMENTS } from '../ground/environment.js'
 import { groupMeta, settingMeta } from './setting.js'
-import { httpUrl, listenAddress, networks, oneOf, origins, pemFile, wholeNumber } from './setting-rules.js'
+import { httpUrl, listenAddress, networks, oneOf, origins, pemFile, truth, wholeNumber } from './setting-rules.js'
 
 export const serverGroup = z
   .object({
@@ -55,6 +55,19 @@ export const serverGroup = z
     TLS_KEY: pemFile.optional().register(settingMeta, {
       description: 'The key of that certificate.',
       example: 'tls/server.key.pem',
+    }),
+    PROXY_PORT: wholeNumber(0, 65535).optional().register(settingMeta, {
+      description:
+        'The port of [a proxy](tls.md#a-proxy) that answers for the names of the real service; 0 takes a free one. Not with `MODE=gateway`.',
+      example: '8888',
+    }),
+    PROXY_HOST: listenAddress.default('127.0.0.1').register(settingMeta, {
+      description: 'The address on which the proxy listens.',
+      example: '0.0.0.0',
+    }),
+    PROXY_PASS_THROUGH: truth.default(false).register(settingMeta, {
+      description: 'Whether the proxy lets clients reach other hosts, too. Otherwise they get 403.',
+      example: 'true',
     }),
     LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')

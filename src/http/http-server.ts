@@ -25,7 +25,7 @@ import { ROUTER_OPTIONS, refuseUnroutable } from './unknown-paths.js'
 declare module 'fastify' {
   interface FastifyInstance {
     readonly connections: HttpConnections
-    /** Another server with the same settings, for another address; with `create`, one that speaks TLS. */
+    /** Another server with the same settings, for another address; `create` makes one that speaks otherwise. */
     newServer(create?: CreateServer): Server
   }
 }
@@ -45,7 +45,7 @@ export interface HttpServerParts {
   readonly errorForm?: ErrorForm | undefined
 }
 
-type CreateServer = (options: ServerOptions, handler: RequestListener) => TlsServer
+type CreateServer = (options: ServerOptions, handler: RequestListener) => Server | TlsServer
 
 /** An idle connection is closed after so many milliseconds. */
 const KEEP_ALIVE = 72_000
@@ -60,7 +60,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
   const connections = new HttpConnections((request, response) => app.routing(request, response))
   const refuse = badHttp({ ...parts, connections, newRequestId })
 
-  function newServer(create: CreateServer | typeof createPlainServer): Server {
+  function newServer(create: CreateServer): Server {
     const options: ServerOptions = {
       keepAliveTimeout: KEEP_ALIVE,
       requestTimeout: REQUEST_TIMEOUT,
@@ -102,7 +102,7 @@ export function httpServer(parts: HttpServerParts): FastifyInstance {
   }) as unknown as FastifyInstance // whether it speaks TLS is nothing that a route sees
   app.removeAllContentTypeParsers()
   app.decorate('connections', connections)
-  app.decorate('newServer', (create: CreateServer | typeof createPlainServer = createServer) => newServer(create))
+  app.decorate('newServer', (create: CreateServer = createServer) => newServer(create))
   return app
 }
 
@@ -138,23 +138,37 @@ export async function listen(app: FastifyInstance, where: { host: string; port: 
 export async function listenWithTls(
   app: FastifyInstance,
   certificates: ServedCertificates,
-  { host, port }: { host: string; port: number },
+  where: { host: string; port: number },
+): Promise<Listening> {
+  const { addresses } = await listenOnAll(app, where, () =>
+    app.newServer((options, handler) => tlsServer(certificates, options, handler)),
+  )
+  return { url: `https://${socketName(addresses)}`, addresses }
+}
+
+/** Further servers of the application, for `localhost` one on each of its addresses. They close with the first server. */
+export async function listenOnAll(
+  app: FastifyInstance,
+  { host, port }: { readonly host: string; readonly port: number },
+  newServer: () => Server,
 ): Promise<Listening> {
   const addresses: AddressInfo[] = []
   for (const { address } of await lookup(host, { all: true })) {
     const [first] = addresses
-    const server = app.newServer((options, handler) => tlsServer(certificates, options, handler))
+    const server = newServer()
     server.listen(first?.port ?? port, address)
     app.server.once('close', () => server.close())
     const listens = once(server, 'listening')
     // As in `listen`: the first address has to work.
     const isListening = first === undefined ? await listens : await listens.catch(() => undefined)
-    if (isListening !== undefined) addresses.push(server.address() as AddressInfo) // as above
+    if (isListening !== undefined) addresses.push(server.address() as AddressInfo) // it listens on a port
   }
-  const [first] = addresses
-  if (first === undefined) throw new Error(`${host} has no address`)
-  const name = first.address.includes(':') ? `[${first.address}]` : first.address
-  return { url: `https://${name}:${first.port}`, addresses }
+  return { url: `http://${socketName(addresses)}`, addresses }
+}
+
+function socketName([first]: readonly AddressInfo[]): string {
+  if (first === undefined) throw new Error('HOST has no address')
+  return `${first.address.includes(':') ? `[${first.address}]` : first.address}:${first.port}`
 }
 
 const ACCEPTABLE = /^[\w.:-]{1,64}$/
