@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { psshAnswer, psshRequest, readPsshRequest } from '../schemas/pssh.js'
+import type { ReachedAt } from '../src/drm/licence-urls.js'
 import { playerLicenceUrls } from '../src/drm/player-licence-urls.js'
 import { plainHost } from '../src/ground/real-hosts.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
@@ -10,19 +11,18 @@ import { useErrorForm } from '../src/http/unknown-paths.js'
 import { protectionOf } from '../src/pssh/protection.js'
 
 export interface ToolRoutesOptions {
-  /** Where clients reach us; without one it is the host that the request was sent to. */
-  readonly publicUrl: URL | undefined
+  readonly reachedAt: ReachedAt
 }
 
 /** `/tools`: help for packaging and playback. Nothing secret is answered, so no credentials are needed. */
-export async function toolRoutes(app: FastifyInstance, { publicUrl }: ToolRoutesOptions): Promise<void> {
+export async function toolRoutes(app: FastifyInstance, { reachedAt }: ToolRoutesOptions): Promise<void> {
   useErrorForm(app, jsonErrors)
   readJsonBodies(app)
 
   // Nothing changes.
   app.post('/pssh', { config: { isOpenToOtherSites: true }, schema: PSSH }, async (request, reply) => {
     const asked = readPsshRequest(request.body)
-    const urls = playerLicenceUrls(publicUrl, {
+    const urls = playerLicenceUrls(reachedAt, {
       useHttps: asked.useHttps,
       host: plainHost(request),
       isSecure: request.protocol === 'https',

@@ -36,7 +36,7 @@ export async function buildApp(services: Services): Promise<FastifyInstance> {
 
 /** The application as a plugin, for any Fastify and any prefix of it. Its services start and stop with it. */
 export async function application(app: FastifyInstance, { services }: { services: Services }): Promise<void> {
-  const { config, store, accounts, administration, keys, families, metrics, limit, requests, logger } = services
+  const { config, ports, store, accounts, administration, keys, families, metrics, limit, requests, logger } = services
   const { upstream, licences, clearKeyUrl } = services.issuing
   const environment = config.ENVIRONMENT
 
@@ -53,7 +53,7 @@ export async function application(app: FastifyInstance, { services }: { services
   const callers = { accounts, limit, environment }
   await app.register(recordRoutes, { ...callers, lookUp: services.lookUp })
   await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger })
-  await app.register(toolRoutes, { prefix: '/tools', publicUrl: config.PUBLIC_URL })
+  await app.register(toolRoutes, { prefix: '/tools', reachedAt: { publicUrl: config.PUBLIC_URL, ports } })
   const players = { families, metrics, origins: config.CORS_ORIGINS }
   if (licences === undefined)
     await app.register(licenceRoutes, { ...players, redemption: services.redemption, believesDeviceHeader: true })

@@ -3,6 +3,7 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import type { Config } from './config/config.js'
 import type { Families } from './drm/families.js'
 import type { TokenFamily } from './drm/family.js'
+import type { OwnPorts } from './drm/licence-urls.js'
 import type { Devices } from './entitlement/devices.js'
 import type { Clock, Now } from './ground/clock.js'
 import type { Environment } from './ground/environment.js'
@@ -15,6 +16,7 @@ import type { LicenceForwarding } from './upstream/licence-forwarding.js'
 import type { Upstream } from './upstream/upstream-issuer.js'
 
 export interface IssuingParts {
+  readonly ports: OwnPorts
   readonly config: Config
   readonly accounts: readonly AccountSeed[]
   readonly families: Families

@@ -4,10 +4,11 @@ import { EmulatedIssuer } from './tokens/emulated-issuer.js'
 
 /** Makes tokens, asks for them, or replays recorded ones: the only place that decides by the mode. */
 export async function issuing(parts: IssuingParts): Promise<Issuing> {
-  const { config, vault, ledger, clock } = parts
+  const { config, vault, ledger, clock, ports } = parts
   if (config.MODE === 'emulate') {
-    const { TOKEN_STYLE: style, PUBLIC_URL: publicUrl } = config
-    return { issuer: new EmulatedIssuer({ vault, style, ledger, now: clock.now, publicUrl }), clearKeyUrl }
+    const reachedAt = { publicUrl: config.PUBLIC_URL, ports }
+    const issuer = new EmulatedIssuer({ vault, style: config.TOKEN_STYLE, ledger, now: clock.now, reachedAt })
+    return { issuer, clearKeyUrl }
   }
   // Only those who ask another service wait for its libraries to load.
   const { gatewayIssuing, replayIssuing } = await import('./upstream/gateway-issuing.js')

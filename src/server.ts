@@ -123,10 +123,12 @@ async function listenOnBoth(
   // What is asked of it while it closes needs the services, which end with the application.
   app.addHook('onClose', () => entitlement.close())
   const { url, addresses } = await listen(app, { host, port })
+  services.ports.plain = Number(new URL(url).port)
   const secure =
     tls === undefined || certificates === undefined
       ? undefined
       : await listenWithTls(app, certificates, { host, port: tls.port })
+  if (secure !== undefined) services.ports.tls = Number(new URL(secure.url).port)
   const proxy = await listenForProxy(app, services)
   const both = {
     url,

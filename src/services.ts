@@ -7,6 +7,7 @@ import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
+import type { OwnPorts } from './drm/licence-urls.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Clock } from './ground/clock.js'
@@ -74,6 +75,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   })
   await applySeeds(parts.accounts, administration)
 
+  const ports: OwnPorts = {}
   const plausible = new PlausibleClock({ memory: store.clock, clock, logger })
   await plausible.compare()
   const { sharedNow } = plausible
@@ -98,6 +100,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     clock,
     sharedNow,
     random,
+    ports,
   })
   closing.add(() => issued.devices?.close?.())
   closing.add(() => issued.licences?.close())
@@ -136,6 +139,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   return {
     config,
     store,
+    ports,
     certificates,
     proxyCertificates,
     accounts,

@@ -56,7 +56,7 @@ function get(socket: Socket, path: string, host = HOST): Promise<string> {
       const [head = '', body = ''] = got.split('\r\n\r\n')
       const [, length = '0'] = /content-length: (\d+)/i.exec(head) ?? []
       if (got.includes('\r\n\r\n') && body.length >= Number(length)) {
-        socket.off('data', read)
+        socket.off('data', read).off('error', reject)
         resolve(got)
       }
     }

@@ -16,12 +16,16 @@ interface Answered {
 }
 
 /** Asks the TLS listener under any name. */
-function ask(tlsUrl: string | undefined, path: string, options: { ca?: string; name?: string; agent?: Agent } = {}) {
+function ask(
+  tlsUrl: string | undefined,
+  path: string,
+  options: { ca?: string; name?: string; host?: string; agent?: Agent } = {},
+) {
   const { port = '', hostname = '' } = new URL(tlsUrl ?? '')
-  const { name = 'localhost', ...tls } = options
+  const { name = 'localhost', host = name, ...tls } = options
   return new Promise<Answered>((resolve, reject) => {
     const asked = get(
-      { ...tls, host: hostname, port, path, servername: name, headers: { host: name, accept: 'application/json' } },
+      { ...tls, host: hostname, port, path, servername: name, headers: { host, accept: 'application/json' } },
       async response => {
         const chunks: Buffer[] = []
         for await (const chunk of response) chunks.push(chunk)
@@ -69,6 +73,21 @@ t.test('a licence URL is https where the request came over TLS', async t => {
     await urlFor(token, 'pr-gen.test.expressplay.com'),
     'http://pr.test.expressplay.com/playready/RightsManager.asmx',
   )
+})
+
+t.test('a licence URL of the other scheme has the port of the other listener', async t => {
+  const { url, tlsUrl = '', ca = '' } = await startTestServer(t, { tls: 'development' })
+  const { host } = new URL(tlsUrl)
+  const urlOf = (body: string) => (JSON.parse(body) as TokenAnswer).licenseAcquisitionUrl
+  const asked = async (useHttps: string) =>
+    urlOf((await ask(tlsUrl, `/hms/pr/token?${form({ useHttps })}`, { ca, host })).body)
+  t.equal(await asked('true'), `${tlsUrl}/playready/RightsManager.asmx`)
+  t.equal(await asked('false'), `${url}/playready/RightsManager.asmx`)
+  const headers = { accept: 'application/json' }
+  const plain = async (useHttps: string) =>
+    urlOf(await (await fetch(`${url}/hms/pr/token?${form({ useHttps })}`, { headers })).text())
+  t.equal(await plain('true'), `${tlsUrl}/playready/RightsManager.asmx`)
+  t.equal(await plain('false'), `${url}/playready/RightsManager.asmx`)
 })
 
 t.test('TLS 1.2 and 1.3 are spoken, with HTTP/1.1, and nothing older', async t => {

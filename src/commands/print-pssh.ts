@@ -30,7 +30,10 @@ export function printPssh(keys: readonly string[], options: PsshOptions, { env, 
   })
   const { PUBLIC_URL } = readConfig(environmentSettings(env))
   const { host } = new URL(localUrl(env))
-  const urls = playerLicenceUrls(PUBLIC_URL, { useHttps: asked.useHttps, host, isSecure: false })
+  const urls = playerLicenceUrls(
+    { publicUrl: PUBLIC_URL, ports: {} },
+    { useHttps: asked.useHttps, host, isSecure: false },
+  )
   stdout.write(`${shown(protectionOf(asked, urls), options)}\n`)
   return 0
 }

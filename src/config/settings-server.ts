@@ -50,11 +50,11 @@ export const serverGroup = z
     TLS_CERT: pemFile.optional().register(settingMeta, {
       description:
         "The TLS listener's certificate, followed by the intermediate ones. This file and the next are read again when they change.",
-      example: 'tls/server.pem',
+      example: 'certs/server.pem',
     }),
     TLS_KEY: pemFile.optional().register(settingMeta, {
       description: 'The key of that certificate.',
-      example: 'tls/server.key.pem',
+      example: 'certs/server.key.pem',
     }),
     PROXY_PORT: wholeNumber(0, 65535).optional().register(settingMeta, {
       description:

@@ -3,6 +3,19 @@ import { licenceHostOf } from '../ground/real-hosts.js'
 import { clearKey } from './clear-key.js'
 import type { IssuedToken, TokenFamily } from './family.js'
 
+/** Where clients reach this service. */
+export interface ReachedAt {
+  /** Without one it is the host that the request was sent to. */
+  readonly publicUrl: URL | undefined
+  readonly ports: OwnPorts
+}
+
+/** The ports that this service listens on; each is known when it listens. */
+export interface OwnPorts {
+  plain?: number
+  tls?: number
+}
+
 export interface Addressed {
   /** What the request says about the scheme. */
   readonly useHttps: boolean | undefined
@@ -19,14 +32,22 @@ export interface Addressed {
  */
 export function licenceUrl(
   { licenceHost: { label, scheme: usual }, licences }: TokenFamily,
-  publicUrl: URL | undefined,
+  { publicUrl, ports }: ReachedAt,
   { useHttps, host, isSecure }: Addressed,
 ): string {
   const asReached = isSecure ? 'https:' : 'http:'
   const unsaid = publicUrl?.protocol ?? (usual === 'as reached' ? asReached : usual)
   const scheme = useHttps === undefined ? unsaid : useHttps ? 'https:' : 'http:'
-  const base = publicUrl === undefined ? licenceHostOf(host, label) : `${publicUrl.host}${publicUrl.pathname}`
+  const reached = licenceHostOf(withPortFor(host, isSecure, scheme === 'https:', ports), label)
+  const base = publicUrl === undefined ? reached : `${publicUrl.host}${publicUrl.pathname}`
   return `${scheme}//${base.replace(/\/$/, '')}${licences.path}`
+}
+
+/** A host that names the port of one of our listeners, with that of the other where the scheme is the other's. */
+function withPortFor(host: string, isFromTls: boolean, isToTls: boolean, { plain, tls }: OwnPorts): string {
+  if (isFromTls === isToTls || plain === undefined || tls === undefined) return host
+  const [from, to] = isToTls ? [`:${plain}`, `:${tls}`] : [`:${tls}`, `:${plain}`]
+  return host.endsWith(from) ? host.slice(0, -from.length) + to : host
 }
 
 /** A licence URL with its token in this parameter. It may have a query already; its fragment is dropped. */

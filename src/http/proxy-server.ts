@@ -10,6 +10,7 @@ import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FastifyInstance } from 'fastify'
 import type { ServedCertificates } from '../certificates/served-certificates.js'
+import { HOP_BY_HOP } from '../ground/hop-by-hop.js'
 import { isRealHost } from '../ground/real-hosts.js'
 import { type Listening, listenOnAll } from './http-server.js'
 import { tlsServer } from './tls-server.js'
@@ -135,20 +136,10 @@ function answer(request: IncomingMessage, response: ServerResponse, handle: Requ
 
 const ABSOLUTE = /^http:\/\/([^/?#@]{1,261})([/?][^#]*)?/i
 
-const BETWEEN_HOPS: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authorization',
-  'te',
-  'upgrade',
-])
-
 function forward(request: IncomingMessage, response: ServerResponse): void {
-  const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !BETWEEN_HOPS.has(name)))
   const { method, url = '' } = request
-  const asked = ask(url, { method: method ?? 'GET', headers, timeout: IDLE_MS }, answer => {
-    response.writeHead(answer.statusCode ?? 502, answer.headers)
+  const asked = ask(url, { method: method ?? 'GET', headers: endToEnd(request), timeout: IDLE_MS }, answer => {
+    response.writeHead(answer.statusCode ?? 502, endToEnd(answer))
     pipeline(answer, response).catch(() => response.destroy())
   })
   asked
@@ -159,4 +150,8 @@ function forward(request: IncomingMessage, response: ServerResponse): void {
     })
   response.on('close', () => asked.destroy())
   pipeline(request, asked).catch(() => {})
+}
+
+function endToEnd({ headers }: IncomingMessage) {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !HOP_BY_HOP.has(name)))
 }

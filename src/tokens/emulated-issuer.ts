@@ -1,6 +1,6 @@
 import { LONGEST_LIFE } from '../../schemas/restrictions.js'
 import type { IssuedToken } from '../drm/family.js'
-import { licenceUrl } from '../drm/licence-urls.js'
+import { licenceUrl, type ReachedAt } from '../drm/licence-urls.js'
 import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { TokenStyle } from '../ground/account-choices.js'
 import type { Now } from '../ground/clock.js'
@@ -29,7 +29,7 @@ export class EmulatedIssuer implements TokenIssuer {
     const issuedAt = this.#parts.now()
     const { id, token } = this.#seal(order, issuedAt)
     await this.#record(order, issuedAt, id)
-    return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.publicUrl, order) }
+    return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.reachedAt, order) }
   }
 
   #seal({ account, environment, family, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {
@@ -62,8 +62,7 @@ export interface EmulatedIssuerParts {
   readonly style: TokenStyle
   readonly ledger: Ledger
   readonly now: Now
-  /** Where clients reach us; without one it is the host that the request was sent to. */
-  readonly publicUrl: URL | undefined
+  readonly reachedAt: ReachedAt
 }
 
 function areComplete(keys: readonly OrderedKey[]): keys is readonly TokenKey[] {

@@ -23,7 +23,7 @@ type ConfigOf<M extends Config['MODE']> = Extract<Config, { readonly MODE: M }>
 
 /** Tokens issued by the real service. */
 export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts): Issuing {
-  const { logger, clock } = parts
+  const { logger, clock, ports } = parts
   const { upstream: settings, PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
   const { unknownParameters, licences } = settings
   const credentials = new UpstreamCredentials(parts.accounts, logger)
@@ -32,7 +32,7 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
     ...issuingFrom(realUpstream(config, parts), parts, {
       authenticatorOf,
       unknownParameters,
-      licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, environment, logger }) : unhidden,
+      licenceUrl: config.HIDE_UPSTREAM ? hidden({ licences, publicUrl, ports, environment, logger }) : unhidden,
     }),
     licences: new LicenceForwarding(settings, parts),
     devices: new UpstreamDevices({ settings, authenticatorOf, clock, logger }),
@@ -48,7 +48,7 @@ export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): 
     ...issuingFrom(new Replay(config.RECORD_DIR, parts.clock.now), parts, {
       authenticatorOf: () => '',
       unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
-      licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, environment }) : unhidden,
+      licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, ports: parts.ports, environment }) : unhidden,
     }),
     devices: noDevices,
     clearKeyUrl: () => undefined,

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { HostsByKind } from '../config/settings-upstream.js'
 import type { LicenceFamily } from '../drm/family.js'
-import { licenceUrl } from '../drm/licence-urls.js'
+import { licenceUrl, type ReachedAt } from '../drm/licence-urls.js'
 import { StatusError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { environmentOfHost } from '../ground/real-hosts.js'
@@ -20,9 +20,7 @@ export interface HiddenUrlParts extends PublicPlace {
   readonly logger: Logger
 }
 
-interface PublicPlace {
-  /** Where clients reach this service. Default: the host of the request. */
-  readonly publicUrl: URL | undefined
+interface PublicPlace extends ReachedAt {
   /** The environment of a host that does not name one. */
   readonly environment: Environment
 }
@@ -42,7 +40,7 @@ export function hidden({ licences, logger, ...place }: HiddenUrlParts): LicenceU
       }
       return upstreamUrl
     }
-    return withEnvironment(licenceUrl(family, place.publicUrl, order) + query, environment, place, order.host)
+    return withEnvironment(licenceUrl(family, place, order) + query, environment, place, order.host)
   }
 }
 
@@ -52,7 +50,7 @@ export function hiddenInReplay(place: PublicPlace): LicenceUrl {
     const query = queryOf(upstreamUrl)
     const { pathname } = new URL(upstreamUrl)
     const { licences } = order.family
-    const url = licenceUrl(order.family, place.publicUrl, order)
+    const url = licenceUrl(order.family, place, order)
     if (namesEnvironment(query)) return upstreamUrl
     const isOurs = pathsOf(licences).some(path => pathname.endsWith(path))
     const ours = isOurs ? url : url.slice(0, -licences.path.length) + pathname
