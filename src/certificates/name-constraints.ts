@@ -32,7 +32,7 @@ const DNS_NAME = 0x82
 const IP_ADDRESS = 0x87
 
 /** Of DER: a tag, the length, and the content. */
-function element(tag: number, content: Buffer): Buffer {
+function element(tag: number, content: Buffer): Buffer<ArrayBuffer> {
   const { length } = content
   const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
   return Buffer.concat([Buffer.from([tag, ...size]), content])
