@@ -59,16 +59,22 @@ const reads: Reads = {
   },
 }
 
+const OWN_TOKEN = token.meta({ description: 'The token, as the URL of this DRM has it.' })
+
 /** A key request as the OpenAPI document shows it (spec: licence.md). */
-export function licenceOperation({ drm, refusals }: LicenceFamily): Operation {
+export function licenceOperation({ drm, name: family, refusals, ...particular }: LicenceFamily): Operation {
   const { summary, body, licence, example } = OWN_FORMS[drm] ?? FORMS[refusals]
-  const name = drm.charAt(0).toUpperCase() + drm.slice(1)
+  const name = family.charAt(0).toUpperCase() + family.slice(1)
+  const { answersGet = false, tokenParameter } = particular
+  const own = tokenParameter === undefined ? {} : { [tokenParameter]: OWN_TOKEN }
   return {
-    operationId: `get${name}Licence`,
+    // With several methods the document adds theirs.
+    operationId: answersGet ? `${name}Licence` : `get${name}Licence`,
     tags: ['licences'],
     summary: `${name}: ${summary}`,
     reads: {
       ...reads,
+      query: { ...reads.query, ...own },
       body: {
         required: false,
         description: 'The challenge; its content type does not matter.',

@@ -2,9 +2,9 @@ import type { Texts } from '../../schemas/group.js'
 import type { TokenPolicy } from '../../schemas/policy.js'
 import type { FamilySchema } from '../../schemas/token-request.js'
 import type { ErrorCode, Fault } from '../errors/error-catalogue.js'
-import type { Drm, LicenceDrm } from '../ground/drms.js'
+import type { Drm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
-import type { Asked } from '../tokens/redemption-checks.js'
+import type { Asked, RedeemingDrm } from '../tokens/redemption-checks.js'
 import type { Redemption } from '../tokens/token-redemption.js'
 
 /** How a sealed token says which DRM it is for, and what a licence is bound to. */
@@ -63,8 +63,7 @@ export interface AnswerForm {
 }
 
 /** What is particular to a DRM's licence endpoint; everything else is the same for all. */
-export interface LicenceFamily {
-  readonly drm: LicenceDrm
+export interface LicenceFamily extends RedeemingDrm {
   /** That of the family of its tokens. */
   readonly name: string
   /** Where its players post their key requests, in the documented form. */
@@ -77,8 +76,6 @@ export interface LicenceFamily {
   readonly answersGet?: boolean
   /** The form in which its players understand a refusal. */
   readonly refusals: 'json' | 'soap'
-  /** Refuses a token of another DRM; without it `-4010`. */
-  readonly otherDrm?: ErrorCode
   /** Reads any bytes, and never throws: an invalid challenge has a fault. */
   read(body: Buffer): Challenge
 }

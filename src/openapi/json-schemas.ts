@@ -46,7 +46,9 @@ export class JsonSchemas {
 /** What a generator for another language may not understand is left out or said in other words. */
 function makePortable(schema: Json): void {
   for (const ours of ['x-error-code', 'x-repeatable']) delete schema[ours]
-  const { pattern, type, allOf, anyOf } = schema
+  const { pattern, type, allOf, anyOf, example } = schema
+  // That of a parameter which may be repeated is one of its values.
+  if (type === 'array' && typeof example === 'string') schema.example = [example]
   if (Array.isArray(anyOf)) {
     const choices = withoutTexts(anyOf)
     const [only, ...others] = choices

@@ -1,15 +1,20 @@
 import type { Families } from '../drm/families.js'
-import type { LicenceFamily } from '../drm/family.js'
-import type { Fault } from '../errors/error-catalogue.js'
+import type { ErrorCode, Fault } from '../errors/error-catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import { rfc3339 } from '../ground/clock.js'
-import { CLEAR_KEY, NO_KID } from '../ground/drms.js'
+import { CLEAR_KEY, type LicenceDrm, NO_KID } from '../ground/drms.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
 import { openToken, type ReadToken, type TokenContent, type TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
 /** What a challenge asks for: KIDs, all keys where only the DRM itself can read it, or a fault where it is unreadable. */
 export type Asked = { readonly kids: readonly string[] | 'all' } | { readonly fault: Fault }
+
+/** The DRM of a key request, and its refusal of another DRM's token where that is not `-4010`. */
+export interface RedeemingDrm {
+  readonly drm: LicenceDrm
+  readonly otherDrm?: ErrorCode
+}
 
 /** The token of a request, which may repeat it in several places. */
 export function requireOneToken(given: readonly string[]): string {
@@ -36,7 +41,7 @@ function openIfReadable(vault: TokenVault, families: Families, token: string): R
 }
 
 /** Clear Key redeems every family's tokens, so that a browser without a DRM can be tested with them. */
-export function requireFamily(token: TokenContent, { drm, otherDrm: code = -4010 }: LicenceFamily): void {
+export function requireFamily(token: TokenContent, { drm, otherDrm: code = -4010 }: RedeemingDrm): void {
   if (drm === CLEAR_KEY || drm === token.drm) return
   throw new TokenError({ code, details: `it is for ${token.drm}, not for ${drm}` })
 }

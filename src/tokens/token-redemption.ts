@@ -1,7 +1,6 @@
 import type { ViewerClaim } from '../../schemas/licences.js'
 import { type Accounts, requireEnabled } from '../accounts/authentication.js'
 import type { Families } from '../drm/families.js'
-import type { LicenceFamily } from '../drm/family.js'
 import type { AskedService } from '../entitlement/asked-service.js'
 import { orUnavailable, PublicError, type StatusError, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
@@ -12,6 +11,7 @@ import { UNLIMITED } from '../store/engine.js'
 import {
   type Asked,
   invalidToken,
+  type RedeemingDrm,
   requireAddress,
   requireAuthentic,
   requireDevice,
@@ -27,7 +27,7 @@ import type { TokenVault } from './vault.js'
 
 /** A player's key request, of any DRM. */
 export interface RedemptionRequest {
-  readonly family: LicenceFamily
+  readonly family: RedeemingDrm
   /** From every place where the request has one. */
   readonly tokens: readonly string[]
   readonly asked: Asked
