@@ -12,6 +12,7 @@ import {
 import type { Entitlements } from '../src/entitlement/entitlements.js'
 import { documentedRefusals, EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
+import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
 import { json, type Operation } from '../src/http/operation.js'
@@ -26,6 +27,7 @@ export interface EntitlementRoutesOptions {
 export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
   const { entitlements, licenceHost } = options
   readJsonBodies(app, { isLenient: true, refusal: () => new EntitlementRefusal('notJson') })
+  answerWithFinalSlash(app)
   for (const [path, operationId] of PATHS) app.post(path, { schema: { ...OPERATION, operationId } }, decide)
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {

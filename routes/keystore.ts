@@ -10,6 +10,7 @@ import { environmentOf } from '../src/ground/real-hosts.js'
 import { sendAs, sendJson } from '../src/http/answers.js'
 import { keystoreErrors } from '../src/http/error-forms.js'
 import { logFailure } from '../src/http/errors.js'
+import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
@@ -49,6 +50,7 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   })
   const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
 
+  answerWithFinalSlash(app)
   app.post('/keys', { schema: CREATE }, async (request, reply) => {
     const { body } = request
     const { isNew, key } = await keys.create(callerOf(request), readNewKid(body), () => readNewKey(body))

@@ -6,6 +6,7 @@ import type { LicenceFamily } from '../src/drm/family.js'
 import { EntitlementDenied } from '../src/entitlement/asked-service.js'
 import { PublicError } from '../src/errors/public-error.js'
 import { jsonErrors, soapErrors } from '../src/http/error-forms.js'
+import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { LIMIT_HEADERS } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import type { Metrics } from '../src/metrics.js'
@@ -61,6 +62,7 @@ async function licenceEndpoint(
   takeAnyBody(app)
   // What is said of paths and methods; to a key request each family answers in its own form.
   useErrorForm(app, jsonErrors)
+  if (!paths.includes('/')) answerWithFinalSlash(app)
   for (const url of paths)
     app.route<{ Querystring: RawParameters; Body: Buffer | undefined }>({
       method: family.answersGet ? ['GET', 'POST'] : 'POST',

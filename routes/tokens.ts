@@ -7,6 +7,7 @@ import { PublicError } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'
 import { environmentOfHost, plainHost } from '../src/ground/real-hosts.js'
 import { sendAs } from '../src/http/answers.js'
+import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
 import type { Issuing } from '../src/issuing-parts.js'
 import type { Metrics } from '../src/metrics.js'
@@ -33,6 +34,8 @@ type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters 
 export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): Promise<void> {
   const { requests, metrics, readsIdempotencyKey } = options
   const { family, schema } = requests
+
+  answerWithFinalSlash(app)
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, request.body)

@@ -5,6 +5,7 @@ import { playerLicenceUrls } from '../src/drm/player-licence-urls.js'
 import { plainHost } from '../src/ground/real-hosts.js'
 import { JSON_TYPE, sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
+import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { json, type Operation } from '../src/http/operation.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
@@ -18,6 +19,8 @@ export interface ToolRoutesOptions {
 export async function toolRoutes(app: FastifyInstance, { reachedAt }: ToolRoutesOptions): Promise<void> {
   useErrorForm(app, jsonErrors)
   readJsonBodies(app)
+
+  answerWithFinalSlash(app)
 
   // Nothing changes.
   app.post('/pssh', { config: { isOpenToOtherSites: true }, schema: PSSH }, async (request, reply) => {

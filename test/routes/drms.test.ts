@@ -202,3 +202,27 @@ t.test('the log and the metrics name the DRM of each token, and limits count all
   for (const [drm, times] of Object.entries({ playready: 1, widevine: 1, fairplay: 1, marlin: 2 }))
     t.match(metrics, new RegExp(`tokens_issued_total\\{drm="${drm}",environment="test"\\} ${times}\n`))
 })
+
+t.test('every path answers with and without its final slash', async t => {
+  const { app } = await appWith(t)
+  const query = `?${new URLSearchParams({ customerAuthenticator: authenticators.own })}`
+  const statusOf = async (method: 'GET' | 'POST' | 'PUT', path: string) =>
+    (await app.inject({ method, url: `${path}${query}` })).statusCode
+  const paths = [
+    ...TOKEN_FAMILIES.map(({ tokenPath }) => ['GET', tokenPath, 400] as const),
+    ...TOKEN_FAMILIES.map(({ licences }) => ['POST', licences.path.replace(/\/$/, ''), 403] as const),
+    ...([
+      ['POST', '/playready/RightsManager.asmx', 500],
+      ['POST', '/widevine/RightsManager.asmx', 403],
+      ['GET', '/cmiapi/getrecord', 200],
+      ['GET', '/keystore/keycount', 200],
+      ['GET', '/keystore/keys/b366360da82e9c6e0b0984002a362cf2/value', 404],
+      ['PUT', '/hms/wv/token', 405],
+    ] as const),
+  ]
+  for (const [method, path, status] of paths) {
+    const expected = path.startsWith('/playready') ? 500 : status
+    t.equal(await statusOf(method, path), expected, path)
+    t.equal(await statusOf(method, `${path}/`), expected, `${path}/`)
+  }
+})
