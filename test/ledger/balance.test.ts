@@ -81,7 +81,7 @@ t.test('what is refused is booked with its code, and what nobody is known for is
     t.equal(balance, 0)
     t.match(events, [
       { event_id: 1, event: 'token_refused', error_code: -4020, token_id: undefined },
-      { event_id: 2, event: 'token_issued', error_code: 0, token_id: /^[\w-]{16}$/ },
+      { event_id: 2, event: 'token_issued', error_code: 0, token_id: /^[\da-f-]{36}$/ },
       { event_id: 3, event: 'token_refused', error_code: -2019, token_id: undefined },
       { event_id: 4, event: 'token_refused', error_code: -4020, token_id: undefined },
     ])

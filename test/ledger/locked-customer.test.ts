@@ -9,8 +9,8 @@ import { startService } from './service.js'
 import { startWire } from './wire.js'
 
 const postgres = await startPostgres(t)
-const OTHER = '6,00000000000000000000000000000006'
-const both = [...accounts, { id: 6, authenticators: { test: OTHER } }]
+const OTHER = '10,00000000000000000000000000000010'
+const both = [...accounts, { id: 10, authenticators: { test: OTHER } }]
 
 /** Locks a customer's row from outside; answers how to let go of it. */
 async function lock(t: Test, url: string, customer: number): Promise<() => Promise<unknown>> {

@@ -60,7 +60,7 @@ t.test('a client that reads no answers gets few of them made', async t => {
   const requests = 1500
   socket.write(get('/openapi.json').repeat(requests))
   // The server reads no further before these are read.
-  await until(t, () => linesOf(server).length >= 16, 'the first ones are answered')
+  await until(t, () => linesOf(server).length >= 2, 'the first ones are answered')
   socket.destroy()
   await until(t, () => linesOf(server).some(line => line.aborted), 'the rest is given up')
   const begun = linesOf(server).filter(({ status }) => status === 200)

@@ -185,7 +185,7 @@ t.test('every failure of every DRM has its outcome, is sent once, and leaves the
     upstream.behave = behaviour
     const begin = performance.now()
     const answers = await Promise.all(FAMILIES.map(of => gateway.askFor(of, `${of.family.name}-${index}`)))
-    t.ok(performance.now() - begin < 5 * hanging, `${name}: in time`)
+    t.ok(performance.now() - begin < 20 * hanging, `${name}: in time`)
     for (const [which, { family }] of FAMILIES.entries()) {
       const title = `${name}, ${family.name}`
       const [answer, cookie] = [answers[which], `${family.name}-${index}`]
