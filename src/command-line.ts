@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { defineAccounts } from './commands/account-commands.js'
+import { PROGRAMS, SHELLS } from './commands/client-variables.js'
 import type { CommandContext } from './commands/command-context.js'
 import type { CertsOptions } from './commands/make-certs.js'
+import type { EnvOptions } from './commands/print-env.js'
 import type { PsshOptions } from './commands/print-pssh.js'
 import type { TokenOptions } from './commands/print-token.js'
 import type { VerifyOptions } from './commands/verify-service.js'
@@ -25,6 +27,8 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
     )
     .version(packageVersion())
     .showHelpAfterError()
+    // What follows a command is its own: `env -- program --help` asks the program.
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: text => void context.stdout.write(text),
@@ -224,6 +228,36 @@ Exit code 0 when they were made, 1 when an option is wrong or a file is in the w
     .action(async (options: CertsOptions) => {
       const { makeCerts } = await import('./commands/make-certs.js')
       exitCode = await makeCerts(options, context)
+    })
+
+  program
+    .command('env')
+    .description('point existing programs at a server: print the variables, or run a command with them')
+    .argument('[command...]', 'what to run; without one the variables are printed')
+    .addOption(new Option('--for <program>', 'only what this one reads').choices(PROGRAMS))
+    .addOption(new Option('--shell <shell>', 'how they are printed').choices(SHELLS).default('sh'))
+    .option('-u, --url <url>', 'the server; without it a new emulator for the command, or that of these settings')
+    .passThroughOptions()
+    .addHelpText(
+      'after',
+      `
+The programs need no change: they ask https://pr-gen.test.expressplay.com as ever, a proxy takes them to the emulator,
+and they trust its authority. A command gets an emulator of its own on free ports, in memory unless DATA_DIR is set, which
+ends with it. With --url the server's host and PROXY_PORT name the proxy.
+
+Examples:
+  $ expressplay-token-backend env -- python3 storefront_test.py
+  $ expressplay-token-backend env -- npm test
+  $ eval "$(PROXY_PORT=8888 expressplay-token-backend env)"
+  $ PROXY_PORT=8888 expressplay-token-backend env --url http://drm:8080 --for java -- mvn verify
+  $ expressplay-token-backend env --shell fish | source
+  $ expressplay-token-backend env --shell powershell | Out-String | Invoke-Expression
+
+Exit code: that of the command, 128 + n if signal n ended it, 127 if there is none; 2 when the server did not answer.`,
+    )
+    .action(async (command: string[], options: EnvOptions) => {
+      const { printEnv } = await import('./commands/print-env.js')
+      exitCode = await printEnv(command, options, context)
     })
 
   const catalogue = program.command('catalogue').description('check a catalogue file, and print the schema of one')

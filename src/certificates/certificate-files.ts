@@ -52,9 +52,14 @@ export function readOwnCertificate({ certFile, keyFile, certSetting, keySetting 
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 
+/** The certificates of a PEM text, each in PEM. */
+export function pemCertificates(text: string): readonly string[] {
+  return text.match(CERTIFICATE) ?? []
+}
+
 export function certificatesIn(setting: string, pem: string): [X509Certificate, ...X509Certificate[]] {
   try {
-    const [first, ...others] = (pem.match(CERTIFICATE) ?? []).map(text => new X509Certificate(text))
+    const [first, ...others] = pemCertificates(pem).map(text => new X509Certificate(text))
     if (first !== undefined) return [first, ...others]
   } catch {
     throw new UnusableFile(setting, 'UNREADABLE_CERTIFICATE')

@@ -110,6 +110,11 @@ export class LocalCertificates implements ServedCertificates {
   }
 }
 
+/** The certificate of the authority in a data directory, which is made if there is none. */
+export async function localAuthority(dataDirectory: string): Promise<string> {
+  return (await authorityIn(dataDirectory, MACHINE.now())).cert
+}
+
 /** Where the server may be reached: under the names of the real service, and those of this machine. */
 function namesOfHere(): string[] {
   const addresses = Object.values(networkInterfaces()).flatMap(found => found?.map(({ address }) => address) ?? [])

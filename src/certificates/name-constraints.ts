@@ -1,3 +1,4 @@
+import { element, SEQUENCE } from './der.js'
 import { Extension } from './x509-library.js'
 
 /** The names and addresses that an authority may sign for: what is not below them, no client accepts. */
@@ -20,23 +21,15 @@ const OID = '2.5.29.30'
 export function nameConstraints({ domains, networks }: PermittedNames): Extension {
   const bases = [
     ...domains.map(domain => element(DNS_NAME, Buffer.from(domain))),
-    ...networks.map(network => element(IP_ADDRESS, Buffer.concat([addressOf(network), maskOf(network)]))),
+    ...networks.map(network => element(IP_ADDRESS, addressOf(network), maskOf(network))),
   ]
-  const permitted = element(PERMITTED, Buffer.concat(bases.map(base => element(SEQUENCE, base))))
+  const permitted = element(PERMITTED, ...bases.map(base => element(SEQUENCE, base)))
   return new Extension(OID, true, element(SEQUENCE, permitted))
 }
 
-const SEQUENCE = 0x30
 const PERMITTED = 0xa0
 const DNS_NAME = 0x82
 const IP_ADDRESS = 0x87
-
-/** Of DER: a tag, the length, and the content. */
-function element(tag: number, content: Buffer): Buffer<ArrayBuffer> {
-  const { length } = content
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
-  return Buffer.concat([Buffer.from([tag, ...size]), content])
-}
 
 const SIZES = { 4: 4, 6: 16 } as const
 

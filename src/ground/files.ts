@@ -20,7 +20,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 export interface DurableFile {
   readonly path: string
-  readonly text: string
+  readonly text: string | Buffer
   readonly mode: number
   /** Otherwise an existing file stays, and writing throws EEXIST. */
   readonly replace: boolean
