@@ -7,6 +7,8 @@ import type { CertsOptions } from './commands/make-certs.js'
 import type { EnvOptions } from './commands/print-env.js'
 import type { PsshOptions } from './commands/print-pssh.js'
 import type { TokenOptions } from './commands/print-token.js'
+import { SYSTEMS } from './commands/systems.js'
+import type { TrustOptions } from './commands/trust-authority.js'
 import type { VerifyOptions } from './commands/verify-service.js'
 import { ConfigError } from './errors/config-error.js'
 import { StatusError } from './errors/public-error.js'
@@ -194,7 +196,7 @@ Examples:
       exitCode = await migrateDatabase(context)
     })
 
-  program
+  const certs = program
     .command('certs')
     .description('make a development authority and certificates by it, to try mutual TLS with the entitlement service')
     .option('-d, --dir <folder>', 'where they are written', 'certs')
@@ -228,6 +230,32 @@ Exit code 0 when they were made, 1 when an option is wrong or a file is in the w
     .action(async (options: CertsOptions) => {
       const { makeCerts } = await import('./commands/make-certs.js')
       exitCode = await makeCerts(options, context)
+    })
+
+  certs
+    .command('trust')
+    .description("print what makes the operating system trust the server's authority")
+    .option('-u, --url <url>', 'the server; without it the one that these settings would start')
+    .addOption(new Option('--system <system>', 'instead of that of this machine').choices(SYSTEMS))
+    .option('--install', 'run it, on Debian and its relatives')
+    .addOption(new Option('--uninstall', 'take it back in the same way').conflicts('install'))
+    .addHelpText(
+      'after',
+      `
+The authority is that of TLS=development and of the proxy, not that of certs. It may sign for the real service's names and
+local ones only. Java, Node, Firefox and Python's requests have lists of their own: see env.
+
+Examples:
+  $ expressplay-token-backend certs trust
+  $ expressplay-token-backend certs trust --install
+  $ expressplay-token-backend certs trust --url http://127.0.0.1:8080 --system macos
+  $ expressplay-token-backend certs trust --uninstall
+
+Exit code 0 when it was printed or done, 1 when it was not done, 2 when the server did not answer.`,
+    )
+    .action(async (options: TrustOptions) => {
+      const { trustAuthority } = await import('./commands/trust-authority.js')
+      exitCode = await trustAuthority(options, context)
     })
 
   program

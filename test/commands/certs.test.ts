@@ -1,12 +1,12 @@
-import { exec } from 'node:child_process'
+import { exec, spawnSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Authority } from '../../src/certificates/authority.js'
-import { CONTENT_KEY } from '../harness.js'
-import { runCommand, startCommand } from '../process.js'
+import { CONTENT_KEY, startTestServer } from '../harness.js'
+import { program, runCommand, startCommand } from '../process.js'
 import { handshake } from './handshake.js'
 
 const DAY_MS = 86_400_000
@@ -191,4 +191,62 @@ function meet(t: Test, { server, client, host = 'localhost' }: Names) {
   const files = contents(t)
   const pair = (name: string) => ({ cert: files[`${name}.pem`] ?? '', key: files[`${name}.key.pem`] ?? '' })
   return handshake(t, { ca: files['ca.pem'] ?? '', server: pair(server), client: pair(client), host })
+}
+
+t.test('certs trust prints what each system wants', async t => {
+  const DATA_DIR = t.testdir()
+  const trust = (...args: string[]) => runCommand(t, ['certs', 'trust', ...args], { DATA_DIR })
+  const path = join(DATA_DIR, 'tls/clients/ca.pem')
+  const { stdout } = await trust('--system', 'debian')
+  const sudo = process.getuid?.() === 0 ? '' : 'sudo '
+  t.equal(
+    stdout,
+    `${sudo}install -m 644 ${path} /usr/local/share/ca-certificates/expressplay-token-backend.crt\n${sudo}update-ca-certificates\n`,
+  )
+  t.match(await trust('--system', 'fedora'), { code: 0, stdout: /update-ca-trust\n$/ })
+  const sha1 = new X509Certificate(readFileSync(path)).fingerprint.replaceAll(':', '')
+  t.match(await trust('--system', 'macos'), { code: 0, stdout: `security add-trusted-cert -d -r trustRoot -k` })
+  t.match(await trust('--system', 'macos', '--uninstall'), { code: 1, stdout: sha1, stderr: /They were not run/ })
+  t.match(await trust('--system', 'windows'), { code: 0, stdout: `certutil -addstore -f Root ${path}\n` })
+  t.match(await trust('--system', 'windows', '--uninstall'), { code: 1, stdout: `certutil -delstore Root ${sha1}\n` })
+  t.match(await trust('--system', 'beos'), { code: 1, stderr: /Allowed choices are debian/ })
+  t.match(await trust('--url', 'http://127.0.0.1:1'), { code: 2, stderr: /^No answer/ })
+})
+
+const UNSHARE = process.getuid?.() === 0 ? 'unshare --mount' : 'unshare --map-root-user --mount'
+
+const inNamespace = `${UNSHARE} sh -ec '
+for folder in /usr/local/share/ca-certificates /etc/ssl/certs; do
+  copy=$(mktemp -d ./copy.XXXXXX)
+  cp -a $folder/. $copy
+  mount -t tmpfs none $folder
+  cp -a $copy/. $folder
+done
+'`
+
+t.test(
+  'on Debian the system trusts it after --install, and not after --uninstall',
+  { skip: noNamespace() },
+  async t => {
+    const folder = t.testdir()
+    const { tlsUrl = '' } = await startTestServer(t, {
+      tls: 'development',
+      settings: { DATA_DIR: folder, DATABASE_URL: 'memory:' },
+    })
+    const name = 'pr-gen.test.expressplay.com'
+    const asks = `curl -s -o answer --connect-to ${name}:443:${new URL(tlsUrl).host} https://${name}/healthz && echo trusted || echo "curl: $?"`
+    const trust = `${program.join(' ')} certs trust`
+    const script = [asks, `${trust} --install`, asks, `${trust} --uninstall`, asks].join('\n')
+    const { stdout } = await promisify(exec)(inNamespace.replace(/'$/, `${script}'`), {
+      cwd: folder,
+      env: { PATH: process.env.PATH, DATA_DIR: folder },
+    })
+    t.same(stdout.match(/^(?:curl: \d+|trusted)$/gm), ['curl: 60', 'trusted', 'curl: 60'])
+  },
+)
+
+/** In a mount namespace the system of the machine stays as it is. */
+function noNamespace(): string | false {
+  const { status } = spawnSync(`${UNSHARE} update-ca-certificates --help`, { shell: true })
+  return status === 0 ? false : 'it takes a Debian, and the right to make a mount namespace'
 }
