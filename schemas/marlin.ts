@@ -171,9 +171,9 @@ export const broadbandAction = new ParameterGroup(
   ),
 )
 
-/** A licence has keys and rights; the other actions have none. */
-function isLicence(whole: Texts): boolean {
-  return whole.actionTokenType === undefined || whole.actionTokenType === ACTIONS.licence
+/** A licence has keys and rights; the other actions have none. What is no action is read as a licence. */
+function isLicence({ actionTokenType: action }: Texts): boolean {
+  return action !== ACTIONS.registration && action !== ACTIONS.deregistration
 }
 
 export const broadbandKeys: KeySchema = {

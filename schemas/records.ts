@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
+import { CLEAR_KEY, TOKEN_DRMS } from '../src/ground/drms.js'
 import { moment } from './rules.js'
 import type { RawParameters } from './sorting.js'
 
@@ -114,7 +115,7 @@ const recordedEvent = z
       'redemption_refused',
       'entitlement_refused',
     ]),
-    drm: z.enum(['playready', 'widevine', 'fairplay', 'clearkey']),
+    drm: z.enum([...TOKEN_DRMS, CLEAR_KEY]),
     token_id: z.string().optional(),
     kid: z.array(z.string()),
     cookie: z.string().optional(),

@@ -93,6 +93,8 @@ t.test('plain HTTP goes through the proxy too: in a tunnel, and in absolute form
   t.match(first, '"licenseAcquisitionUrl":"http://pr.test.expressplay.com/playready/RightsManager.asmx"')
   const other = await exchange(port, `GET ${absolute} HTTP/1.1\r\nHost: www.example.com\r\n\r\n`, /token/)
   t.match(other, 'pr.test.expressplay.com', 'the request line counts, not Host')
+  const https = `GET https://${HOST}${TOKEN} HTTP/1.1\r\n${headers}\r\n`
+  t.match(await exchange(port, https, /token/), /^HTTP\/1\.1 200 /, 'as some clients ask')
   const body = form().toString()
   const type = `Content-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n`
   const posted = `POST http://${HOST}/hms/pr/token HTTP/1.1\r\n${headers}${type}Expect: more\r\n\r\n${body}`

@@ -123,18 +123,19 @@ const IDLE_MS = 120_000
 
 /** A request in absolute form (RFC 9112, 3.2.2), as clients send http URLs to a proxy. */
 function answer(request: IncomingMessage, response: ServerResponse, handle: RequestListener, parts: ProxyParts): void {
-  const [, host = '', path = ''] = ABSOLUTE.exec(request.url ?? '') ?? []
+  const [, scheme = '', host = '', path = ''] = ABSOLUTE.exec(request.url ?? '') ?? []
   if (isRealHost(host)) {
     request.url = path === '' || path.startsWith('?') ? `/${path}` : path
     request.headers.host = host
     handle(request, response)
-  } else if (parts.passesThrough && host !== '') forward(request, response)
+  } else if (parts.passesThrough && scheme.toLowerCase() === 'http') forward(request, response)
   else {
     response.writeHead(403, { 'content-type': 'text/plain', connection: 'close' }).end(refusalOf(host))
   }
 }
 
-const ABSOLUTE = /^http:\/\/([^/?#@]{1,261})([/?][^#]*)?/i
+/** Some clients ask for https URLs in this form, too: the request then comes to us in plain text, as they send it. */
+const ABSOLUTE = /^(https?):\/\/([^/?#@]{1,261})([/?][^#]*)?/i
 
 function forward(request: IncomingMessage, response: ServerResponse): void {
   const { method, url = '' } = request

@@ -22,7 +22,7 @@ export interface Outline {
 export function openApiDocument(routes: readonly Route[], { info, servers, tags, ...parts }: Outline): Json {
   const schemas = new JsonSchemas(parts.schemas)
   const paths: Record<string, Json> = {}
-  const urls = new Set(routes.map(({ url }) => url))
+  const urls = new Set(routes.filter(({ schema }) => schema?.hide !== true).map(({ url }) => url))
   for (const route of routes) {
     if (route.schema?.hide === true) continue
     const path = pathOf(route.url, Object.keys(paths))
