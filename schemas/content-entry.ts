@@ -22,7 +22,7 @@ export interface Content {
   readonly viewers: 'everyone' | ReadonlySet<string>
   /** No viewer may have it from this moment on, in milliseconds since 1970. */
   readonly until?: number | undefined
-  /** Of the devices registered under a cookie so many may have it: those that came first. */
+  /** How many of the devices registered under a cookie may have it: the first ones. */
   readonly devicesPerCookie?: number | undefined
 }
 
@@ -73,7 +73,7 @@ const viewers = z
   })
   .transform(given => (given === 'everyone' ? given : new Set(given)))
 
-const until = jsonMoment('Nobody may have it from this moment on: RFC 3339 with `Z`.')
+const until = jsonMoment('The moment from which no viewer may have it: RFC 3339 with `Z`.')
 
 const drm = z
   .enum(TOKEN_DRMS, OTHER_DRM)
@@ -109,7 +109,7 @@ export function entryFields<P extends z.ZodType>(policy: P, byDrm: object = {}) 
       viewers,
       until: until.optional(),
       devicesPerCookie: wholeNumber(1, 1000).optional().meta({
-        description: 'Of the devices registered under a cookie so many may have it: those that came first.',
+        description: 'How many of the devices registered under a cookie may have it: the first ones.',
       }),
     },
     objectError,

@@ -21,7 +21,7 @@ const MOST_LEAVES = 100
 
 const AUTHORITY_NAME = 'ExpressPlay token backend local authority'
 
-/** Nobody else's names: the real service's, those that are reserved for local use (RFC 6761, 6762, 9476), this machine's. */
+/** The real service's names, names reserved for local use (RFC 6761, 6762, 9476), and this machine's: no public ones of others. */
 function permitted(): PermittedNames {
   return { domains: [...REAL_DOMAINS, 'localhost', 'local', 'internal', 'test', hostname()], networks: PRIVATE }
 }
