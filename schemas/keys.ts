@@ -143,5 +143,3 @@ export const optionalKid = {
     },
   ],
 }
-
-export const keysWithOptionalKid = keySchema(new ParameterGroup(optionalKid.parameters, optionalKid.relations(-5007)))

@@ -67,7 +67,7 @@ export async function application(app: FastifyInstance, { services }: { services
     administration,
     contents: services.contents,
     access,
-    ca: services.proxyCertificates?.ca ?? services.certificates?.ca,
+    ca: services.proxyCertificates?.ca,
   })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })

@@ -135,7 +135,7 @@ async function listenOnBoth(
     addresses,
     tlsUrl: secure?.url,
     proxyUrl: proxy?.url,
-    ca: services.proxyCertificates?.ca ?? certificates?.ca,
+    ca: services.proxyCertificates?.ca,
     tlsAddresses: secure?.addresses ?? [],
     proxyAddresses: proxy?.addresses ?? [],
   }

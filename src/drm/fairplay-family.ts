@@ -2,8 +2,8 @@ import { type FairplayPolicy, fairplayKeys, fairplaySchema } from '../../schemas
 import { HOST_LABELS } from '../ground/real-hosts.js'
 import { readExtensions, writeExtensions } from './extensions.js'
 import type { TokenFamily } from './family.js'
+import { oneUrl } from './licence-urls.js'
 import { opaqueLicences } from './stand-in-licence.js'
-import { oneUrl } from './widevine-family.js'
 
 const licences = opaqueLicences(
   { drm: 'fairplay', name: 'fairplay', path: '/hms/fp/rights/', otherDrm: -6002 },

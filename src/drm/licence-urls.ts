@@ -1,7 +1,7 @@
 import { TOKEN_NAME } from '../../schemas/licences.js'
 import { licenceHostOf } from '../ground/real-hosts.js'
 import { clearKey } from './clear-key.js'
-import type { IssuedToken, TokenFamily } from './family.js'
+import type { AnswerForm, IssuedToken, TokenFamily } from './family.js'
 
 /** Where clients reach this service. */
 export interface ReachedAt {
@@ -80,4 +80,11 @@ function decoded(text: string): string | undefined {
 /** Where Clear Key clients reach the service that has this licence URL for a family's own clients. */
 export function clearKeyUrl({ licences }: TokenFamily, licenceUrl: string): string {
   return licenceUrl.replace(licences.path, clearKey.path)
+}
+
+/** An answer of one URL, that a player can use as it is. */
+export const oneUrl: AnswerForm = {
+  contentType: 'text/uri-list',
+  text: issued => urlWithToken(issued),
+  read: tokenOfUrl,
 }

@@ -3,16 +3,9 @@ import { WIDEVINE_ASSUMED, type WidevinePolicy, widevineSchema } from '../../sch
 import { HOST_LABELS } from '../ground/real-hosts.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
 import { readExtensions, writeExtensions } from './extensions.js'
-import type { AnswerForm, TokenFamily } from './family.js'
-import { tokenOfUrl, urlWithToken } from './licence-urls.js'
+import type { TokenFamily } from './family.js'
+import { oneUrl } from './licence-urls.js'
 import { opaqueLicences } from './stand-in-licence.js'
-
-/** One URL, that a player can use as it is. */
-export const oneUrl: AnswerForm = {
-  contentType: 'text/uri-list',
-  text: issued => urlWithToken(issued),
-  read: tokenOfUrl,
-}
 
 /** Players ask for the service certificate with a message of a few bytes. */
 const LONGEST_CERTIFICATE_REQUEST = 5

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { z } from 'zod'
 import { ParameterGroup } from '../../schemas/group.js'
-import { keysWithOptionalKid } from '../../schemas/keys.js'
+import { keySchema, optionalKid } from '../../schemas/keys.js'
 import { parameter, rule, wholeNumber } from '../../schemas/rules.js'
 import { Families } from '../../src/drm/families.js'
 import type { TokenFamily } from '../../src/drm/family.js'
@@ -40,7 +40,7 @@ const cinema: TokenFamily = {
   tooLong: { code: -2037, parameter: 'seat' },
   algorithm: 'aesctr',
   strayNumber: -2035,
-  keySchema: keysWithOptionalKid,
+  keySchema: keySchema(new ParameterGroup(optionalKid.parameters, optionalKid.relations(-5007))),
   policySchema: () => group,
   deviceBinding: { refusal: -5005 },
   answer: { contentType: 'text/plain', text: issued => urlWithToken(issued), read: tokenOfUrl },
