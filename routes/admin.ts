@@ -18,6 +18,7 @@ import {
   shownBalance,
 } from '../schemas/admin.js'
 import type { Administration } from '../src/accounts/administration.js'
+import type { Emulator } from '../src/emulator/emulator.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
 import { StatusError } from '../src/errors/public-error.js'
 import type { AdminAccess } from '../src/http/admin-access.js'
@@ -29,12 +30,15 @@ import { useErrorForm } from '../src/http/unknown-paths.js'
 import { validateRequests, type ZodTypes } from '../src/http/validation.js'
 import { administrative } from './administrative.js'
 import { contentRoutes } from './contents.js'
+import { emulatorRoutes } from './emulator.js'
 
 export interface AdminRoutesOptions {
   readonly administration: Administration
   readonly contents: ContentAdministration
   /** The authority of TLS=development, in PEM. */
   readonly ca: string | undefined
+  /** What only an emulator has. */
+  readonly emulator: Emulator | undefined
   /** Without it, administration is off. */
   readonly access: AdminAccess | undefined
 }
@@ -46,13 +50,14 @@ const sample = { parameters: { id: 201722 } }
 
 /** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
-  const { administration, contents, access, ca } = options
+  const { administration, contents, access, ca, emulator } = options
   useErrorForm(app, jsonErrors)
   if (access === undefined) return
   guard(app, access)
   readJsonBodies(app)
   validateRequests(app, read)
   contentRoutes(app, contents)
+  if (emulator !== undefined) emulatorRoutes(app, emulator)
   const api = app.withTypeProvider<ZodTypes>()
 
   api.get(

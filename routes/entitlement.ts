@@ -38,6 +38,7 @@ export const entitlementRoutes = fp(async (app: FastifyInstance, options: Entitl
       requestId: request.id,
       host: licenceHost(request),
       reportRateLimit: rateLimitReporter(reply),
+      trace: request.trace,
     })
     const { messageID, version } = echoOf(request.body)
     const answer: EntitlementAnswer = { messageID, version, isAllowed: true, epTokenURL, error: 0, errorText: '' }

@@ -38,6 +38,7 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
       address: request.ip,
       deviceId: stated ?? challenge.deviceId,
       requestId: request.id,
+      trace: request.trace,
     })
     const { contentType, text } = challenge.licence(redeemed)
     return sendAs(reply, contentType, text)

@@ -43,6 +43,11 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     if (parameters.ignored.size > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters))
     const host = plainHost(request)
     const environment = environmentOfHost(host, options.environment)
+    const { trace } = request
+    if (trace !== undefined) {
+      trace.drm = family.drm
+      trace.environment = environment
+    }
     const idempotencyKey = readsIdempotencyKey ? readIdempotencyKey(request.headers[KEY_HEADER]) : undefined
     const issued = await requests.answer({
       parameters,
@@ -52,6 +57,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
       requestId: request.id,
       idempotencyKey,
       reportRateLimit: rateLimitReporter(reply),
+      trace,
     })
     const assumed = requests.describeAssumed(parameters)
     if (assumed !== '') reply.header(ASSUMED, assumed)

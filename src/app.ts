@@ -61,13 +61,14 @@ export async function application(app: FastifyInstance, { services }: { services
     const { forwardedLicenceRoutes } = await import('../routes/forwarded-licences.js')
     await app.register(forwardedLicenceRoutes, { ...players, licences, logger, environment })
   }
-  const access = adminAccess(config.ADMIN_TOKEN, config.MODE === 'emulate', config.ADMIN_HOSTS)
+  const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway', config.ADMIN_HOSTS)
   await app.register(adminRoutes, {
     prefix: '/admin/api',
     administration,
     contents: services.contents,
     access,
     ca: services.proxyCertificates?.ca,
+    emulator: services.emulator,
   })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
@@ -92,7 +93,7 @@ interface EdgeOptions extends Omit<CrossSiteOptions, 'origins'> {
 async function addEdge(app: FastifyInstance, services: Services, options: EdgeOptions) {
   const { config, logger, metrics } = services
   const { addresses, errorForm, guard, ...crossing } = options
-  await app.register(answering, { logger, metrics })
+  await app.register(answering, { logger, metrics, traces: services.emulator !== undefined })
   await app.register(errors, { logger, errorForm })
   guard?.(app)
   await app.register(draining)

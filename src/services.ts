@@ -8,6 +8,7 @@ import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
 import type { OwnPorts } from './drm/licence-urls.js'
+import type { Emulator } from './emulator/emulator.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Clock } from './ground/clock.js'
@@ -132,6 +133,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const abandoned = new AbandonedTokens({ pendingTokens: store.pendingTokens, ledger, now: sharedNow, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, clock, logger })
   for (const warning of store.warnings) logger.warn(warning)
+  const emulator = await emulatorOf(config)
   const retention = new Retention({ ...store, clock, plausible, abandoned, days: config.LOG_RETENTION_DAYS, logger })
   closing.add(() => retention.stop())
   closing.add(() => resealing.stop())
@@ -142,6 +144,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     ports,
     certificates,
     proxyCertificates,
+    emulator,
     accounts,
     administration,
     keys,
@@ -174,6 +177,13 @@ async function askedServiceOf({ config, random, logger }: Pick<ServiceParts, 'co
   if (settings === undefined) return undefined
   const { AskedService } = await import('./entitlement/asked-service.js')
   return new AskedService({ settings, random, logger })
+}
+
+/** A gateway has none, and loads nothing of it. */
+async function emulatorOf({ MODE }: Config): Promise<Emulator | undefined> {
+  if (MODE === 'gateway') return undefined
+  const { Emulator } = await import('./emulator/emulator.js')
+  return new Emulator()
 }
 
 /** What the TLS listener presents. Only those who have one wait for the libraries to load. */

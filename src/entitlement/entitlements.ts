@@ -5,6 +5,7 @@ import { urlWithToken } from '../drm/licence-urls.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import { InFlight } from '../ground/in-flight.js'
+import type { RequestTrace } from '../ground/request-trace.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
@@ -17,6 +18,8 @@ export interface EntitlementContext {
   readonly host: string
   /** Called with the state of the account's rate limit. */
   readonly reportRateLimit: ReportRateLimit
+  /** Where requests are traced. */
+  readonly trace?: RequestTrace | undefined
 }
 
 /** Decides whether a viewer may have a key. The ledger has every decision before the client gets it. */
@@ -46,7 +49,7 @@ export class Entitlements {
   }
 
   async #decide(request: EntitlementRequest | UnknownVersion, context: EntitlementContext): Promise<string> {
-    const { requestId, host, reportRateLimit } = context
+    const { requestId, host, reportRateLimit, trace } = context
     const { metrics, environment } = this.#parts
     const account = await this.#account()
     // The rate limit comes before the log: a flood must not fill the log.
@@ -60,11 +63,18 @@ export class Entitlements {
       isSecure: false,
       reportRateLimit,
       cookie,
+      trace,
       family: familyAskedFor(request, this.#parts.families),
       content: undefined,
       deviceId: undefined,
     }
+    if (trace !== undefined) {
+      trace.customerId = account.id
+      trace.environment = environment
+      trace.drm = decision.family.drm
+    }
     try {
+      await trace?.passed('account')
       if ('unknownVersion' in request)
         throw new EntitlementRefusal('version', { details: `only ${VERSION} is known here` })
       const token = await this.#granting.grant(request, decision)

@@ -10,6 +10,7 @@ import type { Now } from '../ground/clock.js'
 import type { TokenDrm } from '../ground/drms.js'
 import type { Environment } from '../ground/environment.js'
 import type { Randomness } from '../ground/randomness.js'
+import type { RequestTrace } from '../ground/request-trace.js'
 import type { ReportRateLimit } from '../limits/rate-limits.js'
 import type { Account } from '../store/account-records.js'
 import { ISSUING, TokenProgress, type TokenStepParts, TokenSteps, tokenOf } from '../tokens/token-steps.js'
@@ -33,6 +34,8 @@ export interface Decision {
   /** The content whose keys are issued. */
   content: Pick<Content, 'keys'> | undefined
   deviceId: string | undefined
+  /** Where requests are traced. */
+  readonly trace?: RequestTrace | undefined
 }
 
 /** The three requests, step by step (spec: sees.md). Each step throws the documented refusal that ends it. */

@@ -1,10 +1,15 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Logger } from 'pino'
+import { RequestTrace } from '../ground/request-trace.js'
 import type { Metrics } from '../metrics.js'
 import { isUnroutable } from './unknown-paths.js'
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where requests are traced. */
+    trace: RequestTrace | undefined
+  }
   interface FastifyReply {
     isRecorded: boolean
     /** What the log says of a request beside its route: nothing secret. */
@@ -18,10 +23,13 @@ export const INVALID_ROUTE = 'invalid'
 export interface AnsweringOptions {
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Whether a journal or faults need to know what becomes of a request. */
+  readonly traces: boolean
 }
 
 /** What holds for every route: headers, one log line, one observation. */
-export const answering = fp(async (app: FastifyInstance, { logger, metrics }: AnsweringOptions) => {
+export const answering = fp(async (app: FastifyInstance, { logger, metrics, traces }: AnsweringOptions) => {
+  app.decorateRequest('trace', undefined)
   app.decorateReply('asked', undefined)
   app.decorateReply('isRecorded', false)
 
@@ -48,6 +56,7 @@ export const answering = fp(async (app: FastifyInstance, { logger, metrics }: An
   }
 
   app.addHook('onRequest', (request, reply, next) => {
+    if (traces) request.trace = new RequestTrace()
     addStandardHeaders(request, reply)
     if (request.raw.socket.destroyed) {
       // Its connection ended while it was queued.

@@ -5,6 +5,7 @@ import type { AskedService } from '../entitlement/asked-service.js'
 import { orUnavailable, PublicError, type StatusError, TokenError } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
+import type { RequestTrace } from '../ground/request-trace.js'
 import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
 import { UNLIMITED } from '../store/engine.js'
@@ -37,6 +38,8 @@ export interface RedemptionRequest {
   readonly address: string
   readonly deviceId: string | undefined
   readonly requestId: string
+  /** Where requests are traced. */
+  readonly trace?: RequestTrace | undefined
 }
 
 /** What a licence is made from. */
@@ -57,6 +60,12 @@ export class TokenRedemption {
     const { vault, families } = this.#parts
     const token = requireAuthentic(vault, families, requireOneToken(await this.#tokensOf(request)))
     const account = await this.#accountOf(token)
+    const { trace } = request
+    if (trace !== undefined) {
+      trace.customerId = token.customerId
+      trace.environment = token.environment
+      trace.drm = request.family.drm
+    }
     try {
       return await this.#grant(request, token, account)
     } catch (error) {
@@ -75,6 +84,7 @@ export class TokenRedemption {
     const keys = requireKeys(token, request.asked)
     requireRunningRental(keys, now)
     await this.#requireEntitlement(request, { token, keys })
+    await request.trace?.passed('granted')
     await this.#record(request, { token, keys }, account)
     return { token, keys }
   }

@@ -4,6 +4,7 @@ import type { TokenTerms } from '../../schemas/token-request.js'
 import { type Accounts, requireAccount, requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
+import type { RequestTrace } from '../ground/request-trace.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/content-keys.js'
 import type { KeyStorage } from '../keys/key-storage.js'
 import type { AccountLimit, ReportRateLimit } from '../limits/rate-limits.js'
@@ -51,6 +52,8 @@ export interface TokenContext {
   readonly requestId: string
   /** Called with the account's rate limit status. */
   readonly reportRateLimit: ReportRateLimit
+  /** Where requests are traced. */
+  readonly trace?: RequestTrace | undefined
 }
 
 export interface TokenStepParts {
@@ -73,7 +76,9 @@ const TOKEN_STEPS = {
   },
   account: async (progress, { accounts }) => {
     const authenticator = found(progress.authenticator, 'authenticator')
-    progress.account = await requireAccount(accounts, authenticator, progress.context.environment)
+    const { environment, trace } = progress.context
+    progress.account = await requireAccount(accounts, authenticator, environment)
+    if (trace !== undefined) trace.customerId = progress.account.id
   },
   limit: (progress, { limit }) => {
     limit.admit(accountOf(progress), progress.context.environment, progress.context.reportRateLimit)
@@ -104,16 +109,19 @@ type TokenStepName = keyof typeof TOKEN_STEPS
 
 /** These steps, one after the other. */
 export class TokenSteps {
-  readonly #steps: readonly TokenStep[]
+  readonly #steps: readonly (readonly [TokenStepName, TokenStep])[]
 
   constructor(...names: readonly TokenStepName[]) {
-    this.#steps = names.map(name => TOKEN_STEPS[name])
+    this.#steps = names.map(name => [name, TOKEN_STEPS[name]])
   }
 
   async take(progress: TokenProgress, parts: TokenStepParts): Promise<void> {
-    for (const step of this.#steps) {
+    const { trace } = progress.context
+    for (const [name, step] of this.#steps) {
       const taking = step(progress, parts)
       if (taking !== undefined) await taking
+      const acting = trace?.passed(name)
+      if (acting !== undefined) await acting
     }
   }
 }

@@ -1,0 +1,24 @@
+import type { Environment } from './environment.js'
+
+/** A fault that an emulator injects into one request. */
+export interface InjectedFault {
+  /** Of its rule. */
+  readonly id: string
+  /** Called after each named step of the request: throws the refusal to inject, waits, or does nothing. */
+  after(step: string): void | Promise<void>
+}
+
+/** What becomes known of one request on its way, for the journal and for a fault that acts at one of its steps. */
+export class RequestTrace {
+  customerId: number | undefined = undefined
+  environment: Environment | undefined = undefined
+  drm: string | undefined = undefined
+  /** The last step that the request passed. */
+  step: string | undefined = undefined
+  fault: InjectedFault | undefined = undefined
+
+  passed(step: string): void | Promise<void> {
+    this.step = step
+    return this.fault?.after(step)
+  }
+}
