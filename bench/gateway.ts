@@ -1,4 +1,4 @@
-import { demoAccount } from '../src/accounts/account-seeds.js'
+import { demoAccount } from '../src/accounts/demo-account.js'
 import { sampleParameters } from '../src/sample.js'
 import type { Databases } from './databases.js'
 import { typicalLatency } from './latency.js'

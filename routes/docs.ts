@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import swaggerUi from '@fastify/swagger-ui'
+import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
 import { builtFile } from '../src/ground/own-package.js'
 import { JSON_TYPE, sendAs } from '../src/http/answers.js'
 
@@ -39,14 +38,14 @@ export async function docsRoutes(app: FastifyInstance): Promise<void> {
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS))
   for (const name of DOCUMENTS)
     app.get(`/${name}`, { schema: { hide: true } }, (_request, reply) => sendAs(reply, JSON_TYPE, textOf(name)))
-  // The page needs a plugin of this name, which would make a document at each start.
-  await app.register(fp(async app => void app.decorate('swagger', EMPTY), { name: '@fastify/swagger' }))
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { tryItOutEnabled: true, deepLinking: true },
-    transformSpecification: () => JSON.parse(textOf('openapi.json')),
-    transformSpecificationClone: false,
+  await app.register(fastifyStatic, {
+    root: builtFile('docs-page'),
+    prefix: '/docs/static/',
+    index: false,
+    decorateReply: !app.hasReplyDecorator('sendFile'),
   })
+  app.get('/docs', { schema: { hide: true } }, (_request, reply) =>
+    reply.sendFile('index.html', builtFile('docs-page')),
+  )
+  app.get('/docs/', { schema: { hide: true } }, (_request, reply) => reply.redirect('../docs'))
 }
-
-const EMPTY = () => ({})

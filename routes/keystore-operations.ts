@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { credentialParameters } from '../schemas/credentials.js'
 import { kek, keyChange, keyCount, keyObject, newKey } from '../schemas/keystore.js'
 import { JSON_TYPE } from '../src/http/answers.js'

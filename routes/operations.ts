@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { sendAs } from '../src/http/answers.js'
 import { json, type Operation } from '../src/http/operation.js'
 import type { Metrics } from '../src/metrics.js'

@@ -1,7 +1,7 @@
 import fastifyStatic from '@fastify/static'
 import type { FastifyInstance } from 'fastify'
-import { demoAccount } from '../src/accounts/account-seeds.js'
 import type { Accounts } from '../src/accounts/authentication.js'
+import { demoAccount } from '../src/accounts/demo-account.js'
 import { TOKEN_FAMILIES } from '../src/drm/families.js'
 import { orUnavailable } from '../src/errors/public-error.js'
 import type { Environment } from '../src/ground/environment.js'

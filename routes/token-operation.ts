@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { tokenAnswer } from '../schemas/answers.js'
 import { errorFormat } from '../schemas/credentials.js'
 import { IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, idempotencyKey } from '../schemas/idempotency.js'

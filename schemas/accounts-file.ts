@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CHARGES, TOKEN_STYLES } from '../src/ground/account-choices.js'
 import { byDrm, type DrmOption, TOKEN_DRMS } from '../src/ground/drms.js'
 import { AUTHENTICATOR } from './credentials.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
 import { byDrm } from '../src/ground/drms.js'
 import { ENVIRONMENTS, LONGEST_OVERLAP } from '../src/ground/environment.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { playerConfig } from './player-config.js'
 
 /** The answers of a token request (spec: playready-token.md, responses). */

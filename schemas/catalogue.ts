@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TOKEN_DRMS, type TokenDrm } from '../src/ground/drms.js'
 import {
   type ContentLicence,

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { DRM_TITLES, TOKEN_DRMS, type TokenDrm } from '../src/ground/drms.js'
 import { customerCookie, guid } from './entitlement.js'
 import { catalogueIv } from './fairplay.js'

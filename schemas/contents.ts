@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
 import { TOKEN_DRMS } from '../src/ground/drms.js'
 import { read } from './admin.js'

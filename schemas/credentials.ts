@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import { ParameterGroup } from './group.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
 import { TOKEN_DRMS } from '../src/ground/drms.js'
 import { jsonFaults } from './json-faults.js'

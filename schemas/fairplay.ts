@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { extensions, generalFlags, useHttps } from './fields.js'
 import { ParameterGroup } from './group.js'
 import { type KeySchema, keySchema, optionalKid } from './keys.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import { faultsOf } from './rules.js'
 import type { ParameterText } from './sorting.js'
@@ -17,12 +17,11 @@ export interface Relation {
 /** Parameters that are read together: the rules of each, and the relations between them. */
 export class ParameterGroup<Shape extends z.ZodRawShape> {
   readonly parameters: Shape
-  readonly #schema: z.ZodObject<Shape>
+  #schema: z.ZodObject<Shape> | undefined
   readonly #relations: readonly Relation[]
 
   constructor(shape: Shape, relations: readonly Relation[] = []) {
     this.parameters = shape
-    this.#schema = z.compile(z.object(shape))
     this.#relations = relations
   }
 
@@ -31,6 +30,8 @@ export class ParameterGroup<Shape extends z.ZodRawShape> {
     const before = faults.length
     for (const { parameter, code, details, isBroken } of this.#relations)
       if (isBroken(texts)) faults.push({ code, parameter: `${parameter}${suffix}`, details })
+    // Compiled when it is first used: nobody needs all DRMs at once.
+    this.#schema ??= z.compile(z.object(this.parameters))
     const parsed = this.#schema.safeParse(texts)
     if (!parsed.success) faults.push(...faultsOf(parsed.error, suffix))
     return faults.length === before ? parsed.data : undefined

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 /** What is wrong in a JSON text and where, without repeating a value: it may be a secret. */
 export interface JsonFault {

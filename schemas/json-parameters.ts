@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import { jsonSchema } from './json-schema.js'
@@ -37,9 +37,13 @@ export interface JsonParametersOptions<S extends Shape, V, T> {
 /**
  * Parameters of a token request as an object in JSON: the same names and the same rules, which are those of their
  * group. What can be a number or a truth may be written as one, and what may be repeated as a list. A fault has the words
- * of its documented error.
+ * of its documented error. Made when it is first used, so that a start does not wait for it.
  */
 export function jsonParameters<S extends Shape, V, T>(options: JsonParametersOptions<S, V, T>) {
+  return z.lazy(() => schemaOf(options))
+}
+
+function schemaOf<S extends Shape, V, T>(options: JsonParametersOptions<S, V, T>) {
   const { group, description, written = {}, relations, read } = options
   const shape = group.parameters
   const repeatable = repeatableOf(shape)

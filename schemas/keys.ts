@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import { NO_KID } from '../src/ground/drms.js'
 import { ParameterGroup, type Relation, type Texts } from './group.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { KeyStorageError } from '../src/errors/key-storage-error.js'
 import { kid as kidRule } from './keys.js'
 import type { RawParameters } from './sorting.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { StatusError } from '../src/errors/public-error.js'
 import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'

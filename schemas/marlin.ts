@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 import { NO_KID } from '../src/ground/drms.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CLEAR_KEY, TOKEN_DRMS } from '../src/ground/drms.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule } from './rules.js'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { TokenDrm } from '../src/ground/drms.js'
 import { fairplayCataloguePolicy } from './fairplay.js'
 import { type JsonParameter, jsonParameters, type WrittenParameter } from './json-parameters.js'

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 import type { Texts } from './group.js'

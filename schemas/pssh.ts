@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { StatusError } from '../src/errors/public-error.js'
 import { jsonFaults } from './json-faults.js'
 import { hex, kid } from './keystore.js'

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Now } from '../src/ground/clock.js'
 import { ParameterGroup } from './group.js'
 import { futureMoment, hex, parameter, rule } from './rules.js'

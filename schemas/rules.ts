@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import type { Now } from '../src/ground/clock.js'
 

@@ -1,5 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
 import { metaOf } from './rules.js'
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { type ErrorCode, type Fault, firstFault, noLaterThan } from '../src/errors/error-catalogue.js'
 import { TokenError } from '../src/errors/public-error.js'
 import type { Now } from '../src/ground/clock.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { contentEntry } from './content-entry.js'
 import { objectError } from './json-parameters.js'
 

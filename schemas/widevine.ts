@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { extensions, generalFlags, text, useHttps } from './fields.js'
 import { ParameterGroup } from './group.js'
 import { parameter, rule, wholeNumber } from './rules.js'

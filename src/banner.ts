@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import { resolve } from 'node:path'
-import { demoAccount } from './accounts/account-seeds.js'
+import { demoAccount } from './accounts/demo-account.js'
 import { table } from './commands/text-table.js'
 import type { Config } from './config/config.js'
 import type { UpstreamSettings } from './config/settings-upstream.js'

@@ -1,4 +1,4 @@
-import { demoAccount } from './accounts/account-seeds.js'
+import { demoAccount } from './accounts/demo-account.js'
 import type { TokenFamily } from './drm/family.js'
 
 const key = {

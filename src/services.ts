@@ -1,4 +1,3 @@
-import type { Logger } from 'pino'
 import type { AccountSeed } from '../schemas/accounts-file.js'
 import { AccountDirectory } from './accounts/account-directory.js'
 import { applySeeds } from './accounts/account-seeds.js'
@@ -13,6 +12,7 @@ import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Clock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
+import type { Logger } from './ground/logger.js'
 import type { Randomness } from './ground/randomness.js'
 import { ClaimedKeys } from './idempotency/claimed-keys.js'
 import { Fingerprints } from './idempotency/fingerprints.js'

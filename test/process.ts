@@ -7,7 +7,7 @@ import { runCommandLine } from '../src/command-line.js'
 import { CONTENT_KEY } from './harness.js'
 
 /** Node on the built command line. The runner gives its own loaders to every child through this variable, which would triple its start. */
-export const program = ['env', '-u', 'NODE_OPTIONS', process.execPath, resolve('dist/src/cli.js')]
+export const program = ['env', '-u', 'NODE_OPTIONS', process.execPath, resolve('dist/cli.js')]
 
 export interface Outcome {
   readonly code: number | null

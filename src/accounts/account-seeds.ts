@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type AccountInput, type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
+import { type AccountSeed, accountsFile } from '../../schemas/accounts-file.js'
 import { jsonFaults, unfoldUnions } from '../../schemas/json-faults.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { JsonTextError, parseJson } from '../ground/json-text.js'
@@ -7,17 +7,7 @@ import type { Randomness } from '../ground/randomness.js'
 import type { AccountRepository } from '../store/account-repository.js'
 import type { AccountAdministration } from './administration.js'
 import { hasherOf } from './authenticators.js'
-
-/** The account of a new database without an accounts file: public, so that every sample in the docs works when pasted. */
-export const demoAccount = {
-  id: 201722,
-  name: 'demo',
-  authenticators: {
-    test: '201722,1ad8eed133edf43cbcc185f0236828ae',
-    production: '201722,6d1f0c5e9b3f4826a1e7c0d95b64f213',
-  },
-  balance: 1_000_000_000,
-} as const satisfies AccountInput
+import { demoAccount } from './demo-account.js'
 
 /** Adds the accounts that are missing; existing ones are never changed. */
 export async function applySeeds(seeds: readonly AccountSeed[], administration: AccountAdministration): Promise<void> {

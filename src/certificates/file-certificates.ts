@@ -1,7 +1,7 @@
 import type { SecureContextOptions } from 'node:tls'
-import type { Logger } from 'pino'
 import { ConfigError } from '../errors/config-error.js'
 import type { Clock } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import { type WatchedFiles, watchFiles } from '../ground/watched-files.js'
 import { codeOf, readOwnCertificate, requireUsable, TLS_VERSIONS, UnusableFile } from './certificate-files.js'
 import type { ServedCertificates } from './served-certificates.js'

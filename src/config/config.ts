@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError } from '../errors/config-error.js'
 import { readSecretFiles } from './secret-files.js'
 import { type ReadSettings, type SettingName, type Settings, settingNames, settings } from './setting-groups.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountsGroup } from './settings-accounts.js'
 import { askedEntitlementGroup } from './settings-asked-entitlement.js'
 import { databaseGroup } from './settings-database.js'

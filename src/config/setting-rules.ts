@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP, isIPv4 } from 'node:net'
-import { z } from 'zod'
+import * as z from 'zod'
 import { HOP_BY_HOP } from '../ground/hop-by-hop.js'
 import { readClientName } from './client-name-syntax.js'
 

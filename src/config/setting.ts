@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { path } from './setting-rules.js'
 
 /** The documentation of a setting. `.env.example` and the tables in docs/configuration.md are made from it. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { LONGEST_OVERLAP } from '../ground/environment.js'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
 import { hostNames, jsonFile, sharedSecret, wholeNumber } from './setting-rules.js'

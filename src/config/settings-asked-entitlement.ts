@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { groupMeta, settingMeta } from './setting.js'
 import { httpsUrl, oneOf, pemFile, wholeNumber } from './setting-rules.js'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
 import { databaseUrl, folder, wholeNumber } from './setting-rules.js'
 

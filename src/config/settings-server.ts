@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { ENVIRONMENTS } from '../ground/environment.js'
 import { groupMeta, settingMeta } from './setting.js'
 import { httpUrl, listenAddress, networks, oneOf, origins, pemFile, truth, wholeNumber } from './setting-rules.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { TOKEN_STYLES } from '../ground/account-choices.js'
 import { fileOf, groupMeta, settingMeta } from './setting.js'
 import { oneOf, tokenKeys, truth, wholeNumber } from './setting-rules.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { CLEAR_KEY } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { HOST_LABELS, PRODUCTION_DOMAINS, TEST_DOMAIN } from '../ground/real-hosts.js'

@@ -1,5 +1,5 @@
 import { type ClearKeyLicence, readClearKeyRequest } from '../../schemas/licences.js'
-import type { Redemption } from '../tokens/token-redemption.js'
+import type { Redemption } from '../tokens/redemption-checks.js'
 import type { LicenceFamily } from './family.js'
 
 /** W3C's Clear Key: keys in the clear, for the DRM that every browser has. */

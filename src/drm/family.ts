@@ -4,8 +4,7 @@ import type { FamilySchema } from '../../schemas/token-request.js'
 import type { ErrorCode, Fault } from '../errors/error-catalogue.js'
 import type { Drm } from '../ground/drms.js'
 import type { ByteReader, ByteWriter } from '../tokens/bytes.js'
-import type { Asked, RedeemingDrm } from '../tokens/redemption-checks.js'
-import type { Redemption } from '../tokens/token-redemption.js'
+import type { Asked, RedeemingDrm, Redemption } from '../tokens/redemption-checks.js'
 
 /** How a sealed token says which DRM it is for, and what a licence is bound to. */
 export interface SealedFamily {

@@ -1,7 +1,7 @@
 import type { StandInLicence } from '../../schemas/licences.js'
 import type { PolicyValue, TokenPolicy } from '../../schemas/policy.js'
 import { NO_KID } from '../ground/drms.js'
-import type { Redemption } from '../tokens/token-redemption.js'
+import type { Redemption } from '../tokens/redemption-checks.js'
 import type { Challenge, LicenceFamily } from './family.js'
 
 /** Licences whose challenges and answers only the DRM's own servers can read and make. */

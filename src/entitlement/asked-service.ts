@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs'
-import type { Logger } from 'pino'
 import { customerCookie, REQUEST_TYPES } from '../../schemas/entitlement.js'
 import { tokensOfUrl, type ViewerClaim } from '../../schemas/licences.js'
 import type { AskedEntitlement } from '../config/settings-asked-entitlement.js'
 import { ConfigError } from '../errors/config-error.js'
-import { PublicError, StatusError } from '../errors/public-error.js'
+import { EntitlementDenied } from '../errors/entitlement-denied.js'
+import { StatusError } from '../errors/public-error.js'
 import { type LicenceDrm, NO_KID, TOKEN_DRMS, type TokenDrm } from '../ground/drms.js'
+import type { Logger } from '../ground/logger.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import { uuidOf } from '../pssh/kid-forms.js'
 import type { ReadToken, TokenKey } from '../tokens/token-content.js'
 import { EntitlementClient } from './client/client.js'
-import type { Denied } from './client/denials.js'
 import { REGISTRATION_KID } from './registration.js'
 
 export interface AskedServiceParts {
@@ -60,7 +60,7 @@ export class AskedService {
     const what = { requestId, messageID, contentID: viewer.contentID, error, ...failure }
     if (failure === undefined) this.#logger.info(what, 'the entitlement service denied a licence')
     else this.#logger.warn(what, 'the entitlement service gave no answer that allows a licence')
-    throw new EntitlementDenied(entitlement)
+    throw new EntitlementDenied(error, entitlement.errorText, failure === undefined)
   }
 
   async close(): Promise<void> {
@@ -127,15 +127,4 @@ function newGuid(random: Randomness): string {
   bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x40, 6)
   bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
   return uuidOf(bytes.toString('hex'))
-}
-
-/** The entitlement service denied the licence. The player gets its number and its text. */
-export class EntitlementDenied extends PublicError {
-  /** The number comes from the service and can be any number. */
-  readonly isOfService: boolean
-
-  constructor({ error, errorText, failure }: Denied) {
-    super(errorText, { code: error, status: 403 })
-    this.isOfService = failure === undefined
-  }
 }

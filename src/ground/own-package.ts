@@ -1,9 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const packageFile = join(ownFolder(), 'package.json')
 
 /** This package's folder, wherever the compiled code lies in it. */
-const packageFile = createRequire(import.meta.url).resolve('expressplay-token-backend/package.json')
+function ownFolder(): string {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
+  return folder
+}
 
 /** What the build has made of other things than TypeScript. */
 export function builtFile(name: string): string {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Logger } from 'pino'
+import type { Logger } from '../ground/logger.js'
 import { RequestTrace } from '../ground/request-trace.js'
 import type { Metrics } from '../metrics.js'
 import { isUnroutable } from './unknown-paths.js'

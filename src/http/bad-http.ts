@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Logger } from 'pino'
 import { PublicError } from '../errors/public-error.js'
+import type { Logger } from '../ground/logger.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import { INVALID_ROUTE } from './answering.js'

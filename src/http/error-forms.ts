@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import { type ErrorAnswer, errorAnswer, messageWithCode } from '../../schemas/answers.js'
 import { type EntitlementAnswer, echoOf, entitlementAnswer } from '../../schemas/entitlement.js'
 import { type KeystoreError, keystoreError } from '../../schemas/keystore.js'

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyTypeProvider } from 'fastify'
-import type { z } from 'zod'
+import type * as z from 'zod'
 
 /** The types of a route's requests, by the zod schemas that the route has. */
 export interface ZodTypes extends FastifyTypeProvider {

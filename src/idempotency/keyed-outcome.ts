@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { IDEMPOTENCY_KEY } from '../../schemas/idempotency.js'
 import { PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { IdempotencyRow } from '../store/tables.js'

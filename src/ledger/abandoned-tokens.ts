@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Now } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import type { PendingTokenRepository } from '../store/token-repositories.js'
 import type { Ledger } from './ledger.js'
 

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock, Now } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import type { ClockMemory } from '../store/shared-settings.js'
 
 const HOUR_MS = 3_600_000

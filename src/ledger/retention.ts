@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import { framesOf } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import type { EventRepository } from '../store/event-repository.js'
 import type { IdempotencyRepository } from '../store/idempotency-repository.js'
 import type { KeyRepository } from '../store/key-repository.js'

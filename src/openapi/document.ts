@@ -1,5 +1,5 @@
 import type { RouteOptions } from 'fastify'
-import { z } from 'zod'
+import * as z from 'zod'
 import { errorAnswer, messageWithCode } from '../../schemas/answers.js'
 import { type DocumentedError, documentedErrors } from '../errors/error-catalogue.js'
 import { type ErrorForm, htmlErrors, jsonErrors } from '../http/error-forms.js'

@@ -16,6 +16,12 @@ export interface RedeemingDrm {
   readonly otherDrm?: ErrorCode
 }
 
+/** What a licence is made from. */
+export interface Redemption {
+  readonly token: ReadToken
+  readonly keys: readonly TokenKey[]
+}
+
 /** The token of a request, which may repeat it in several places. */
 export function requireOneToken(given: readonly string[]): string {
   const [token, ...others] = new Set(given)

@@ -1,5 +1,5 @@
-import type { Logger } from 'pino'
 import type { Clock } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Metrics } from '../metrics.js'
 

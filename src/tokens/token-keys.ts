@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Logger } from 'pino'
 import type { Config } from '../config/config.js'
 import { hasCode, makeFolder, readRegularFile, removeDrafts, writeDurably } from '../ground/files.js'
+import type { Logger } from '../ground/logger.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { TokenKeys } from './vault.js'
 

@@ -13,6 +13,7 @@ import {
   type Asked,
   invalidToken,
   type RedeemingDrm,
+  type Redemption,
   requireAddress,
   requireAuthentic,
   requireDevice,
@@ -23,7 +24,7 @@ import {
   requireUnexpired,
 } from './redemption-checks.js'
 import type { RepeatedRefusals } from './repeated-refusals.js'
-import type { ReadToken, TokenKey } from './token-content.js'
+import type { ReadToken } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
 /** A player's key request, of any DRM. */
@@ -40,12 +41,6 @@ export interface RedemptionRequest {
   readonly requestId: string
   /** Where requests are traced. */
   readonly trace?: RequestTrace | undefined
-}
-
-/** What a licence is made from. */
-export interface Redemption {
-  readonly token: ReadToken
-  readonly keys: readonly TokenKey[]
 }
 
 /** Redeeming a token, step by step (spec: licence.md). Each step throws the documented error that ends it. */

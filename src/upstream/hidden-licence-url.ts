@@ -1,9 +1,9 @@
-import type { Logger } from 'pino'
 import type { HostsByKind } from '../config/settings-upstream.js'
 import type { LicenceFamily } from '../drm/family.js'
 import { licenceUrl, type ReachedAt } from '../drm/licence-urls.js'
 import { StatusError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Logger } from '../ground/logger.js'
 import { environmentOfHost } from '../ground/real-hosts.js'
 import type { TokenOrder } from '../tokens/issuer.js'
 

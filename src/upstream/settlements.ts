@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import { framesOf } from '../errors/public-error.js'
 import type { Clock, Timer } from '../ground/clock.js'
+import type { Logger } from '../ground/logger.js'
 import { ABANDONED_AFTER_MS } from '../ledger/abandoned-tokens.js'
 import type { Ledger, LedgerEvent, Reservation } from '../ledger/ledger.js'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { textOfMessage } from '../../schemas/answers.js'
 import { RequestFailure } from '../connections/request-failure.js'
 import { codeInText, textOfPage } from '../error-pages.js'

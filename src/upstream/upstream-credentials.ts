@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import { TokenError } from '../errors/public-error.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Logger } from '../ground/logger.js'
 
 /**
  * The real service's API keys of our customers. They come from the accounts file at every start and stay in memory:

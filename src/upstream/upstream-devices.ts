@@ -1,5 +1,4 @@
-import type { Logger } from 'pino'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { UpstreamSettings } from '../config/settings-upstream.js'
 import { RemoteService } from '../connections/remote-service.js'
 import { RequestFailure } from '../connections/request-failure.js'
@@ -9,6 +8,7 @@ import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { Clock } from '../ground/clock.js'
 import type { Owner } from '../ground/environment.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import type { Logger } from '../ground/logger.js'
 import { packageVersion } from '../ground/own-package.js'
 
 export interface UpstreamDevicesParts {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { textOfMessage, tokenAnswer } from '../../schemas/answers.js'
 import type { TokenFamily } from '../drm/family.js'
 import { codeInText, textOfPage } from '../error-pages.js'

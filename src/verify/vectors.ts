@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ErrorCode } from '../errors/error-catalogue.js'
+import { builtFile } from '../ground/own-package.js'
 
 /** A request that is refused, as data. */
 export interface Refusal {
@@ -41,7 +42,7 @@ export const { refusals, orders, pages } = vector<RefusalVectors>('refusals.json
 export const { samples } = vector<{ readonly samples: readonly Sample[] }>('samples.json')
 
 function vector<T>(name: string): T {
-  return JSON.parse(readFileSync(new URL(`vectors/${name}`, import.meta.url), 'utf8')) as T // ours, and part of the build
+  return JSON.parse(readFileSync(builtFile(`vectors/${name}`), 'utf8')) as T // ours, and part of the build
 }
 
 /** What a request changes of the published sample: replace, leave out, or give more than once. */

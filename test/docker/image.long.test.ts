@@ -23,8 +23,8 @@ const image = await buildImage(process.cwd(), directory)
 
 t.test('the image runs as nobody special, without a shell in between', async t => {
   t.not(image.user.split(':')[0], '0', 'the user is not root')
-  t.strictSame([...image.entrypoint, ...image.command], ['node', '/app/dist/src/cli.js', 'serve'])
-  t.strictSame(image.health, ['node', '/app/dist/src/cli.js', 'health'], 'no curl or wget, which the base has not')
+  t.strictSame([...image.entrypoint, ...image.command], ['node', '/app/dist/cli.js', 'serve'])
+  t.strictSame(image.health, ['node', '/app/dist/cli.js', 'health'], 'no curl or wget, which the base has not')
   t.strictSame(image.ports, [image.environment.PORT], 'the port that it listens on is the one it declares')
   t.strictSame(image.volumes, [image.environment.DATA_DIR])
   t.equal(image.environment.NODE_ENV, 'production')

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { demoAccount } from '../../src/accounts/account-seeds.js'
+import { demoAccount } from '../../src/accounts/demo-account.js'
 import { repetitions } from '../counts.js'
 import { uuidOf } from '../harness.js'
 import { type BookedEvent, readBook } from './book.js'

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { demoAccount } from '../../src/accounts/account-seeds.js'
+import { demoAccount } from '../../src/accounts/demo-account.js'
 import { type RunningCommand, startCommand } from '../process.js'
 
 export interface Customer {

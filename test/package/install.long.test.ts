@@ -32,6 +32,28 @@ t.test('the packed package installs in an empty project without a warning', asyn
     })
 })
 
+t.test('its types compile in ES modules and in CommonJS, with those of its dependencies', async t => {
+  const project = t.testdir({ 'package.json': '{"private":true,"type":"module"}', 'one.mts': USE, 'two.cts': USE })
+  const folder = t.testdirName
+  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder])
+  const tools = ['typescript@5.9', '@types/node@20']
+  await run('npm', ['install', '--prefer-offline', '--no-audit', `./${stdout.trim()}`, ...tools], { cwd: project })
+  for (const module of ['node16', 'nodenext']) {
+    const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module]
+    await t.resolves(run('npx', ['tsc', ...options, 'one.mts', 'two.cts'], { cwd: project }), module)
+  }
+})
+
+const USE = `
+import { type Server, startServer, TokenError } from 'expressplay-token-backend'
+import { EntitlementClient } from 'expressplay-token-backend/entitlement-client'
+export const server: Promise<Server> = startServer({ settings: { PORT: 0 } })
+export const isRefusal = (error: unknown): error is TokenError => error instanceof TokenError
+// @ts-expect-error there is no such setting
+startServer({ settings: { PROT: 0 } })
+export const client: typeof EntitlementClient = EntitlementClient
+`
+
 const START = `
 import { startServer } from 'expressplay-token-backend'
 const server = await startServer()

@@ -164,7 +164,7 @@ t.test('the docs page and what it loads come from the server itself', async t =>
   const page = await fetch(`${url}/docs`)
   t.equal(page.status, 200)
   const html = await page.text()
-  const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => new URL(path, `${url}/docs/`))
+  const loaded = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => new URL(path, page.url))
   t.ok(loaded.length > 3)
   for (const one of loaded) {
     t.equal(one.origin, url)

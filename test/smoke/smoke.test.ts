@@ -34,7 +34,7 @@ const { stdout: packed } = await run('npm', ['pack', '--ignore-scripts', '--json
 const [{ filename }] = JSON.parse(packed) as [{ filename: string }] // npm's answer for one package
 writeFileSync(join(project, 'package.json'), '{"private":true}')
 await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${filename}`], { cwd: project })
-const program = join(project, 'node_modules/expressplay-token-backend/dist/src/cli.js')
+const program = join(project, 'node_modules/expressplay-token-backend/dist/cli.js')
 
 /** `serve` of the installed package, and the URL that it prints. */
 async function serve(t: Test, settings: Record<string, string>) {
@@ -172,8 +172,21 @@ t.test('the library, and its entitlement service over mutual TLS', async t => {
   t.match(await redeemed(server.url, searchParams.get('ExpressPlayToken') ?? ''), aLicence)
 })
 
+t.test('the library where ES modules cannot be loaded, as in Jest', async t => {
+  const library = requireInstalled('') as typeof import('../../src/index.js')
+  const server = await library.startServer({ settings: { DATA_DIR: t.testdirName } })
+  t.teardown(() => server.close())
+  t.match(server.openToken(await tokenFrom(server.url, 'POST')), { keys: [{ kid: KID }] })
+  t.match(requireInstalled('/entitlement-client'), { EntitlementClient: Function })
+})
+
 /** As a program in the project imports it, by its name. */
 function importInstalled(subpath: string): Promise<unknown> {
-  const { resolve } = createRequire(join(project, 'package.json'))
-  return import(pathToFileURL(resolve(`expressplay-token-backend${subpath}`)).href)
+  const program = join(project, 'import.mjs')
+  writeFileSync(program, `export default name => import(name)`)
+  return import(pathToFileURL(program).href).then(({ default: load }) => load(`expressplay-token-backend${subpath}`))
+}
+
+function requireInstalled(subpath: string): unknown {
+  return createRequire(join(project, 'package.json'))(`expressplay-token-backend${subpath}`)
 }

@@ -1,6 +1,6 @@
-import type { Logger } from 'pino'
 import { framesOf } from '../../errors/public-error.js'
 import type { Clock } from '../../ground/clock.js'
+import type { Logger } from '../../ground/logger.js'
 import type { ContentRepository } from '../../store/content-repository.js'
 import type { TextSeal } from '../../tokens/text-seal.js'
 import { placeOf } from './stored-contents.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { type JsonPath, linesOf } from './lines.js'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Content, isIssues, readEntry, readOwnPolicy } from '../../../schemas/content-entry.js'
 import { type JsonFault, jsonFaults } from '../../../schemas/json-faults.js'
 

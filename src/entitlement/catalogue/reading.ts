@@ -1,5 +1,5 @@
 import { setImmediate as pause } from 'node:timers/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { catalogueOutline } from '../../../schemas/catalogue.js'
 import { type Content, type EntryIssue, isIssues, readEntry } from '../../../schemas/content-entry.js'
 import { customerCookie } from '../../../schemas/entitlement.js'

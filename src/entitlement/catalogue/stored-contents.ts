@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import type { Content, ContentEntry } from '../../../schemas/content-entry.js'
 import type {
   ContentOrder,
@@ -10,6 +9,7 @@ import type {
 } from '../../../schemas/contents.js'
 import { StatusError } from '../../errors/public-error.js'
 import type { Now } from '../../ground/clock.js'
+import type { Logger } from '../../ground/logger.js'
 import type { ContentRepository } from '../../store/content-repository.js'
 import type { ContentRow } from '../../store/tables.js'
 import type { TextSeal } from '../../tokens/text-seal.js'

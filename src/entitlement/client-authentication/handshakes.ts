@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
-import type { Logger } from 'pino'
 import type { Clock, Timer } from '../../ground/clock.js'
+import type { Logger } from '../../ground/logger.js'
 import type { Metrics } from '../../metrics.js'
 import type { ClientRefusal } from './client-authorities.js'
 import { subjectText } from './client-names.js'

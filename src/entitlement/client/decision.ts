@@ -1,6 +1,5 @@
 import { type EntitlementAnswer, type EntitlementRequest, entitlementAnswer } from '../../../schemas/entitlement.js'
 import { tokensOfUrl } from '../../../schemas/licences.js'
-import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { parseJson } from '../../ground/json-text.js'
 import { type Denied, denied, deniedByService } from './denials.js'
 
@@ -13,8 +12,13 @@ export interface Allowed {
   readonly epTokenURL: string
 }
 
+interface HttpAnswer {
+  readonly status: number
+  readonly body: Buffer
+}
+
 /** Reads the decision in an answer to this request (spec: sees.md). Any doubt is a denial. */
-export function decisionOf({ status, body }: ReceivedAnswer, request: EntitlementRequest): Entitlement {
+export function decisionOf({ status, body }: HttpAnswer, request: EntitlementRequest): Entitlement {
   const answer = documented(body)
   if (answer === undefined) return isDecision(status) ? denied('notDocumented') : denied('status', String(status))
   if (answer.messageID !== request.messageID) return denied('otherMessage')

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Content } from '../../../schemas/content-entry.js'
 import { jsonFaults } from '../../../schemas/json-faults.js'
 import { webhookAnswer } from '../../../schemas/webhook.js'

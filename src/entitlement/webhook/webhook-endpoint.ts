@@ -1,5 +1,4 @@
 import { createHmac, X509Certificate } from 'node:crypto'
-import type { Logger } from 'pino'
 import type { WebhookSettings } from '../../config/settings-entitlement.js'
 import { RemoteService, type TlsOptions } from '../../connections/remote-service.js'
 import type { RequestFailure } from '../../connections/request-failure.js'
@@ -7,6 +6,7 @@ import type { ReceivedAnswer } from '../../connections/sent-request.js'
 import { ConfigError } from '../../errors/config-error.js'
 import type { Clock } from '../../ground/clock.js'
 import { LARGEST_PEM, readRegularFile } from '../../ground/files.js'
+import type { Logger } from '../../ground/logger.js'
 import { packageVersion } from '../../ground/own-package.js'
 import { type WatchedFiles, watchFiles } from '../../ground/watched-files.js'
 

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { builtFile } from '../../ground/own-package.js'
 import type { Entry, Uncovered } from '../engine.js'
 import { type Outcome, SqliteDatabase } from './sqlite-database.js'
 import type { Value } from './statement.js'
@@ -34,8 +35,10 @@ export interface Answer {
 
 /** In a worker thread, so that the main thread never waits for the disk. */
 export async function threadConnection(path: string): Promise<Connection> {
-  const script = new URL('./thread.js', import.meta.url)
-  const worker = new Worker(script, { workerData: { path }, resourceLimits: { maxYoungGenerationSizeMb: 8 } })
+  const worker = new Worker(builtFile('sqlite-thread.js'), {
+    workerData: { path },
+    resourceLimits: { maxYoungGenerationSizeMb: 8 },
+  })
   const asked: { resolve(value: unknown): void; reject(error: Error): void }[] = []
   let end: Error | undefined
 

@@ -1,7 +1,7 @@
-import type { Logger } from 'pino'
 import { type FailureKind, RequestFailure } from '../../connections/request-failure.js'
 import { playready } from '../../drm/playready-family.js'
 import type { Now } from '../../ground/clock.js'
+import type { Logger } from '../../ground/logger.js'
 import { pooledRandomness, type Randomness } from '../../ground/randomness.js'
 import type { TokenExchange, UpstreamAnswer, UpstreamRequest } from '../token-exchange.js'
 import { AnswerRedaction } from './answer-redaction.js'

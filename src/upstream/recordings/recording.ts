@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { moment } from '../../../schemas/rules.js'
 import { failureKinds } from '../../connections/request-failure.js'
 import { TOKEN_FAMILIES } from '../../drm/families.js'
