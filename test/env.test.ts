@@ -112,6 +112,14 @@ t.test('its input, outputs, exit code and signals are those of the command', asy
   t.match(await help.ended, { code: 0, stdout: /^Usage: node/ }, 'options after the command are its own')
 })
 
+t.test('a command gets no gateway, and its user learns what to do instead', async t => {
+  t.testdir()
+  const settings = { MODE: 'gateway', ACCOUNTS_FILE: 'accounts.json', PROXY_PORT: '8888' }
+  const refused = await runCommand(t, ['env', '--', 'true'], settings)
+  t.match(refused, { code: 1, stdout: '', stderr: /MODE=gateway.*--url/ })
+  t.notMatch(refused.stderr, 'PROXY_PORT')
+})
+
 t.test('every shell gets its own form, and all programs theirs', async t => {
   const folder = join(t.testdir(), "it's here")
   mkdirSync(folder)

@@ -5,6 +5,7 @@ import { pino } from 'pino'
 import { writeTrustFiles } from '../certificates/trust-files.js'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
+import { ConfigError } from '../errors/config-error.js'
 import { Closing } from '../ground/closing.js'
 import type { Server } from '../server.js'
 import { clientVariables, PROGRAMS, type Program, type Shell, shellText } from './client-variables.js'
@@ -86,10 +87,14 @@ async function ownServer(env: NodeJS.ProcessEnv, stderr: CommandContext['stderr'
   const { serve } = await import('../server.js')
   const given = environmentSettings({ ...env }, warning => void stderr.write(`${warning}\n`))
   const others = Object.fromEntries(Object.entries(given).filter(([name]) => !OF_THE_PROGRAM.test(name)))
+  if (others.MODE === 'gateway') throw new ConfigError([NO_GATEWAY])
   const config = readConfig({ ...others, PORT: 0, PROXY_PORT: 0, LOG_LEVEL: 'warn', DATA_DIR: given.DATA_DIR ?? '' })
   const logger = pino({ level: config.LOG_LEVEL, base: null }, pino.destination({ fd: 2, sync: true }))
   return serve({ config, logger })
 }
+
+const NO_GATEWAY =
+  'MODE=gateway: env starts an emulator for the command, and no gateway. Set MODE=emulate for it, or name a running server with --url.'
 
 const OF_THE_PROGRAM =
   /^(?:(?:PROXY_)?(?:HOST|PORT)|PUBLIC_URL|DATABASE_URL(?:_FILE)?|ENVIRONMENT|LOG_LEVEL|TLS(?:_\w+)?)$/
