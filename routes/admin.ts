@@ -22,7 +22,7 @@ import type { Emulator } from '../src/emulator/emulator.js'
 import type { ContentAdministration } from '../src/entitlement/catalogue/stored-contents.js'
 import { StatusError } from '../src/errors/public-error.js'
 import type { AdminAccess } from '../src/http/admin-access.js'
-import { sendAs, sendJson } from '../src/http/answers.js'
+import { sendJson } from '../src/http/answers.js'
 import { jsonErrors } from '../src/http/error-forms.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { created, json } from '../src/http/operation.js'
@@ -35,22 +35,17 @@ import { emulatorRoutes } from './emulator.js'
 export interface AdminRoutesOptions {
   readonly administration: Administration
   readonly contents: ContentAdministration
-  /** The authority of TLS=development, in PEM. */
-  readonly ca: string | undefined
   /** What only an emulator has. */
   readonly emulator: Emulator | undefined
   /** Without it, administration is off. */
   readonly access: AdminAccess | undefined
 }
 
-/** A certificate in PEM (RFC 8555, 9.1). */
-const PEM_TYPE = 'application/pem-certificate-chain'
-
 const sample = { parameters: { id: 201722 } }
 
 /** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
-  const { administration, contents, access, ca, emulator } = options
+  const { administration, contents, access, emulator } = options
   useErrorForm(app, jsonErrors)
   if (access === undefined) return
   guard(app, access)
@@ -59,22 +54,6 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
   contentRoutes(app, contents)
   if (emulator !== undefined) emulatorRoutes(app, emulator)
   const api = app.withTypeProvider<ZodTypes>()
-
-  api.get(
-    '/ca.pem',
-    {
-      schema: {
-        ...administrative('getAuthority', 'The authority that clients of the TLS listener have to trust.', {
-          404: 'The TLS listener has no authority of its own (TLS=development).',
-        }),
-        answers: { 200: { description: 'The certificate.', content: { [PEM_TYPE]: { schema: 'text' } } } },
-      },
-    },
-    async (_request, reply) => {
-      if (ca === undefined) throw new StatusError(404, 'There is no authority here: TLS=development makes one')
-      return sendAs(reply, PEM_TYPE, ca)
-    },
-  )
 
   api.get(
     '/accounts',

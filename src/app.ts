@@ -1,6 +1,7 @@
 import formbody from '@fastify/formbody'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { adminRoutes } from '../routes/admin.js'
+import { authorityRoutes } from '../routes/authority.js'
 import { docsRoutes } from '../routes/docs.js'
 import { keystoreRoutes } from '../routes/keystore.js'
 import { licenceRoutes } from '../routes/licences.js'
@@ -67,9 +68,9 @@ export async function application(app: FastifyInstance, { services }: { services
     administration,
     contents: services.contents,
     access,
-    ca: services.proxyCertificates?.ca,
     emulator: services.emulator,
   })
+  await app.register(authorityRoutes, { ca: services.proxyCertificates?.ca })
   await app.register(playerRoutes, { accounts, environment })
   await app.register(operationsRoutes, { metrics, store, upstream })
   await app.register(docsRoutes)

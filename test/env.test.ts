@@ -159,5 +159,7 @@ t.test('without a proxy only trust is printed, and without a server what is miss
   t.match(absent, { code: 2, stdout: '', stderr: /^No answer from http:\/\/127\.0\.0\.1:1: / })
   const { url } = await startTestServer(t)
   t.match(await runCommand(t, ['env', '--url', url], { DATA_DIR }), { code: 2, stderr: /no authority of its own/ })
+  const guarded = await startTestServer(t, { proxy: true, settings: { ADMIN_TOKEN: 'only-for-administrators' } })
+  t.match(await runCommand(t, ['env', '--url', guarded.url], { DATA_DIR }), { code: 0 }, 'trust takes no secret')
   t.match(await runCommand(t, ['env', '--url', 'nonsense'], { DATA_DIR }), { code: 2, stderr: /the URL is wrong/ })
 })

@@ -143,6 +143,25 @@ t.test('without TLS=development there is no authority to hand out', async t => {
   t.equal((await fetch(`${server.url}/admin/api/ca.pem`)).status, 404)
 })
 
+t.test('the authority is handed out to everyone, also where administration needs a token or is off', async t => {
+  const request = { environment: 'test', customerId: 1, parameters: {}, secrets: [] }
+  const recording = { format: 1, recordedAt: '2026-06-01T12:00:00Z', request, failure: 'timed out' }
+  const RECORD_DIR = t.testdir({ '1.json': JSON.stringify(recording) })
+  const development = { tls: 'development' } as const
+  for (const [title, settings] of Object.entries({
+    'to other machines': {},
+    'with ADMIN_TOKEN': { ADMIN_TOKEN: 'a-token-of-32-characters-exactly' },
+    'of a replay': { MODE: 'replay', RECORD_DIR },
+  })) {
+    const { url, ca } = await startTestServer(t, { ...development, settings })
+    // What a reverse proxy adds, so that administration knows a client of another machine.
+    const answer = await fetch(`${url}/admin/api/ca.pem`, { headers: { 'x-forwarded-for': '203.0.113.9' } })
+    t.match({ status: answer.status, text: await answer.text() }, { status: 200, text: ca ?? '' }, title)
+    t.equal(answer.headers.get('content-type'), 'application/pem-certificate-chain')
+    t.not((await fetch(`${url}/admin/api/accounts`, { headers: { 'x-forwarded-for': '203.0.113.9' } })).status, 200)
+  }
+})
+
 t.test('a renewed certificate is served without a restart, and no request fails meanwhile', async t => {
   const folder = t.testdir()
   const [TLS_CERT, TLS_KEY] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]

@@ -20,10 +20,10 @@ export interface ServerAuthority {
  * the data directory and made if there is none.
  */
 export async function serverAuthority(url: string | undefined, env: NodeJS.ProcessEnv): Promise<ServerAuthority> {
-  const { DATA_DIR, ADMIN_TOKEN, HOST, PORT } = clientConfig(env)
+  const { DATA_DIR, HOST, PORT } = clientConfig(env)
   const folder = DATA_DIR === '' ? undefined : join(DATA_DIR, 'tls', 'clients')
   if (url === undefined && folder !== undefined) return { ca: await localAuthority(DATA_DIR), folder }
-  return { ca: await askedAuthority(url ?? addressedUrl(HOST, PORT), ADMIN_TOKEN), folder }
+  return { ca: await askedAuthority(url ?? addressedUrl(HOST, PORT)), folder }
 }
 
 /**
@@ -31,26 +31,22 @@ export async function serverAuthority(url: string | undefined, env: NodeJS.Proce
  * may be that program's own, such as a DATABASE_URL of another kind.
  */
 export function clientConfig(env: NodeJS.ProcessEnv): Config {
-  const { HOST, PORT, PROXY_HOST, PROXY_PORT, DATA_DIR, ADMIN_TOKEN, ADMIN_TOKEN_FILE } = environmentSettings({
-    ...env,
-  })
-  return readConfig({ HOST, PORT, PROXY_HOST, PROXY_PORT, DATA_DIR, ADMIN_TOKEN, ADMIN_TOKEN_FILE })
+  const { HOST, PORT, PROXY_HOST, PROXY_PORT, DATA_DIR } = environmentSettings({ ...env })
+  return readConfig({ HOST, PORT, PROXY_HOST, PROXY_PORT, DATA_DIR })
 }
 
-async function askedAuthority(server: string, token: string | undefined): Promise<string> {
+async function askedAuthority(server: string): Promise<string> {
   const origin = URL.canParse(server) ? new URL(server).origin : 'this URL'
-  const { status, text } = await answerOf(server, token).catch(error => {
+  const { status, text } = await answerOf(server).catch(error => {
     throw new NoAnswer(origin, causeOfFetch(error))
   })
   if (status === 200 && pemCertificates(text).length > 0) return text
   if (status === 404) throw new NoAnswer(origin, 'it has no authority of its own (PROXY_PORT or TLS=development)')
-  if (status === 401 || status === 403) throw new NoAnswer(origin, 'set the same ADMIN_TOKEN there and here')
   throw new NoAnswer(origin, `${status}, which is not that of this service`)
 }
 
-async function answerOf(server: string, token: string | undefined): Promise<{ status: number; text: string }> {
+async function answerOf(server: string): Promise<{ status: number; text: string }> {
   const answer = await fetch(new URL(`${server.replace(/\/+$/, '')}/admin/api/ca.pem`), {
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   })
   return { status: answer.status, text: await answer.text() }
