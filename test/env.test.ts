@@ -1,21 +1,13 @@
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { startTestServer } from './harness.js'
 import { runCommand, startCommand } from './process.js'
+import { LICENCE_URL, sources, withoutJava } from './storefronts.js'
 
 const run = promisify(execFile)
-/** The programs of the documentation, by their file names: with the real names and https in them, and nothing of ours. */
-const sources = Object.fromEntries(
-  [...readFileSync('docs/existing-code.md', 'utf8').matchAll(/^```\w+\n((?:\/\/|#) ([\w.]+)\n.*?)^```/gms)].map(
-    ([, text = '', name = '']) => [name, text],
-  ),
-)
-/** What each of them prints. */
-const LICENCE_URL = /^https:\/\/wv\.test\.expressplay\.com\/hms\/wv\/rights\/\?ExpressPlayToken=[\w-]+\s*$/
-
 /** A server with a proxy, and a program that has the variables which the command prints for it. */
 async function withVariables(t: Test, program: string, command: string, env: Record<string, string> = {}) {
   // A folder whose name every level has to quote.
@@ -66,10 +58,6 @@ async function nodeWithProxies(): Promise<string> {
 
 const WHICH = 'node -p process.execPath'
 
-function withoutJava(): string | false {
-  return spawnSync('javac', ['-version']).error === undefined ? false : 'there is no JDK'
-}
-
 t.test('a command gets an emulator of its own, which leaves nothing behind', async t => {
   const folder = t.testdir({ ...sources, tmp: {} })
   // Variables that programs under test have for themselves.
@@ -90,7 +78,7 @@ t.test('its input, outputs, exit code and signals are those of the command', asy
   const DATA_DIR = t.testdir()
   const { url } = await startTestServer(t, { proxy: true })
   const start = (args: string[], input = '') =>
-    startCommand(t, ['env', '--url', url, ...args], { DATA_DIR, PROXY_PORT: '1', DATABASE_URL: 'mysql://x' }, input)
+    startCommand(t, ['env', '--url', url, ...args], { DATA_DIR, PROXY_PORT: '1', DATABASE_URL: 'mysql://x' }, { input })
   const long = 'x'.repeat(200_000)
   const copied = start(['--', 'sh', '-c', 'cat; echo wrong >&2; exit 7'], long)
   t.same(await copied.ended, { code: 7, stdout: long, stderr: 'wrong\n' })

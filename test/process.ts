@@ -24,9 +24,20 @@ export interface RunningCommand {
   readonly ended: Promise<Outcome>
 }
 
+export interface StartOptions {
+  readonly input?: string
+  /** What the command line begins with: a namespace that it shall run in. */
+  readonly within?: readonly string[]
+}
+
 /** Starts the built command line as a user does: a process of its own, in a folder and an environment of its own. */
-export function startCommand(t: Test, args: string[], env: Record<string, string> = {}, input = ''): RunningCommand {
-  const [command = '', ...first] = program
+export function startCommand(
+  t: Test,
+  args: string[],
+  env: Record<string, string> = {},
+  { input = '', within = [] }: StartOptions = {},
+): RunningCommand {
+  const [command = '', ...first] = [...within, ...program]
   const child = spawn(command, [...first, ...args], {
     cwd: t.testdirName,
     env: { PATH: process.env.PATH ?? '', ...env },
