@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { request as ask, createServer } from 'node:http'
 import { connect as connectTcp, type Socket } from 'node:net'
+import { resolve } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { realHosts } from '../src/ground/real-hosts.js'
@@ -184,24 +187,61 @@ t.test('tunnels with nothing in flight end when the server closes', async t => {
 })
 
 const REQUESTS = repetitions({ usual: 1000, long: 10_000 })
+const CONNECTIONS = 64
 
-t.test(`${REQUESTS} requests through the proxy over 64 connections, without an error`, async (t: Test) => {
-  const server = await startTestServer(t, { proxy: true })
+t.test(`${REQUESTS} requests through the proxy over ${CONNECTIONS} connections: no error, and flat memory`, async t => {
+  const { proxyUrl, ca, heap } = await startMeasuredServer(t)
+  const host = 'wv-gen.test.expressplay.com'
   const path = `/hms/wv/token?${form({}, { name: 'widevine' })}`
+  const sockets = await Promise.all(Array.from({ length: CONNECTIONS }, () => tunnel(portOf(proxyUrl), ca, host)))
   let failed = 0
-  await Promise.all(
-    Array.from({ length: 64 }, async () => {
-      const socket = await tunnel(portOf(server.proxyUrl), server.ca ?? '', 'wv-gen.test.expressplay.com')
-      for (let count = 0; count < REQUESTS / 64; count += 1) {
-        const answer = await get(socket, path, 'wv-gen.test.expressplay.com')
-        if (!/\r\n\r\nhttps:\/\/wv\.test\.expressplay\.com\/hms\/wv\/rights\/\?ExpressPlayToken=/.test(answer))
-          failed += 1
-      }
-      socket.destroy()
-    }),
-  )
+  const send = (requests: number) =>
+    Promise.all(
+      sockets.map(async socket => {
+        for (let count = 0; count < requests / CONNECTIONS; count += 1)
+          if (!WIDEVINE_TOKEN.test(await get(socket, path, host))) failed += 1
+      }),
+    )
+  await send(REQUESTS / 5)
+  const early = await heap()
+  await send((REQUESTS * 4) / 5)
+  const late = await heap()
   t.equal(failed, 0)
+  t.ok(
+    late < early * 1.05,
+    `the heap was ${early} bytes after a fifth of the requests, and is ${late} after all of them`,
+  )
+  for (const socket of sockets) socket.destroy()
 })
+
+const WIDEVINE_TOKEN = /\r\n\r\nhttps:\/\/wv\.test\.expressplay\.com\/hms\/wv\/rights\/\?ExpressPlayToken=/
+
+/** A server in a process of its own, because that of the tests holds what they send and get. */
+async function startMeasuredServer(t: Test) {
+  const program = `
+    import { startServer } from ${JSON.stringify(resolve('dist/index.js'))}
+    const { proxyUrl, ca } = await startServer({ proxy: true })
+    process.on('message', () => {
+      gc()
+      process.send(process.memoryUsage().heapUsed)
+    })
+    process.send({ proxyUrl, ca })`
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '--eval', program], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const answer = async () => (await once(child, 'message'))[0]
+  const started: { proxyUrl: string; ca: string } = await answer()
+  return {
+    ...started,
+    heap: (): Promise<number> => {
+      const measured = answer()
+      child.send('measure')
+      return measured
+    },
+  }
+}
 
 t.test('a gateway has no proxy', async t => {
   const settings = { MODE: 'gateway', PROXY_PORT: '0' }
