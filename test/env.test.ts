@@ -2,44 +2,43 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startTestServer } from './harness.js'
 import { runCommand, startCommand } from './process.js'
-import { LICENCE_URL, sources, withoutJava } from './storefronts.js'
+import { LICENCE_URL, runStorefront, sources, withoutJava } from './storefronts.js'
 
 const run = promisify(execFile)
-/** A server with a proxy, and a program that has the variables which the command prints for it. */
-async function withVariables(t: Test, program: string, command: string, env: Record<string, string> = {}) {
-  // A folder whose name every level has to quote.
-  const folder = join(t.testdir(sources), "it's here")
-  mkdirSync(folder)
-  const { url, proxyUrl = '' } = await startTestServer(t, { proxy: true })
-  const settings = { DATA_DIR: folder, PROXY_PORT: new URL(proxyUrl).port }
-  const printed = await runCommand(t, ['env', '--url', url, '--for', program], settings)
-  t.match(printed, { code: 0, stderr: '' })
-  const own = { PATH: process.env.PATH, HOME: process.env.HOME, ...env }
-  const { stdout } = await run('sh', ['-c', `${printed.stdout}\n${command}`], { cwd: t.testdirName, env: own })
-  return stdout
-}
-
 t.test('Python (urllib) reaches the server under its real name', async t => {
-  t.match(await withVariables(t, 'python', 'python3 storefront.py'), LICENCE_URL)
+  t.match(await runStorefront(t, 'python', 'python3 storefront.py'), LICENCE_URL)
 })
 
-t.test('curl does', async t => t.match(await withVariables(t, 'curl', 'sh storefront.sh'), LICENCE_URL))
+t.test('curl does', async t => t.match(await runStorefront(t, 'curl', 'sh storefront.sh'), LICENCE_URL))
 
 t.test('a host of somebody else is refused', async t => {
-  const refused = await withVariables(t, 'curl', 'curl -sS https://www.example.com/ 2>&1 || true')
+  const refused = await runStorefront(t, 'curl', 'curl -sS https://www.example.com/ 2>&1 || true')
   t.match(refused, 'CONNECT tunnel failed, response 403')
 })
 
 t.test('Node (fetch) does', async t => {
   const node = await nodeWithProxies()
-  t.match(await withVariables(t, 'node', `'${node}' storefront.mjs`), LICENCE_URL)
+  t.match(await runStorefront(t, 'node', `'${node}' storefront.mjs`), LICENCE_URL)
+})
+
+t.test('Node (undici) does', async t => {
+  const node = await nodeWithProxies()
+  t.match(await runStorefront(t, 'node', `'${node}' storefront-undici.mjs`), LICENCE_URL)
+})
+
+t.test('Node (axios) does, on every Node', async t => {
+  for (const node of new Set([process.execPath, await nodeWithProxies()]))
+    t.match(
+      await runStorefront(t, 'node', `'${node}' storefront-axios.mjs`),
+      /licenseAcquisitionUrl: 'https:\/\/wv\.test\.expressplay\.com\/hms\/wv\/rights\/',\s*token: '[\w-]+'/,
+    )
 })
 
 t.test('Java (HttpClient) does, and keeps the options of its user', { skip: withoutJava() }, async t => {
-  t.match(await withVariables(t, 'java', 'java Storefront.java'), LICENCE_URL)
+  t.match(await runStorefront(t, 'java', 'java Storefront.java'), LICENCE_URL)
   const { stdout } = await runCommand(t, ['env', '--for', 'java'], {
     ...{ PROXY_PORT: '8888', DATA_DIR: t.testdirName },
     JAVA_TOOL_OPTIONS: '-Xmx64m "-Da=b c" -Dhttps.proxyHost=proxy.example.com',
@@ -48,8 +47,15 @@ t.test('Java (HttpClient) does, and keeps the options of its user', { skip: with
   t.notMatch(stdout, 'proxy.example.com')
 })
 
+let foundNode: Promise<string> | undefined
+
+function nodeWithProxies(): Promise<string> {
+  foundNode ??= findNodeWithProxies()
+  return foundNode
+}
+
 /** Node reads the proxy of the environment since 22.21 and 24.5. */
-async function nodeWithProxies(): Promise<string> {
+async function findNodeWithProxies(): Promise<string> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)) return process.execPath
   const { stdout } = await run('npx', ['--yes', '--prefer-offline', '--package', 'node@24', '--', 'sh', '-c', WHICH])

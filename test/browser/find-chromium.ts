@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { installPackages } from '../debian-packages.js'
 
 /** The program of CHROMIUM_PATH, or else the first Chromium, Chrome or Edge at one of its usual places. */
 export function findChromium(): string | undefined {
@@ -10,21 +10,7 @@ export function findChromium(): string | undefined {
 
 /** Installs Debian's or Ubuntu's package where that takes neither a password nor an answer. */
 export function installChromium(announce: (command: string) => void): void {
-  const first = aptPrefix()
-  if (first === undefined || (process.env.CHROMIUM_PATH ?? '') !== '') return
-  const [command = '', ...aptGet] = [
-    ...first,
-    'env',
-    'DEBIAN_FRONTEND=noninteractive',
-    'apt-get',
-    '-o',
-    'Acquire::http::Timeout=20',
-    '-o',
-    'DPkg::Lock::Timeout=60',
-  ]
-  announce(`apt-get install ${debianPackage()}`)
-  for (const step of [['update'], ['install', '--yes', '--no-install-recommends', debianPackage()]])
-    spawnSync(command, [...aptGet, ...step], { stdio: 'ignore' })
+  if ((process.env.CHROMIUM_PATH ?? '') === '') installPackages([debianPackage()], announce)
 }
 
 /** Why browser tests are skipped, and what to do about it. */
@@ -66,15 +52,6 @@ function usualPlaces(): string[] {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin', '/snap/bin']
   const fixed = ['/opt/google/chrome/chrome', '/opt/microsoft/msedge/msedge']
   return [...names.flatMap(name => folders.map(folder => join(folder, name))), ...fixed]
-}
-
-/** What apt-get has to be started with, where it can be. */
-function aptPrefix(): string[] | undefined {
-  const isThere = spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0
-  if (process.platform !== 'linux' || !isThere) return undefined
-  if (process.getuid?.() === 0) return []
-  const isAllowed = spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0
-  return isAllowed ? ['sudo', '-n'] : undefined
 }
 
 /** On Ubuntu it brings the snap. */
