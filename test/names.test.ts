@@ -3,6 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
+import { readConfig } from '../src/config/config.js'
+import { licenceHostOf, realHosts } from '../src/ground/real-hosts.js'
+import { startTestServer } from './harness.js'
 import { makeNamespace, type NamespaceOptions, whyNoNamespace } from './namespace.js'
 import { runCommand, startCommand } from './process.js'
 import { LICENCE_URL, page, sources, withoutJava } from './storefronts.js'
@@ -75,6 +79,60 @@ else
       )
     })
   })
+
+interface ComposeService {
+  readonly environment: Readonly<Record<string, string>>
+  readonly depends_on?: Readonly<Record<string, unknown>>
+  readonly command?: readonly string[]
+  readonly volumes?: readonly string[]
+}
+
+interface Compose {
+  readonly services: {
+    readonly drm: ComposeService & { readonly networks: { readonly default: { readonly aliases: readonly string[] } } }
+    readonly trust: ComposeService
+    readonly storefront: ComposeService
+  }
+  readonly volumes: Readonly<Record<string, unknown>>
+}
+
+const [, composeText = ''] = /^```yaml\n(services:.*?)^```/ms.exec(page) ?? []
+
+t.test('the Docker Compose sample: names that the server answers for, settings and files that exist', async t => {
+  const { services, volumes }: Compose = parse(composeText, { strict: true })
+  const { drm, trust, storefront } = services
+  t.match(readConfig(drm.environment), { TLS_PORT: 443, tls: { kind: 'development' } })
+  const { aliases } = drm.networks.default
+  t.same(
+    aliases.filter(alias => !realHosts().includes(alias)),
+    [],
+  )
+  const licenceHosts = aliases.flatMap(alias => {
+    const [, label] = /^(\w+)-gen\./.exec(alias) ?? []
+    return label === undefined ? [] : [licenceHostOf(alias, label)]
+  })
+  t.ok(licenceHosts.length > 0)
+  t.same(
+    licenceHosts.filter(host => !aliases.includes(host)),
+    [],
+    'licence URLs lead to it too',
+  )
+  for (const { depends_on: others = {}, volumes: mounts = [] } of Object.values(services) as ComposeService[]) {
+    for (const other of Object.keys(others)) t.hasProp(services, other)
+    for (const mount of mounts) t.hasProp(volumes, mount.split(':')[0] ?? '')
+  }
+
+  const { url } = await startTestServer(t, { tls: 'development' })
+  const command = (trust.command ?? []).map(part => (part === 'http://drm:8080' ? url : part))
+  t.ok(command.includes(url))
+  const { DATA_DIR = '' } = trust.environment
+  const folder = t.testdir({})
+  const { code, stdout } = await runCommand(t, command, { ...trust.environment, DATA_DIR: folder })
+  t.equal(code, 0)
+  const printed = stdout.replaceAll(folder, DATA_DIR)
+  for (const [name, value] of Object.entries(storefront.environment))
+    t.match(printed, new RegExp(`^export ${name}='?${value}'?$`, 'm'), `${name} is what env prints`)
+})
 
 async function startUnderRealNames(t: Test) {
   const DATA_DIR = t.testdir({})
