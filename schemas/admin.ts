@@ -202,7 +202,7 @@ export type RotatedAuthenticator = z.output<typeof rotatedAuthenticator>
 export function read<T>(schema: z.ZodType<T>, content: unknown): T {
   const parsed = schema.safeParse(content)
   if (parsed.success) return parsed.data
-  const faults = jsonFaults(parsed.error)
+  const faults = jsonFaults(parsed.error, schema)
   const described = faults.map(({ place, message }) => (place === '' ? message : `${place}: ${message}`))
   throw new StatusError(400, described.join('; '), faults.find(({ field }) => field !== '')?.field)
 }

@@ -1,4 +1,5 @@
-import type * as z from 'zod'
+import * as z from 'zod'
+import { nearestName } from './nearest-name.js'
 
 /** What is wrong in a JSON text and where, without repeating a value: it may be a secret. */
 export interface JsonFault {
@@ -12,11 +13,15 @@ export interface JsonFault {
 /** As many unknown names of one object are written out; of the others only the number. */
 const MOST_NAMES = 20
 
-export function jsonFaults({ issues }: { readonly issues: readonly z.core.$ZodIssue[] }): JsonFault[] {
+/** With the schema, an unknown name that looks like one of its names gets a suggestion. */
+export function jsonFaults(
+  { issues }: { readonly issues: readonly z.core.$ZodIssue[] },
+  schema?: z.core.$ZodType,
+): JsonFault[] {
   return issues.map(issue => {
     const place = placeOf(issue.path)
     if (issue.code !== 'unrecognized_keys') return { place, message: issue.message, field: place }
-    const message = `has unknown fields: ${listOf(issue.keys)}`
+    const message = `has unknown fields: ${listOf(issue.keys, namesAt(issue.path, schema))}`
     return { place, message, field: placeOf([...issue.path, ...issue.keys.slice(0, 1).map(plainName)]) }
   })
 }
@@ -36,9 +41,27 @@ function unfolded(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   return meant.flatMap(fault => unfolded({ ...fault, path: [...issue.path, ...fault.path] }))
 }
 
-function listOf(names: readonly string[]): string {
-  const first = names.slice(0, MOST_NAMES).map(plainName)
+function listOf(names: readonly string[], known: readonly string[]): string {
+  const first = names.slice(0, MOST_NAMES).map(name => {
+    const meant = nearestName(name, known)
+    return meant === undefined ? plainName(name) : `${plainName(name)} (did you mean ${meant}?)`
+  })
   return names.length > MOST_NAMES ? `${first.join(', ')} and ${names.length - MOST_NAMES} more` : first.join(', ')
+}
+
+/** The names that a schema knows at a place; none where it has no object, or one of several. */
+function namesAt([step, ...rest]: readonly PropertyKey[], schema: z.core.$ZodType | undefined): readonly string[] {
+  const inner = schema && unwrapped(schema)
+  if (inner instanceof z.ZodArray) return namesAt(rest, inner.element)
+  if (!(inner instanceof z.ZodObject)) return []
+  return step === undefined ? Object.keys(inner.shape) : namesAt(rest, inner.shape[String(step)])
+}
+
+/** Without what may be left out, is filled in, or is made of it. */
+function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodPipe) return unwrapped(schema.in)
+  const isWrapper = [z.ZodOptional, z.ZodNullable, z.ZodDefault, z.ZodPrefault].some(kind => schema instanceof kind)
+  return isWrapper ? unwrapped((schema as z.ZodOptional).unwrap()) : schema // each of them has it
 }
 
 function placeOf(path: readonly PropertyKey[]): string {

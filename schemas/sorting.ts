@@ -1,6 +1,6 @@
-import { closest, distance } from 'fastest-levenshtein'
 import type * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
+import { nearestName } from './nearest-name.js'
 import { metaOf } from './rules.js'
 
 /** What HTTP delivered: a value, or several when the name came more than once. */
@@ -118,10 +118,7 @@ export class ParameterSorter {
   suggestion(unknown: string): string | undefined {
     if (unknown.length > 40) return undefined
     const [, stem = unknown, number] = NUMBERED.exec(unknown) ?? []
-    const names = [...this.#known.keys()]
-    const best =
-      names.find(name => name.toLowerCase() === stem.toLowerCase()) ??
-      [closest(stem, names)].find(name => distance(stem, name) <= Math.min(2, stem.length / 3))
+    const best = nearestName(stem, [...this.#known.keys()])
     const canBeNumbered = best !== undefined && number !== undefined && this.#known.get(best)?.perKey
     return canBeNumbered ? `${best}.${number}` : best
   }
