@@ -42,6 +42,7 @@ interface TokenParameters {
 
 /** What an account says of its tokens' terms. */
 export interface AccountTerms {
+  readonly id: number
   /** Its options, for what it may bind tokens to. */
   readonly drm: Readonly<Record<string, boolean | null>>
   /** Whether nothing is assumed; `null`: as the service is set. */
@@ -66,11 +67,14 @@ export class TokenRequestSchema {
   readonly #family: FamilySchema
   readonly #assumed: readonly string[]
   readonly #isStrict: boolean
+  /** Whose terms are read: moments are compared with this customer's time. */
+  #customerId: number | undefined
 
   /** `isStrict`: nothing is assumed, unless the account says otherwise. */
   constructor(family: FamilySchema, now: Now, isStrict = false) {
-    const policy = family.policySchema(now)
-    const parameters = tokenRequestParameters(family, policy, now)
+    const customersNow = () => now(this.#customerId)
+    const policy = family.policySchema(customersNow)
+    const parameters = tokenRequestParameters(family, policy, customersNow)
     this.#family = family
     this.#assumed = Object.keys(family.assumed ?? {})
     this.#isStrict = isStrict
@@ -125,6 +129,7 @@ export class TokenRequestSchema {
   }
 
   readTerms(sorted: SortedParameters, account: AccountTerms): TokenTerms {
+    this.#customerId = account.id
     const faults = [...sorted.faults]
     const { deviceBinding, tokenParameters } = this.#family
     const unbound = bindingRefusal(deviceBinding, account.drm)

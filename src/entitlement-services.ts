@@ -35,7 +35,7 @@ async function openEntitlementServices(
   { services, settings, customerId }: EntitlementServicesParts,
   closing: Closing,
 ): Promise<EntitlementServices> {
-  const { config, store, logger, metrics, clock, random } = services
+  const { config, store, logger, metrics, machine: clock, random } = services
   if ((await services.accounts.find(customerId)) === undefined)
     throw new ConfigError([`ENTITLEMENT_ACCOUNT must be an account that there is, and ${customerId} is none`])
   const file =
@@ -45,7 +45,8 @@ async function openEntitlementServices(
   closing.add(() => file?.close())
   const sources: Contents[] = file === undefined ? [services.contents] : [file, services.contents]
   const { webhook } = settings
-  const authorizer = webhook && new Webhook({ settings: webhook, clock, random, logger })
+  const elapsed = () => services.clock.elapsed(customerId)
+  const authorizer = webhook && new Webhook({ settings: webhook, clock, elapsed, random, logger })
   closing.add(() => authorizer?.close())
   const entitlements = new Entitlements({
     ...services,

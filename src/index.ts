@@ -4,15 +4,16 @@ import { readConfig } from './config/config.js'
 import type { Settings } from './config/setting-groups.js'
 import { notKnown } from './config/unknown-names.js'
 import { ConfigError } from './errors/config-error.js'
-import type { Now } from './ground/clock.js'
 import type { Logger } from './ground/logger.js'
 import type { Randomness } from './ground/randomness.js'
 import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
+export type { ShownClock } from '../schemas/clock.js'
 export type { TokenPolicy } from '../schemas/policy.js'
 export { demoAccount } from './accounts/demo-account.js'
 export type { Settings } from './config/setting-groups.js'
+export type { ServerClock } from './emulator/server-clock.js'
 export { ConfigError } from './errors/config-error.js'
 export type { ErrorCode } from './errors/error-catalogue.js'
 export { TokenError } from './errors/public-error.js'
@@ -25,7 +26,7 @@ export interface ServerOptions {
   /** Instead of an accounts file or the demo account. */
   readonly accounts?: readonly AccountInput[]
   /** The clock, in milliseconds since 1970. */
-  readonly now?: Now
+  readonly now?: () => number
   /** Counts milliseconds steadily: what limits of requests a minute go by. */
   readonly uptime?: () => number
   /** Where random bytes come from. */

@@ -7,6 +7,7 @@ import { demoAccount } from './accounts/demo-account.js'
 import { buildApp, buildEntitlementApp } from './app.js'
 import type { Config } from './config/config.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
+import type { ServerClock } from './emulator/server-clock.js'
 import { ConfigError } from './errors/config-error.js'
 import { type ClockParts, machineClock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
@@ -34,6 +35,8 @@ export interface Server {
   readonly entitlementUrl?: string | undefined
   /** No accounts were given, and the public demo account works. */
   readonly isDemo: boolean
+  /** What time it is here, and how to change that. Only where `MODE` is not gateway. */
+  readonly clock: ServerClock
   /** What a token says that this server issued; `undefined` for every other text. */
   openToken(token: string): ReadToken | undefined
   /** Answers what is under way, refuses what is new, and lets go of the port. */
@@ -101,9 +104,21 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
     isDemo: given === undefined && demo.length > 0,
     openDemo: demo,
     accounts: await store.accounts.count(),
+    clock: services.emulator?.clock ?? onlyEmulated('clock'),
     openToken: token => openToken(vault, services.families, token),
     close: () => closing.close(),
   }
+}
+
+/** In the place of what a gateway does not have: whatever is asked of it is refused with the reason. */
+function onlyEmulated<Part extends object>(name: string): Part {
+  const refuse = (_target: object, property: string | symbol) => {
+    // Promises and consoles look for these of any object.
+    if (typeof property === 'symbol' || property === 'then') return undefined
+    throw new ConfigError([`server.${name}.${property}: only an emulator has it, and this server has MODE=gateway`])
+  }
+  // The cast: no member is ever reached.
+  return new Proxy({}, { get: refuse }) as Part
 }
 
 type Listening = Pick<

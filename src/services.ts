@@ -7,7 +7,8 @@ import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
 import type { OwnPorts } from './drm/licence-urls.js'
-import type { Emulator } from './emulator/emulator.js'
+import type { EmulatedClock } from './emulator/emulated-clock.js'
+import type { Emulator, EmulatorParts } from './emulator/emulator.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Clock } from './ground/clock.js'
@@ -41,6 +42,7 @@ export interface ServiceParts {
   readonly accounts: readonly AccountSeed[]
   readonly vault: TokenVault
   readonly logger: Logger
+  /** The machine's; an emulator's is put over it. */
   readonly clock: Clock
   readonly random: Randomness
   /** Instead of all that there are. */
@@ -59,7 +61,10 @@ export async function buildServices(parts: ServiceParts) {
   return openServices(parts, closing).catch(failure => closing.closeAfter(failure))
 }
 
-async function openServices({ config, store, vault, logger, clock, random, ...parts }: ServiceParts, closing: Closing) {
+async function openServices({ config, store, vault, logger, random, ...parts }: ServiceParts, closing: Closing) {
+  const machine = parts.clock
+  const emulatedClock = await emulatedClockOf(config, machine)
+  const clock = emulatedClock ?? machine
   const askedService = await askedServiceOf({ config, random, logger })
   closing.add(() => askedService?.close())
   const salt = await saltOf(store.accounts, random)
@@ -77,7 +82,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   await applySeeds(parts.accounts, administration)
 
   const ports: OwnPorts = {}
-  const plausible = new PlausibleClock({ memory: store.clock, clock, logger })
+  const plausible = new PlausibleClock({ memory: store.clock, clock: machine, now, logger })
   await plausible.compare()
   const { sharedNow } = plausible
   const keys = new StoredKeys({
@@ -116,7 +121,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     random,
   })
   const idempotency = new Idempotency(claimedKeys, clock)
-  const certificates = await certificatesOf(config, { clock, logger })
+  const certificates = await certificatesOf(config, { clock: machine, logger })
   closing.add(() => certificates?.close())
   // A proxy speaks for other names than those of a certificate of one's own.
   const ownsNames = config.PROXY_PORT === undefined || config.tls?.kind === 'development'
@@ -133,9 +138,11 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
   const abandoned = new AbandonedTokens({ pendingTokens: store.pendingTokens, ledger, now: sharedNow, logger })
   const resealing = new ContentsResealing({ repository: store.contents, seal: vault.texts, clock, logger })
   for (const warning of store.warnings) logger.warn(warning)
-  const emulator = await emulatorOf(config)
   const retention = new Retention({ ...store, clock, plausible, abandoned, days: config.LOG_RETENTION_DAYS, logger })
   closing.add(() => retention.stop())
+  const emulator =
+    emulatedClock &&
+    (await emulatorOf({ clock: emulatedClock, accounts, limit, refusals, retention, events: store.events }))
   closing.add(() => resealing.stop())
 
   return {
@@ -164,6 +171,7 @@ async function openServices({ config, store, vault, logger, clock, random, ...pa
     logger,
     now,
     clock,
+    machine,
     sharedNow,
     random,
     /** Waits for what is under way, so that all of it is in the log. */
@@ -180,10 +188,15 @@ async function askedServiceOf({ config, random, logger }: Pick<ServiceParts, 'co
 }
 
 /** A gateway has none, and loads nothing of it. */
-async function emulatorOf({ MODE }: Config): Promise<Emulator | undefined> {
+async function emulatedClockOf({ MODE }: Config, machine: Clock): Promise<EmulatedClock | undefined> {
   if (MODE === 'gateway') return undefined
+  const { EmulatedClock } = await import('./emulator/emulated-clock.js')
+  return new EmulatedClock(machine)
+}
+
+async function emulatorOf(parts: EmulatorParts): Promise<Emulator> {
   const { Emulator } = await import('./emulator/emulator.js')
-  return new Emulator()
+  return new Emulator(parts)
 }
 
 /** What the TLS listener presents. Only those who have one wait for the libraries to load. */

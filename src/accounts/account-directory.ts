@@ -27,11 +27,12 @@ export class AccountDirectory implements Accounts {
   }
 
   async authenticate(authenticator: string, environment: Environment): Promise<Account | undefined> {
-    const found = await this.#fresh(customerIdOf(authenticator))
+    const customerId = customerIdOf(authenticator)
+    const found = await this.#fresh(customerId)
     const hash = this.#hash(authenticator)
     const valid = found?.authenticators[environment].find(
       ({ hash: stored, validUntil }) =>
-        isSameHash(hash, stored) && (validUntil === undefined || this.#clock.now() < validUntil),
+        isSameHash(hash, stored) && (validUntil === undefined || this.#clock.now(customerId) < validUntil),
     )
     return valid && found?.account
   }

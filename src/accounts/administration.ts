@@ -87,7 +87,7 @@ export class AccountAdministration implements Administration {
   /** Adds an account; `false`, and nothing is changed, when there is one with this id. */
   async add(seed: AccountSeed): Promise<boolean> {
     const { repository, now } = this.#parts
-    const createdAt = now()
+    const createdAt = now(seed.id)
     const stored = (given: readonly SeededAuthenticator[] = []) =>
       given.map(({ authenticator, ...one }) => ({ ...one, hash: this.#hash(authenticator), createdAt }))
     const { test, production } = seed.authenticators
@@ -120,7 +120,7 @@ export class AccountAdministration implements Administration {
     const { repository, now, overlapSeconds } = this.#parts
     await this.#known(id)
     const authenticator = this.#ownAuthenticator(id, given.authenticator)
-    const present = now()
+    const present = now(id)
     const othersUntil = present + (given.validForSeconds ?? overlapSeconds) * 1000
     const replacement = { hash: this.#hash(authenticator), now: present, othersUntil }
     const isReplaced = await repository.replaceAuthenticator(serviceId(id, environment), replacement)
@@ -138,7 +138,7 @@ export class AccountAdministration implements Administration {
     const { name, validUntil = null } = given
     await this.#known(id)
     const authenticator = this.#ownAuthenticator(id, given.authenticator)
-    const createdAt = now()
+    const createdAt = now(id)
     if (validUntil !== null && validUntil <= createdAt)
       throw new StatusError(400, 'validUntil: must be in the future', 'validUntil')
     const added = { hash: this.#hash(authenticator), name, createdAt, validUntil }

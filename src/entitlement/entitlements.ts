@@ -101,7 +101,7 @@ export class Entitlements {
     const recording = this.#parts.ledger.append({
       customerId: account.id,
       environment: this.#parts.environment,
-      time: this.#parts.now(),
+      time: this.#parts.now(account.id),
       event: 'entitlement_refused',
       drm: family.drm,
       kids: content?.keys.map(({ kid }) => kid) ?? [],

@@ -61,14 +61,14 @@ export class Granting {
     await ALLOWED.take(progress, this.#parts)
     requireListed(content, customerCookie)
     // Checked before the device look-up, and again when the token is made.
-    lifeOf(content, this.#parts.now())
+    lifeOf(content, this.#parts.now(decision.account.id))
     if (requestType === REQUEST_TYPES.deviceBound) {
       requireBinding(decision)
       source.findDevice = () => this.#device(content, decision)
     }
     if (requestType === REQUEST_TYPES.deviceRegistration) {
       // The dummy content has its own policy, so the rental of the wanted content is checked here.
-      policyAt(policy, this.#parts.now())
+      policyAt(policy, this.#parts.now(decision.account.id))
       source.content = registrationContent(source.family, policy.useHttps, this.#parts.random)
       decision.content = source.content
     }

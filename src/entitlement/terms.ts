@@ -7,6 +7,7 @@ import type { TokenFamily } from '../drm/family.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import type { Now } from '../ground/clock.js'
 import { unwrapKey } from '../keys/key-wrap.js'
+import type { Account } from '../store/account-records.js'
 import type { TokenSource } from '../tokens/token-steps.js'
 
 /** A content with the policy of the DRM that its token is for. */
@@ -46,6 +47,7 @@ export function policyAt({ policy, rentalSeconds }: ContentPolicy, now: number):
 
 /** Who gets the token, as far as known. */
 export interface Grantee {
+  readonly account: Pick<Account, 'id'>
   readonly cookie: string | undefined
   readonly deviceId: string | undefined
 }
@@ -72,7 +74,7 @@ export class ContentSource implements TokenSource {
   }
 
   readTerms(): TokenTerms {
-    this.#present = this.#now()
+    this.#present = this.#now(this.#grantee.account.id)
     const life = lifeOf(this.content, this.#present)
     const policy = policyAt(this.content.policy, this.#present)
     const { cookie } = this.#grantee

@@ -1,11 +1,20 @@
-/** The time, in milliseconds since 1970. It is passed in, so that a test decides what time it is. */
-export type Now = () => number
+/**
+ * The time, in milliseconds since 1970. It is passed in, so that a test decides what time it is. An emulator may have
+ * given one customer another time than the others.
+ */
+export type Now = (customerId?: number) => number
 
 /** The source of time and timers. */
 export interface Clock {
   readonly now: Now
   /** Monotonic milliseconds, independent of `now`. */
   readonly uptime: () => number
+  /** Milliseconds for what callers are allowed in a span of time: the uptime, but for changes that were made to `now` on purpose. */
+  readonly elapsed: Now
+  /** Whether somebody has set `now` on purpose, for all customers or for this one. */
+  isSet(customerId?: number): boolean
+  /** The customers who have a time of their own. */
+  readonly customersApart: readonly number[]
   /** Whether `now` is this machine's own clock, which can be compared with another machine's. */
   readonly isMachineClock: boolean
   /** Ends early when the signal says so. */
@@ -28,7 +37,7 @@ export interface Timer {
 }
 
 export interface ClockParts {
-  readonly now?: Now | undefined
+  readonly now?: (() => number) | undefined
   readonly uptime?: (() => number) | undefined
 }
 
@@ -37,6 +46,9 @@ export function machineClock({ now = Date.now, uptime = () => performance.now() 
   return {
     now,
     uptime,
+    elapsed: uptime,
+    isSet: () => false,
+    customersApart: [],
     isMachineClock: now === Date.now,
     sleep: (milliseconds, { signal, isInBackground } = {}) =>
       new Promise(resolve => {

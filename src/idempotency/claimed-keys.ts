@@ -6,7 +6,7 @@ import type { Environment } from '../ground/environment.js'
 import type { Logger } from '../ground/logger.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { IdempotencyRepository, KeyClaim } from '../store/idempotency-repository.js'
-import { serviceId } from '../store/tables.js'
+import { customerOfService, serviceId } from '../store/tables.js'
 import type { TextSeal } from '../tokens/text-seal.js'
 import type { Fingerprints } from './fingerprints.js'
 import { type Outcome, openOutcome, otherRequest, sealedElsewhere, sealOutcome } from './keyed-outcome.js'
@@ -40,7 +40,7 @@ export class ClaimedKeys {
       request_hash: fingerprints.ofRequest(drm, parameters),
       claim: randomBytes(random, 16).toString('hex'),
       // A request in flight keeps its key, and so does one with an unknown outcome.
-      expires_at: now() + LEASE_MS + seconds * 1000,
+      expires_at: now(customerId) + LEASE_MS + seconds * 1000,
     }
   }
 
@@ -48,7 +48,7 @@ export class ClaimedKeys {
   async take(claim: KeyClaim): Promise<boolean> {
     const { repository, now } = this.#parts
     try {
-      return await orUnavailable(repository.claim(claim, now()))
+      return await orUnavailable(repository.claim(claim, now(customerOfService(claim.service_id))))
     } catch (error) {
       // The claim may have succeeded without an answer, and nothing was issued yet.
       void repository.release(claim).catch(() => {})
@@ -59,11 +59,12 @@ export class ClaimedKeys {
   /** The outcome of the request that has the key. Throws if that request was a different one. */
   async outcomeOf(claim: KeyClaim): Promise<Outcome | 'in flight' | 'free'> {
     const { repository, seal, now } = this.#parts
-    const taken = await orUnavailable(repository.find(claim, now()))
+    const present = now(customerOfService(claim.service_id))
+    const taken = await orUnavailable(repository.find(claim, present))
     if (taken === undefined) return 'free'
     if (taken.request_hash !== claim.request_hash) throw otherRequest()
     if (taken.outcome === null)
-      return repository.isExclusive || taken.claimed_at <= now() - LEASE_MS ? ABANDONED : 'in flight'
+      return repository.isExclusive || taken.claimed_at <= present - LEASE_MS ? ABANDONED : 'in flight'
     const outcome = openOutcome(seal, taken, taken.outcome)
     if (outcome === undefined) throw sealedElsewhere()
     return outcome
@@ -72,7 +73,8 @@ export class ClaimedKeys {
   async complete(claim: KeyClaim, outcome: Outcome, requestId: string): Promise<void> {
     const { repository, seal, now, seconds } = this.#parts
     const sealed = sealOutcome(seal, claim, outcome)
-    await this.#logFailure(repository.complete(claim, sealed, now() + seconds * 1000), requestId)
+    const expiresAt = now(customerOfService(claim.service_id)) + seconds * 1000
+    await this.#logFailure(repository.complete(claim, sealed, expiresAt), requestId)
   }
 
   async release(claim: KeyClaim, requestId: string): Promise<void> {

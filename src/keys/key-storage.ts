@@ -41,7 +41,7 @@ export class StoredKeys implements KeyStorage {
   }
 
   async findWrapped(owner: Owner, kid: string): Promise<Buffer | undefined> {
-    const [row] = await this.#repository.find(serviceOf(owner), [kid], this.#now())
+    const [row] = await this.#repository.find(serviceOf(owner), [kid], this.#now(owner.customerId))
     return row && Buffer.from(row.ek, 'hex')
   }
 
@@ -65,7 +65,9 @@ export class StoredKeys implements KeyStorage {
   async change({ owner, kek }: KeyCaller, kid: string, given: KeyChange): Promise<void> {
     const { kekId: kek_id, info, contentId: content_id, expiration } = given
     const change = { ek: wrappedKey(given, kek), kek_id, info, content_id, expiration }
-    const isChanged = await orStorageUnavailable(this.#repository.change(serviceOf(owner), kid, change, this.#now()))
+    const isChanged = await orStorageUnavailable(
+      this.#repository.change(serviceOf(owner), kid, change, this.#now(owner.customerId)),
+    )
     if (!isChanged) this.#refuseMissing(kid)
   }
 
@@ -81,7 +83,7 @@ export class StoredKeys implements KeyStorage {
   /** The keys behind `after`, in the order of their KIDs. What the KEK does not open stays wrapped. */
   async list({ owner, kek }: KeyCaller, after = ''): Promise<KeyPage> {
     const rows = await orStorageUnavailable(this.#repository.page(serviceOf(owner), after, KEYS_OF_A_PAGE))
-    const now = this.#now()
+    const now = this.#now(owner.customerId)
     const last = rows.length < KEYS_OF_A_PAGE ? undefined : rows.at(-1)?.kid
     const alive = emptied(rows).filter(({ expiration }) => expiration === null || expiration > now)
     const keys = alive.map(row => {
@@ -92,16 +94,18 @@ export class StoredKeys implements KeyStorage {
   }
 
   async count(owner: Owner): Promise<number> {
-    return orStorageUnavailable(this.#repository.count(serviceOf(owner), this.#now()))
+    return orStorageUnavailable(this.#repository.count(serviceOf(owner), this.#now(owner.customerId)))
   }
 
   async remove(owner: Owner, kid: string): Promise<void> {
-    const isRemoved = await orStorageUnavailable(this.#repository.remove(serviceOf(owner), kid, this.#now()))
+    const isRemoved = await orStorageUnavailable(
+      this.#repository.remove(serviceOf(owner), kid, this.#now(owner.customerId)),
+    )
     if (!isRemoved) this.#refuseMissing(kid)
   }
 
   #find(owner: Owner, kids: readonly string[]): Promise<KeyRow[]> {
-    return orStorageUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now()))
+    return orStorageUnavailable(this.#repository.find(serviceOf(owner), kids, this.#now(owner.customerId)))
   }
 
   #newRow({ owner, kek }: KeyCaller, kid: string, given: NewKey): KeyRow {
@@ -117,7 +121,7 @@ export class StoredKeys implements KeyStorage {
       info: given.info ?? null,
       content_id: given.contentId ?? null,
       expiration: given.expiration ?? null,
-      last_update: this.#now(),
+      last_update: this.#now(owner.customerId),
     }
   }
 

@@ -1,5 +1,6 @@
 import type { Now } from '../ground/clock.js'
 import type { Logger } from '../ground/logger.js'
+import { ALL_SERVICES, type ChosenServices } from '../store/chosen-services.js'
 import type { PendingTokenRepository } from '../store/token-repositories.js'
 import type { Ledger } from './ledger.js'
 
@@ -20,13 +21,18 @@ export class AbandonedTokens {
     this.#startedAt = parts.now()
   }
 
-  /** Settles at most `most` of them, and returns how many. Each is logged once, even if several instances run this. */
-  async settle(most: number): Promise<number> {
+  /**
+   * Settles at most `most` of them, by the time of the customer whose they are, where one is given. Returns how many. Each is
+   * logged once, even if several instances run this.
+   */
+  async settle(most: number, services: ChosenServices = ALL_SERVICES, customerId?: number): Promise<number> {
     const { pendingTokens, ledger, logger, now } = this.#parts
-    const time = now()
+    const time = now(customerId)
     const longAgo = time - ABANDONED_AFTER_MS
-    const moment = pendingTokens.isExclusive ? Math.max(longAgo, this.#startedAt) : longAgo
-    const tokens = await pendingTokens.askedBefore(moment, most)
+    // An emulator's clock can be set back to before the start: the process has requested tokens in that time, too.
+    const isExclusive = pendingTokens.isExclusive && time >= this.#startedAt
+    const moment = isExclusive ? Math.max(longAgo, this.#startedAt) : longAgo
+    const tokens = await pendingTokens.askedBefore(services, moment, most)
     if (tokens.length === 0) return 0
     const settling = await Promise.allSettled(tokens.map(token => ledger.settleAbandoned(token, time)))
     const written = settling.filter(({ status }) => status === 'fulfilled').length

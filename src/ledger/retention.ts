@@ -4,6 +4,7 @@ import type { Logger } from '../ground/logger.js'
 import type { EventRepository } from '../store/event-repository.js'
 import type { IdempotencyRepository } from '../store/idempotency-repository.js'
 import type { KeyRepository } from '../store/key-repository.js'
+import { servicesOf } from '../store/tables.js'
 import type { RedemptionRepository } from '../store/token-repositories.js'
 import type { AbandonedTokens } from './abandoned-tokens.js'
 import type { PlausibleClock } from './plausible-clock.js'
@@ -25,6 +26,10 @@ export class Retention {
   readonly #parts: RetentionParts
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
+  /** Sweeps run one after the other. */
+  #lastSweep: Promise<void> = Promise.resolve()
+  /** Callers who wait for a sweep. */
+  #awaited = 0
 
   constructor(parts: RetentionParts) {
     this.#parts = parts
@@ -37,26 +42,56 @@ export class Retention {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
+    await this.#lastSweep
+  }
+
+  /** Sweeps at once and without pauses, because a clock was changed: that of this customer, or that of all others. */
+  async sweepNow(customerId?: number): Promise<void> {
+    this.#awaited += 1
+    try {
+      const { clock, plausible } = this.#parts
+      await this.#inTurn(async () => {
+        // A time that was set on purpose needs no trust.
+        if (clock.isSet(customerId) || (await plausible.isTrusted())) await this.#sweep(customerId)
+      })
+    } finally {
+      this.#awaited -= 1
+    }
   }
 
   async #run(): Promise<void> {
     while (!this.#isStopping) {
-      await this.#attempt(() => this.#sweep())
+      await this.#inTurn(() => this.#sweepAll())
       await this.#wait(EVERY_MS)
     }
   }
 
-  async #sweep(): Promise<void> {
-    const { clock, plausible, abandoned, events, idempotency, keys, redemptions, days } = this.#parts
-    const present = clock.now()
-    if (!(await plausible.isTrusted())) return
-    await this.#inSteps(() => abandoned.settle(STEP))
-    await this.#inSteps(() => keys.removeExpired(present - KEYS_KEPT_MS, STEP))
-    await this.#inSteps(() => redemptions.removeExpired(present, STEP))
-    await this.#inSteps(() => idempotency.removeExpired(present, STEP))
+  #inTurn(sweep: () => Promise<void>): Promise<void> {
+    this.#lastSweep = this.#lastSweep.then(() => this.#attempt(sweep))
+    return this.#lastSweep
+  }
+
+  async #sweepAll(): Promise<void> {
+    const { clock, plausible } = this.#parts
+    const isTrusted = await plausible.isTrusted()
+    if (isTrusted || clock.isSet()) await this.#sweep()
+    for (const customerId of clock.customersApart) await this.#sweep(customerId)
+  }
+
+  /** What is of this customer, or of all who have no time of their own. */
+  async #sweep(customerId?: number): Promise<void> {
+    const { clock, abandoned, events, idempotency, keys, redemptions, days } = this.#parts
+    const present = clock.now(customerId)
+    const services =
+      customerId === undefined ? { except: servicesOf(clock.customersApart) } : { only: servicesOf([customerId]) }
+    await this.#inSteps(() => abandoned.settle(STEP, services, customerId))
+    await this.#inSteps(() => keys.removeExpired(services, present - KEYS_KEPT_MS, STEP))
+    await this.#inSteps(() => redemptions.removeExpired(services, present, STEP))
+    await this.#inSteps(() => idempotency.removeExpired(services, present, STEP))
     if (days === 0) return
     const range = { moment: present - days * DAY_MS, now: present }
-    for (const service of await events.services()) await this.#inSteps(() => events.removeOldest(service, range, STEP))
+    for (const service of await events.services(services))
+      await this.#inSteps(() => events.removeOldest(service, range, STEP))
   }
 
   async #attempt(work: () => Promise<void>): Promise<void> {
@@ -68,7 +103,7 @@ export class Retention {
   /** A step that fails does not stop the others. */
   async #inSteps(step: () => Promise<number>): Promise<void> {
     await this.#attempt(async () => {
-      while (!this.#isStopping && (await step()) >= STEP) await this.#wait(PAUSE_MS)
+      while (!this.#isStopping && (await step()) >= STEP) if (this.#awaited === 0) await this.#wait(PAUSE_MS)
     })
   }
 

@@ -1,6 +1,6 @@
 import { PublicError } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
-import type { Environment } from '../ground/environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { networkOf } from '../ground/ip-addresses.js'
 import type { Metrics } from '../metrics.js'
 import type { Account } from '../store/account-records.js'
@@ -37,17 +37,36 @@ export class AddressLimit {
 
 /** How many requests may come with an account's authenticators; those of test take nothing from production. */
 export class AccountLimit {
-  readonly #perMinute: number
+  readonly #parts: RateLimitParts
   readonly #limit: Limit<number>
+  /** Of accounts with a time of their own, which have minutes of their own. */
+  readonly #apart = new Map<number, Limit<number>>()
 
   constructor(parts: RateLimitParts) {
-    this.#perMinute = parts.perMinute
+    this.#parts = parts
     this.#limit = new Limit('account', parts)
   }
 
   admit({ id, limits }: Account, environment: Environment, reportRateLimit: ReportRateLimit): void {
-    const perMinute = limits.requestsPerMinute ?? this.#perMinute
-    if (perMinute > 0) this.#limit.admit(serviceId(id, environment), perMinute, reportRateLimit)
+    const perMinute = limits.requestsPerMinute ?? this.#parts.perMinute
+    if (perMinute > 0)
+      (this.#apart.get(id) ?? this.#limit).admit(serviceId(id, environment), perMinute, reportRateLimit)
+  }
+
+  /** Call it when an account has got a time of its own: the minute that it is in goes on for it alone. */
+  setApart(id: number): void {
+    if (this.#apart.has(id)) return
+    const limit = new Limit<number>('account', this.#parts, id)
+    limit.continue(
+      this.#limit,
+      ENVIRONMENTS.map(environment => serviceId(id, environment)),
+    )
+    this.#apart.set(id, limit)
+  }
+
+  /** Call it when the account goes by the time of all others again. */
+  rejoin(id: number): void {
+    this.#apart.delete(id)
   }
 }
 
@@ -58,10 +77,14 @@ class Limit<Caller> {
   readonly #requests: RequestsPerMinute<Caller>
   readonly #metrics: Metrics
 
-  constructor(what: keyof typeof WHOSE, { clock, metrics }: RateLimitParts) {
+  constructor(what: keyof typeof WHOSE, { clock, metrics }: RateLimitParts, customerId?: number) {
     this.#what = what
-    this.#requests = new RequestsPerMinute(clock)
+    this.#requests = new RequestsPerMinute(clock, customerId)
     this.#metrics = metrics
+  }
+
+  continue(other: Limit<Caller>, callers: readonly Caller[]): void {
+    this.#requests.continue(other.#requests, callers)
   }
 
   admit(caller: Caller, perMinute: number, reportRateLimit: ReportRateLimit): void {
@@ -99,15 +122,24 @@ const MOST_CALLERS = 100_000
  */
 export class RequestsPerMinute<Caller> {
   readonly #clock: Clock
+  readonly #customerId: number | undefined
   #counts = new Map<Caller, number>()
   #endsAt = Number.NEGATIVE_INFINITY
 
-  constructor(clock: Clock) {
+  /** By the time of this customer, where one is given. */
+  constructor(clock: Clock, customerId?: number) {
     this.#clock = clock
+    this.#customerId = customerId
+  }
+
+  /** Takes over another's minute, with the counts of these callers. */
+  continue(other: RequestsPerMinute<Caller>, callers: readonly Caller[]): void {
+    this.#endsAt = other.#endsAt
+    for (const caller of callers) this.#counts.set(caller, other.#counts.get(caller) ?? 0)
   }
 
   count(caller: Caller, limit: number): RateLimitStatus {
-    const now = this.#clock.uptime()
+    const now = this.#clock.elapsed(this.#customerId)
     const before = this.#countedBefore(caller, now)
     const isOver = before >= limit
     // What is refused is not counted.
@@ -122,7 +154,8 @@ export class RequestsPerMinute<Caller> {
   }
 
   #countedBefore(caller: Caller, now: number): number {
-    if (now >= this.#endsAt) this.#begin(now)
+    // A minute that has not begun yet is over, too: an emulator's clock can be set back.
+    if (now >= this.#endsAt || now < this.#endsAt - MINUTE) this.#begin(now)
     const before = this.#counts.get(caller)
     if (before === undefined && this.#counts.size >= MOST_CALLERS) this.#begin(now)
     return before ?? 0

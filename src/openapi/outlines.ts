@@ -12,6 +12,7 @@ import {
   shownBalance,
 } from '../../schemas/admin.js'
 import { errorAnswer, tokenAnswer } from '../../schemas/answers.js'
+import { clockAdvance, clockChange, shownClock } from '../../schemas/clock.js'
 import { contentPage, newContent, shownContent } from '../../schemas/contents.js'
 import { entitlementAnswer, entitlementRequest } from '../../schemas/entitlement.js'
 import { keyChange, keyCount, keyObject, keystoreError, newKey } from '../../schemas/keystore.js'
@@ -52,6 +53,7 @@ export const service: Outline = {
       name: 'administration',
       description: 'Customers, their balances and authenticators, and the contents of the entitlement service.',
     },
+    { name: 'emulator', description: 'What only testers have: not in a gateway.' },
     { name: 'operations', description: 'Health and metrics.' },
   ],
   securitySchemes: { adminToken: { type: 'http', scheme: 'bearer', description: 'The setting ADMIN_TOKEN.' } },
@@ -83,6 +85,9 @@ export const service: Outline = {
     Content: shownContent,
     ContentPage: contentPage,
     NewContent: newContent,
+    Clock: shownClock,
+    ClockChange: clockChange,
+    ClockAdvance: clockAdvance,
   },
 }
 

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import type { Engine, Entry, Uncovered } from './engine.js'
+import { type ChosenServices, isOf } from './chosen-services.js'
+import { type Engine, type Entry, startOfDay, type Uncovered } from './engine.js'
 import type { EventRow, Tables } from './tables.js'
 
 /** The log of each service, whose events count up from 1 without a gap; retention takes away the oldest. */
@@ -118,9 +119,47 @@ export class EventRepository {
     return used.length > 0
   }
 
-  async services(): Promise<number[]> {
-    const services = await this.#db.selectFrom('services').select('id').orderBy('id').execute()
+  /** Those of the chosen services that ever had an event. */
+  async services(chosen: ChosenServices): Promise<number[]> {
+    const services = await this.#db
+      .selectFrom('services')
+      .select('id')
+      .where('last_event', '>', 0)
+      .where(isOf(chosen, 'id'))
+      .orderBy('id')
+      .execute()
     return services.map(({ id }) => id)
+  }
+
+  /**
+   * Counts a day's tokens by the log, where a service has a quota and its newest token is of another day: an emulator's
+   * clock can go back to a day, and must find it as it was. One service after the other, in the order in which issuing
+   * locks them.
+   */
+  async recountTokens(chosen: ChosenServices, day: number): Promise<void> {
+    const services = await this.#db
+      .selectFrom('services')
+      .select('id')
+      .where('tokens_per_day', 'is not', null)
+      .where('quota_day', '<>', day)
+      .where(isOf(chosen, 'id'))
+      .orderBy('id')
+      .execute()
+    for (const { id } of services)
+      await this.#db
+        .updateTable('services')
+        .set(({ selectFrom }) => ({
+          quota_day: day,
+          tokens_today: selectFrom('events')
+            .select(({ fn }) => fn.countAll<number>().as('tokens'))
+            .where('service_id', '=', id)
+            .where('time', '>=', startOfDay(day))
+            .where('time', '<', startOfDay(day + 1))
+            .where('event', 'in', ['token_issued', 'token_unknown']),
+        }))
+        .where('id', '=', id)
+        .where('quota_day', '<>', day)
+        .execute()
   }
 
   /**

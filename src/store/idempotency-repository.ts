@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { type ChosenServices, isOf } from './chosen-services.js'
 import type { Engine } from './engine.js'
 import type { IdempotencyRow, Tables } from './tables.js'
 
@@ -66,11 +67,12 @@ export class IdempotencyRepository {
   }
 
   /** Deletes at most `most` expired keys, and returns how many. */
-  async removeExpired(now: number, most: number): Promise<number> {
+  async removeExpired(services: ChosenServices, now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('idempotency_keys')
       .select(['service_id', 'key_hash'])
       .where('expires_at', '<=', now)
+      .where(isOf(services))
       .limit(most)
       .execute()
     for (const { service_id, key_hash } of expired)

@@ -1,4 +1,5 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
+import { type ChosenServices, isOf } from './chosen-services.js'
 import type { KeyRow, Tables } from './tables.js'
 
 /** What can change of a stored key; what is not given stays. */
@@ -30,11 +31,12 @@ export class KeyRepository {
   }
 
   /** Deletes at most `most` expired keys, and returns how many. */
-  async removeExpired(now: number, most: number): Promise<number> {
+  async removeExpired(services: ChosenServices, now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('keys')
       .select(['service_id', 'kid'])
       .where('expiration', '<=', now)
+      .where(isOf(services))
       .limit(most)
       .execute()
     for (const { service_id, kid } of expired)

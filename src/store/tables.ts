@@ -1,5 +1,5 @@
 import type { Generated } from 'kysely'
-import type { Environment } from '../ground/environment.js'
+import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 
 /**
  * The tables, the same in both engines: numbers, texts, and 0 or 1 for a truth, because not every engine has more.
@@ -145,6 +145,15 @@ export interface SettingRow {
 /** A service's number follows from the customer's, so no look-up is needed. */
 export function serviceId(customerId: number, environment: Environment): number {
   return customerId * 2 + (environment === 'production' ? 1 : 0)
+}
+
+/** In all environments, in the order in which groups of events lock them. */
+export function servicesOf(customerIds: readonly number[]): number[] {
+  return customerIds.flatMap(id => ENVIRONMENTS.map(environment => serviceId(id, environment)))
+}
+
+export function customerOfService(serviceId: number): number {
+  return Math.floor(serviceId / 2)
 }
 
 export function environmentOfService(serviceId: number): Environment {

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { type ChosenServices, isOf } from './chosen-services.js'
 import type { Engine } from './engine.js'
 import type { PendingTokenRow, Tables } from './tables.js'
 
@@ -14,8 +15,8 @@ export class PendingTokenRepository {
   }
 
   /** Tokens that were requested before `moment`, the oldest first. */
-  askedBefore(moment: number, most: number): Promise<PendingTokenRow[]> {
-    const asked = this.#db.selectFrom('pending_tokens').selectAll().where('time', '<', moment)
+  askedBefore(services: ChosenServices, moment: number, most: number): Promise<PendingTokenRow[]> {
+    const asked = this.#db.selectFrom('pending_tokens').selectAll().where('time', '<', moment).where(isOf(services))
     return asked.orderBy('time').limit(most).execute()
   }
 }
@@ -32,11 +33,12 @@ export class RedemptionRepository {
   }
 
   /** Deletes at most `most` expired tokens, and returns how many. */
-  async removeExpired(now: number, most: number): Promise<number> {
+  async removeExpired(services: ChosenServices, now: number, most: number): Promise<number> {
     const expired = await this.#db
       .selectFrom('redemptions')
       .select(['service_id', 'token_id'])
       .where('expires_at', '<=', now - KEPT_AFTER_EXPIRY_MS)
+      .where(isOf(services))
       .limit(most)
       .execute()
     for (const { service_id, token_id } of expired)

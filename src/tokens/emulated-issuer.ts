@@ -26,7 +26,7 @@ export class EmulatedIssuer implements TokenIssuer {
   }
 
   async issue(order: TokenOrder): Promise<IssuedToken> {
-    const issuedAt = this.#parts.now()
+    const issuedAt = this.#parts.now(order.account.id)
     const { id, token } = this.#seal(order, issuedAt)
     await this.#record(order, issuedAt, id)
     return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.reachedAt, order) }

@@ -27,7 +27,7 @@ export class RepeatedRefusals {
   /** Counts a refusal, and returns whether to write it to the log. */
   isWritten(event: LedgerEvent): boolean {
     const name = `${event.errorCode} ${event.tokenId}`
-    const now = this.#parts.clock.uptime()
+    const now = this.#parts.clock.elapsed()
     if (now >= this.#endsAt || (this.#counts.size >= MOST_REMEMBERED && !this.#counts.has(name))) {
       this.close()
       this.#endsAt = now + HOUR_MS
@@ -42,7 +42,7 @@ export class RepeatedRefusals {
     return false
   }
 
-  /** Logs what was counted since the hour began, and begins again. */
+  /** Logs what was counted since the hour began, and begins again: at the end, and after the time was changed. */
   close(): void {
     if (this.#most !== undefined) {
       const { customerId, environment, tokenId, errorCode } = this.#most.event
@@ -50,6 +50,7 @@ export class RepeatedRefusals {
       this.#parts.logger.warn({ refusals: this.#unwritten, most }, 'refusals were not written to the transaction log')
     }
     this.#counts = new Map()
+    this.#endsAt = Number.NEGATIVE_INFINITY
     this.#unwritten = 0
     this.#most = undefined
   }

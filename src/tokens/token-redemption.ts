@@ -70,7 +70,7 @@ export class TokenRedemption {
   }
 
   async #grant(request: RedemptionRequest, token: ReadToken, account: Account): Promise<Redemption> {
-    const now = this.#parts.now()
+    const now = this.#parts.now(token.customerId)
     requireEnabled(account)
     requireFamily(token, request.family)
     requireUnexpired(token, now)
@@ -133,7 +133,7 @@ export class TokenRedemption {
     return {
       customerId: token.customerId,
       environment: token.environment,
-      time: this.#parts.now(),
+      time: this.#parts.now(token.customerId),
       drm: request.family.drm,
       tokenId: token.id,
       cookie: token.cookie,

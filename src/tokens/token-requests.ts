@@ -105,10 +105,11 @@ export class TokenRequests {
 
   /** Refusals are in the customer's log, with those parameters that are valid. */
   async #recordRefusal(progress: TokenProgress, parameters: SortedParameters, errorCode: number): Promise<void> {
+    const { id: customerId } = accountOf(progress)
     const recording = this.#parts.ledger.append({
-      customerId: accountOf(progress).id,
+      customerId,
       environment: progress.context.environment,
-      time: this.#parts.now(),
+      time: this.#parts.now(customerId),
       event: 'token_refused',
       drm: this.family.drm,
       ...this.schema.readWhatHolds(parameters),

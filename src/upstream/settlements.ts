@@ -106,8 +106,8 @@ export class Settlements {
   async #tryAgain(settlements: readonly Settlement[]): Promise<boolean> {
     const errors = await Promise.all(settlements.map(settlement => this.#try(settlement)))
     const failed = settlements.filter((_, index) => errors[index] !== undefined)
-    const sweptBefore = this.#parts.clock.now() - ABANDONED_AFTER_MS
-    const retryable = failed.filter(({ event }) => event.time >= sweptBefore)
+    const sweptBefore = (customerId: number) => this.#parts.clock.now(customerId) - ABANDONED_AFTER_MS
+    const retryable = failed.filter(({ event }) => event.time >= sweptBefore(event.customerId))
     this.#waiting.push(...retryable)
     this.#recorded += settlements.length - failed.length
     this.#lost += failed.length - retryable.length

@@ -62,14 +62,14 @@ export class UpstreamIssuer implements TokenIssuer {
       outcome = await upstream.ask(request)
     } catch (fault) {
       // A fault of ours: the request may or may not have been sent.
-      await settlements.settle(reservation, unknownEvent(order, now(), UNAVAILABLE))
+      await settlements.settle(reservation, unknownEvent(order, now(order.account.id), UNAVAILABLE))
       throw fault
     }
     if (outcome instanceof Error) {
-      await settlements.settle(reservation, eventOf(order, now(), outcome))
+      await settlements.settle(reservation, eventOf(order, now(order.account.id), outcome))
       throw this.#refused(order, outcome, true)
     }
-    await settlements.settle(reservation, issueEvent(order, now(), tokenIdOf(outcome.token)))
+    await settlements.settle(reservation, issueEvent(order, now(order.account.id), tokenIdOf(outcome.token)))
     return outcome
   }
 
@@ -86,11 +86,11 @@ export class UpstreamIssuer implements TokenIssuer {
 
   async #reserve(order: TokenOrder): Promise<Reservation> {
     const { ledger, settlements, now, sharedNow } = this.#parts
-    const time = sharedNow()
+    const time = sharedNow(order.account.id)
     const reserving = ledger.reserve(issueEvent(order, time, undefined)).catch(error => {
       if (!(error instanceof UnansweredReservation)) throw error
       // The caller is refused, so no reservation may stay charged.
-      settlements.giveBack(error.reservation, refusedEvent(order, now(), UNAVAILABLE))
+      settlements.giveBack(error.reservation, refusedEvent(order, now(order.account.id), UNAVAILABLE))
       throw error.cause
     })
     const reserved = await orUnavailable(reserving)

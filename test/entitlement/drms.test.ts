@@ -239,7 +239,7 @@ t.test('through a gateway the real service gets parameters that its DRM has, and
   if (account === undefined) throw new Error('the account is missing')
 
   const ask = async (family: TokenFamily, content: LicensedContent, title: string) => {
-    const grantee = { cookie: 'viewer-1', deviceId: undefined }
+    const grantee = { account, cookie: 'viewer-1', deviceId: undefined }
     const source = new ContentSource(family, content, grantee, () => NOON)
     const { restrictions, policies } = source.readTerms()
     const given = source.readKeys()

@@ -5,6 +5,7 @@ import { readAccounts } from '../../src/accounts/account-seeds.js'
 import { AbandonedTokens } from '../../src/ledger/abandoned-tokens.js'
 import { GroupLedger } from '../../src/ledger/group-ledger.js'
 import type { LedgerEvent, Reservation } from '../../src/ledger/ledger.js'
+import { ALL_SERVICES } from '../../src/store/chosen-services.js'
 import type { WrittenEvent } from '../../src/store/engine.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { type EventRow, serviceId } from '../../src/store/tables.js'
@@ -293,7 +294,7 @@ async function sweep(desks: readonly Desk[], now: number): Promise<number> {
 async function bookOf([{ store }]: readonly [Desk, ...Desk[]]) {
   const account = await store.accounts.find(CUSTOMER)
   const events = (await store.events.newest(SERVICE, 1000)).reverse()
-  const pending = await store.pendingTokens.askedBefore(Number.MAX_SAFE_INTEGER, 1000)
+  const pending = await store.pendingTokens.askedBefore(ALL_SERVICES, Number.MAX_SAFE_INTEGER, 1000)
   return { balance: account?.services.test.balance, events, pending }
 }
 

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { machineClock } from '../../src/ground/clock.js'
 import { PlausibleClock } from '../../src/ledger/plausible-clock.js'
+import { ALL_SERVICES } from '../../src/store/chosen-services.js'
 import { openStore } from '../../src/store/store.js'
 import type { KeyRow } from '../../src/store/tables.js'
 import { onBothEngines } from '../engines.js'
@@ -56,7 +57,7 @@ async function left(DATABASE_URL: string) {
   const store = await openStore(DATABASE_URL)
   const events = (await store.events.newest(SERVICE, 100)).length
   const keys = (await store.keys.page(SERVICE, '', 100)).length
-  const idempotencyKeys = await store.idempotency.removeExpired(Number.MAX_SAFE_INTEGER, 100)
+  const idempotencyKeys = await store.idempotency.removeExpired(ALL_SERVICES, Number.MAX_SAFE_INTEGER, 100)
   await store.close()
   return { events, keys, idempotencyKeys }
 }
@@ -82,6 +83,7 @@ onBothEngines(t, 'retention', async (t, database) => {
     const plausible = new PlausibleClock({
       memory: store.clock,
       clock: machineClock({ now: () => clock.now, uptime: () => clock.uptime }),
+      now: () => clock.now,
       logger: pino({}, { write: line => void lines.push(line) }),
     })
     t.notOk(await plausible.isTrusted())
@@ -110,6 +112,7 @@ onBothEngines(t, 'retention', async (t, database) => {
           ...machineClock({ now: () => Date.now() + milliseconds, uptime: () => 0 }),
           isMachineClock: true,
         },
+        now: () => Date.now() + milliseconds,
         logger: pino({ level: 'silent' }),
       }).isTrusted()
     const isOnAnotherMachine = (await store.clock.databaseTime()) !== undefined

@@ -145,6 +145,15 @@ t.test('the same moment, for ever', async t => {
   t.equal(await tokenOf(await ask(change)), token(1))
 })
 
+t.test('a moment that is as far ahead as it was, by the clock of the customer', async t => {
+  const change = { cookie: 'soon', expirationTime: inRfc3339(NOON + HOUR) }
+  const { ask, clock } = await startReplay(t, t.testdir({ '1.json': file(change, answered(1)) }))
+  await clock.of(201722).advance('2h')
+  const later = { ...change, expirationTime: inRfc3339(A_YEAR_LATER + 3 * HOUR) }
+  t.equal(await tokenOf(await ask(later)), token(1))
+  t.equal((await ask({ ...later, customerAuthenticator: POOR })).status, 502)
+})
+
 t.test('of unknown parameters only the presence counts, also where a file shows their values', async t => {
   const folder = t.testdir({
     '1.json': file({ cookie: 'a', keySystem: 'playready', prFlag: '1' }, answered(1)),

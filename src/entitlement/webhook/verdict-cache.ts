@@ -1,4 +1,3 @@
-import type { Clock } from '../../ground/clock.js'
 import type { ViewerQuestion } from '../granting.js'
 import type { Verdict } from './verdict.js'
 
@@ -12,11 +11,12 @@ const OVERHEAD_BYTES = 256
 export class VerdictCache {
   /** The oldest first. */
   readonly #entries = new Map<string, Entry>()
-  readonly #clock: Clock
+  readonly #elapsed: () => number
   #bytes = 0
 
-  constructor(clock: Clock) {
-    this.#clock = clock
+  /** `elapsed`: milliseconds by which verdicts are valid. */
+  constructor(elapsed: () => number) {
+    this.#elapsed = elapsed
   }
 
   get size(): number {
@@ -26,7 +26,9 @@ export class VerdictCache {
   find(key: string): Verdict | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined
-    if (this.#clock.uptime() < entry.until) return entry.verdict
+    const now = this.#elapsed()
+    // An emulator's clock can be set back to before the question.
+    if (now >= entry.from && now < entry.until) return entry.verdict
     this.#remove(key, entry)
     return undefined
   }
@@ -36,7 +38,8 @@ export class VerdictCache {
     if (former !== undefined) this.#remove(key, former)
     if (verdict.holdsSeconds === 0) return
     const bytes = verdict.bytes + key.length + OVERHEAD_BYTES
-    this.#entries.set(key, { verdict, bytes, until: this.#clock.uptime() + verdict.holdsSeconds * 1000 })
+    const from = this.#elapsed()
+    this.#entries.set(key, { verdict, bytes, from, until: from + verdict.holdsSeconds * 1000 })
     this.#bytes += bytes
     for (const [oldest, entry] of this.#entries) {
       if (this.#entries.size <= MAX_VERDICTS && this.#bytes <= MAX_BYTES) break
@@ -58,6 +61,7 @@ export function keyOf({ contentID, requestType, customerCookie, drm }: ViewerQue
 interface Entry {
   readonly verdict: Verdict
   readonly bytes: number
-  /** In milliseconds of the uptime. */
+  /** When the question was answered and when the verdict ends. */
+  readonly from: number
   readonly until: number
 }

@@ -13,7 +13,10 @@ import { WebhookEndpoint } from './webhook-endpoint.js'
 
 export interface WebhookParts {
   readonly settings: WebhookSettings
+  /** The machine's: questions are signed with its time, which the endpoint compares with its own. */
   readonly clock: Clock
+  /** Milliseconds by which verdicts are valid. */
+  readonly elapsed: () => number
   readonly random: Randomness
   readonly logger: Logger
 }
@@ -33,7 +36,7 @@ export class Webhook implements ViewerAuthorizer {
   constructor(parts: WebhookParts) {
     this.#parts = parts
     this.#endpoint = new WebhookEndpoint(parts)
-    this.#cache = new VerdictCache(parts.clock)
+    this.#cache = new VerdictCache(parts.elapsed)
   }
 
   async allow(question: ViewerQuestion): Promise<Content | undefined> {

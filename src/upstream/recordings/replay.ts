@@ -1,4 +1,5 @@
 import { RequestFailure } from '../../connections/request-failure.js'
+import type { Now } from '../../ground/clock.js'
 import { NotRecorded, type Outcome, readTokenAnswer } from '../token-answer.js'
 import type { UpstreamRequest } from '../token-exchange.js'
 import type { Upstream } from '../upstream-issuer.js'
@@ -10,9 +11,9 @@ import { type Series, SeriesIndex } from './series.js'
 /** Answers with the recordings of a folder, as if they were made now. */
 export class Replay implements Upstream {
   readonly #series: SeriesIndex
-  readonly #now: () => number
+  readonly #now: Now
 
-  constructor(folder: string, now: () => number) {
+  constructor(folder: string, now: Now) {
     this.#series = new SeriesIndex(readRecordings(folder))
     this.#now = now
   }
@@ -20,7 +21,7 @@ export class Replay implements Upstream {
   refusal(): undefined {}
 
   async ask(request: UpstreamRequest): Promise<Outcome> {
-    const now = this.#now()
+    const now = this.#now(request.customerId)
     const asked = compared(request, now)
     const series = this.#series.find(asked, request.customerId)
     if (series === undefined) return new NotRecorded(nearestText(this.#series.all, asked))
