@@ -191,8 +191,8 @@ function guard(app: FastifyInstance, access: AdminAccess): void {
   app.addHook('preParsing', (request, reply, _payload, next) => {
     const admission = access(request.raw)
     if (admission === 'admitted') return next()
-    if (admission !== 'unauthorized') return next(new StatusError(403, admission.refused))
+    if ('refused' in admission) return next(new StatusError(403, admission.refused))
     reply.header('www-authenticate', 'Bearer realm="admin"')
-    next(new StatusError(401, 'Administration needs "Authorization: Bearer" with the ADMIN_TOKEN'))
+    next(new StatusError(401, admission.unauthorized))
   })
 }

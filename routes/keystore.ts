@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { credentialsOf } from '../schemas/credentials.js'
 import { readKek, readKeyChange, readKid, readKids, readNewKey, readNewKid } from '../schemas/keystore.js'
 import type { RawParameters } from '../schemas/sorting.js'
 import { type Accounts, requireAccount, requireEnabled } from '../src/accounts/authentication.js'
+import type { RequestGate } from '../src/emulator/request-gate.js'
 import type { Environment } from '../src/ground/environment.js'
 import type { Logger } from '../src/ground/logger.js'
 import { environmentOf } from '../src/ground/real-hosts.js'
@@ -11,6 +12,7 @@ import { sendAs, sendJson } from '../src/http/answers.js'
 import { keystoreErrors } from '../src/http/error-forms.js'
 import { logFailure } from '../src/http/errors.js'
 import { answerWithFinalSlash } from '../src/http/final-slash.js'
+import { identifyInsideGate } from '../src/http/gated-handlers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
@@ -25,6 +27,8 @@ export interface KeystoreRoutesOptions {
   readonly logger: Logger
   /** The environment of a request whose Host header names none. */
   readonly environment: Environment
+  /** Where an emulator may be reset. */
+  readonly gate: RequestGate | undefined
 }
 
 type OneKey = { Params: { kid: string } }
@@ -32,14 +36,11 @@ type SeveralKeys = { Params: { kids: string } }
 
 /** `/keystore`: the key storage, which is SKM's REST API below this path (spec: keystore.md). */
 export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRoutesOptions): Promise<void> {
-  const { keys, accounts, limit, logger } = options
+  const { keys, accounts, limit, logger, gate } = options
   useErrorForm(app, keystoreErrors)
   readJsonBodies(app)
 
-  // Before the body is read, a stranger's is not worth it; and after the address was counted.
-  app.decorateRequest('caller')
-  app.addHook('preParsing', async (request, reply) => {
-    if (request.is404) return
+  async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const query = request.query as RawParameters // as Fastify parses it
     const environment = environmentOf(request, options.environment)
     const account = await requireAccount(accounts, credentialsOf(query), environment)
@@ -53,6 +54,13 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
     }
     const owner = { customerId: account.id, environment }
     request.setDecorator<KeyCaller>('caller', { owner, kek: readKek(query) })
+  }
+
+  app.decorateRequest('caller')
+  if (gate !== undefined) identifyInsideGate(app, gate, identify)
+  // Before the body is read, a stranger's is not worth it; and after the address was counted.
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) await identify(request, reply)
   })
   const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
 

@@ -22,6 +22,7 @@ import { type CrossSiteOptions, crossSite } from './http/cross-site.js'
 import { draining } from './http/draining.js'
 import { type ErrorForm, entitlementErrors } from './http/error-forms.js'
 import { errors } from './http/errors.js'
+import { gateHandlers } from './http/gated-handlers.js'
 import { httpRules } from './http/http-rules.js'
 import { httpServer } from './http/http-server.js'
 import { limiting } from './http/limiting.js'
@@ -40,6 +41,7 @@ export async function application(app: FastifyInstance, { services }: { services
   const { config, ports, store, accounts, administration, keys, families, metrics, limit, requests, logger } = services
   const { upstream, licences, clearKeyUrl } = services.issuing
   const environment = config.ENVIRONMENT
+  const gate = services.emulator?.gate
 
   app.removeAllContentTypeParsers()
   await app.register(formbody)
@@ -53,7 +55,7 @@ export async function application(app: FastifyInstance, { services }: { services
     await app.register(tokenRoutes, { requests: one, metrics, environment, clearKeyUrl, readsIdempotencyKey })
   const callers = { accounts, limit, environment }
   await app.register(recordRoutes, { ...callers, lookUp: services.lookUp })
-  await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger })
+  await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger, gate })
   await app.register(toolRoutes, { prefix: '/tools', reachedAt: { publicUrl: config.PUBLIC_URL, ports } })
   const players = { families, metrics, origins: config.CORS_ORIGINS }
   if (licences === undefined)
@@ -64,7 +66,7 @@ export async function application(app: FastifyInstance, { services }: { services
   }
   const access = adminAccess(config.ADMIN_TOKEN, config.MODE !== 'gateway', config.ADMIN_HOSTS)
   await app.register(adminRoutes, {
-    prefix: '/admin/api',
+    prefix: ADMIN_API,
     administration,
     contents: services.contents,
     access,
@@ -81,6 +83,8 @@ export async function application(app: FastifyInstance, { services }: { services
   app.addHook('onClose', () => services.close())
 }
 
+const ADMIN_API = '/admin/api'
+
 interface EdgeOptions extends Omit<CrossSiteOptions, 'origins'> {
   /** How many requests one address may send, where that is limited. */
   readonly addresses?: AddressLimit
@@ -96,6 +100,7 @@ async function addEdge(app: FastifyInstance, services: Services, options: EdgeOp
   const { addresses, errorForm, guard, ...crossing } = options
   await app.register(answering, { logger, metrics, traces: services.emulator !== undefined })
   await app.register(errors, { logger, errorForm })
+  if (services.emulator !== undefined) gateHandlers(app, services.emulator.gate, `${app.prefix}${ADMIN_API}`)
   guard?.(app)
   await app.register(draining)
   await app.register(limiting, { addresses })

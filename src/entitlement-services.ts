@@ -48,6 +48,13 @@ async function openEntitlementServices(
   const elapsed = () => services.clock.elapsed(customerId)
   const authorizer = webhook && new Webhook({ settings: webhook, clock, elapsed, random, logger })
   closing.add(() => authorizer?.close())
+  services.emulator?.addPart({
+    name: 'verdicts',
+    isCache: true,
+    reset: resetId => {
+      if (resetId === undefined || resetId === customerId) authorizer?.clearCache()
+    },
+  })
   const entitlements = new Entitlements({
     ...services,
     issuer: services.issuing.issuer,

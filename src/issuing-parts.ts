@@ -40,6 +40,8 @@ export interface Issuing {
   readonly devices?: Devices
   /** Where Clear Key clients reach the service that has this licence URL for a family's own, if it knows Clear Key. */
   clearKeyUrl(family: TokenFamily, licenceUrl: string, environment: Environment): string | undefined
+  /** Replays recordings from the first on again, where there are any. */
+  restart?(): void
   /** Waits for what is under way there. */
   close?(): Promise<void>
 }

@@ -7,7 +7,7 @@ import { demoAccount } from './accounts/demo-account.js'
 import { buildApp, buildEntitlementApp } from './app.js'
 import type { Config } from './config/config.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
-import type { ServerClock } from './emulator/server-clock.js'
+import { controlsOf, type EmulatorControls } from './emulator-controls.js'
 import { ConfigError } from './errors/config-error.js'
 import { type ClockParts, machineClock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
@@ -22,7 +22,7 @@ import { tokenKeysOf } from './tokens/token-keys.js'
 import { TokenVault } from './tokens/vault.js'
 import { missingCredentials } from './upstream/upstream-credentials.js'
 
-export interface Server {
+export interface Server extends EmulatorControls, AsyncDisposable {
   /** Where it listens: `http://127.0.0.1:49152`. */
   readonly url: string
   /** Where it listens with TLS, if it does: `https://127.0.0.1:49153`. */
@@ -35,8 +35,6 @@ export interface Server {
   readonly entitlementUrl?: string | undefined
   /** No accounts were given, and the public demo account works. */
   readonly isDemo: boolean
-  /** What time it is here, and how to change that. Only where `MODE` is not gateway. */
-  readonly clock: ServerClock
   /** What a token says that this server issued; `undefined` for every other text. */
   openToken(token: string): ReadToken | undefined
   /** Answers what is under way, refuses what is new, and lets go of the port. */
@@ -89,7 +87,8 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
   const services = await buildServices({
     config,
     store,
-    accounts: given ?? readAccounts({ accounts: addsDemo ? [demoAccount] : [] }, 'the demo account'),
+    accounts: given ?? (addsDemo ? demo() : []),
+    seeds: given ?? demo(),
     vault,
     logger,
     clock: machineClock(parts),
@@ -98,27 +97,17 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
   closing.add(() => services.close())
   if (parts.ownsProcess) services.metrics.measureProcess()
   const listening = await listenOnBoth(services, given, closing)
-  const demo = await openDemo(store.accounts, random)
+  const open = await openDemo(store.accounts, random)
   return {
     ...listening,
-    isDemo: given === undefined && demo.length > 0,
-    openDemo: demo,
+    isDemo: given === undefined && open.length > 0,
+    openDemo: open,
     accounts: await store.accounts.count(),
-    clock: services.emulator?.clock ?? onlyEmulated('clock'),
     openToken: token => openToken(vault, services.families, token),
+    ...controlsOf(services.emulator),
     close: () => closing.close(),
+    [Symbol.asyncDispose]: () => closing.close(),
   }
-}
-
-/** In the place of what a gateway does not have: whatever is asked of it is refused with the reason. */
-function onlyEmulated<Part extends object>(name: string): Part {
-  const refuse = (_target: object, property: string | symbol) => {
-    // Promises and consoles look for these of any object.
-    if (typeof property === 'symbol' || property === 'then') return undefined
-    throw new ConfigError([`server.${name}.${property}: only an emulator has it, and this server has MODE=gateway`])
-  }
-  // The cast: no member is ever reached.
-  return new Proxy({}, { get: refuse }) as Part
 }
 
 type Listening = Pick<
@@ -185,6 +174,10 @@ async function listenForProxy(
 /** Waits for all, and then throws the first failure. */
 async function allOf(promises: readonly Promise<void>[]): Promise<void> {
   for (const end of await Promise.allSettled(promises)) if (end.status === 'rejected') throw end.reason
+}
+
+function demo(): AccountSeed[] {
+  return readAccounts({ accounts: [demoAccount] }, 'the demo account')
 }
 
 /** A file that was lost, or a volume that is not mounted. */

@@ -2,7 +2,7 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import { AccountDirectory } from './accounts/account-directory.js'
 import { applySeeds } from './accounts/account-seeds.js'
 import { AccountAdministration } from './accounts/administration.js'
-import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
+import { authenticatorHasher, saltOf, storedAuthenticators } from './accounts/authenticators.js'
 import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
@@ -40,6 +40,8 @@ export interface ServiceParts {
   readonly store: Store
   /** Accounts that are added where there are none with their ids. */
   readonly accounts: readonly AccountSeed[]
+  /** Those that an emulator has after a reset, where these are others. */
+  readonly seeds?: readonly AccountSeed[] | undefined
   readonly vault: TokenVault
   readonly logger: Logger
   /** The machine's; an emulator's is put over it. */
@@ -140,10 +142,55 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
   for (const warning of store.warnings) logger.warn(warning)
   const retention = new Retention({ ...store, clock, plausible, abandoned, days: config.LOG_RETENTION_DAYS, logger })
   closing.add(() => retention.stop())
-  const emulator =
-    emulatedClock &&
-    (await emulatorOf({ clock: emulatedClock, accounts, limit, refusals, retention, events: store.events }))
   closing.add(() => resealing.stop())
+  const addresses = new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, clock, metrics })
+  const { redemptions } = store
+  const redemption = new TokenRedemption({
+    vault,
+    families,
+    accounts,
+    ledger,
+    refusals,
+    redemptions,
+    askedService,
+    now,
+  })
+  const createdAt = now()
+  const emulator = await emulatorOf(emulatedClock, emulatedClock => ({
+    store,
+    clock: emulatedClock,
+    accounts,
+    limit,
+    retention,
+    refusals,
+    random,
+    vault,
+    families,
+    redemption,
+    asksEntitlement: askedService !== undefined,
+    seeds: (parts.seeds ?? parts.accounts).map(account => ({
+      account,
+      authenticators: storedAuthenticators(account, { hash, createdAt }),
+    })),
+    ownsTokenKeys: config.TOKEN_KEYS === undefined && config.DATA_DIR === '',
+    parts: [
+      { name: 'account cache', isCache: true, reset: () => accounts.clearCache() },
+      { name: 'account limits', isCache: true, reset: customerId => limit.reset(customerId) },
+      { name: 'refusals', isCache: true, reset: customerId => refusals.reset(customerId) },
+      {
+        name: 'address limits',
+        reset: customerId => {
+          if (customerId === undefined) addresses.reset()
+        },
+      },
+      {
+        name: 'replayed recordings',
+        reset: customerId => {
+          if (customerId === undefined) issued.restart?.()
+        },
+      },
+    ],
+  }))
 
   return {
     config,
@@ -162,9 +209,9 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     ledger,
     issuing: issued,
     limit,
-    addresses: new AddressLimit({ perMinute: config.RATE_LIMIT_PER_ADDRESS, clock, metrics }),
+    addresses,
     requests,
-    redemption: new TokenRedemption({ vault, families, accounts, ledger, refusals, askedService, now }),
+    redemption,
     lookUp: new RecordLookUp(store.events),
     retention,
     resealing,
@@ -194,9 +241,13 @@ async function emulatedClockOf({ MODE }: Config, machine: Clock): Promise<Emulat
   return new EmulatedClock(machine)
 }
 
-async function emulatorOf(parts: EmulatorParts): Promise<Emulator> {
+async function emulatorOf(
+  clock: EmulatedClock | undefined,
+  parts: (clock: EmulatedClock) => EmulatorParts,
+): Promise<Emulator | undefined> {
+  if (clock === undefined) return undefined
   const { Emulator } = await import('./emulator/emulator.js')
-  return new Emulator(parts)
+  return new Emulator(parts(clock))
 }
 
 /** What the TLS listener presents. Only those who have one wait for the libraries to load. */

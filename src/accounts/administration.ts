@@ -4,7 +4,6 @@ import {
   GREATEST_ID,
   isAuthenticatorOf,
   NOT_ITS_OWN,
-  type SeededAuthenticator,
 } from '../../schemas/accounts-file.js'
 import type {
   AccountChange,
@@ -29,7 +28,7 @@ import type { Randomness } from '../ground/randomness.js'
 import type { KnownAccount, KnownService } from '../store/account-records.js'
 import type { AccountRepository } from '../store/account-repository.js'
 import { serviceId } from '../store/tables.js'
-import { newAuthenticator } from './authenticators.js'
+import { newAuthenticator, storedAuthenticators } from './authenticators.js'
 
 /** What an administrator can do with accounts: in this database, or through a server that has it open. */
 export interface Administration {
@@ -86,12 +85,8 @@ export class AccountAdministration implements Administration {
 
   /** Adds an account; `false`, and nothing is changed, when there is one with this id. */
   async add(seed: AccountSeed): Promise<boolean> {
-    const { repository, now } = this.#parts
-    const createdAt = now(seed.id)
-    const stored = (given: readonly SeededAuthenticator[] = []) =>
-      given.map(({ authenticator, ...one }) => ({ ...one, hash: this.#hash(authenticator), createdAt }))
-    const { test, production } = seed.authenticators
-    const isAdded = await repository.add(seed, { test: stored(test), production: stored(production) })
+    const { repository, hash, now } = this.#parts
+    const isAdded = await repository.add(seed, storedAuthenticators(seed, { hash, createdAt: now(seed.id) }))
     this.#parts.changed()
     return isAdded
   }

@@ -1,6 +1,7 @@
 import sodium from 'sodium-native'
+import type { AccountSeed, SeededAuthenticator } from '../../schemas/accounts-file.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
-import type { AccountRepository } from '../store/account-repository.js'
+import type { AccountRepository, StoredAuthenticators } from '../store/account-repository.js'
 
 /**
  * Hashes an authenticator for storage: BLAKE2b with the database's salt. The 128 random bits of an
@@ -24,6 +25,16 @@ export async function hasherOf(repository: AccountRepository, random: Randomness
 /** It is made when the database is new. */
 export async function saltOf(repository: AccountRepository, random: Randomness): Promise<Buffer> {
   return Buffer.from(await repository.salt(() => randomBytes(random, 32).toString('hex')), 'hex')
+}
+
+/** The authenticators of a seed as they are stored. */
+export function storedAuthenticators(
+  { authenticators: { test, production } }: AccountSeed,
+  { hash, createdAt }: { readonly hash: (authenticator: string) => Buffer; readonly createdAt: number },
+): StoredAuthenticators {
+  const stored = (given: readonly SeededAuthenticator[] = []) =>
+    given.map(({ authenticator, ...one }) => ({ ...one, hash: hash(authenticator).toString('hex'), createdAt }))
+  return { test: stored(test), production: stored(production) }
 }
 
 export function newAuthenticator(customerId: number, random: Randomness): string {

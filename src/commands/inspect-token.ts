@@ -1,10 +1,9 @@
 import { text } from 'node:stream/consumers'
 import { readConfig } from '../config/config.js'
 import { environmentSettings } from '../config/environment-settings.js'
-import { Families, TOKEN_FAMILIES } from '../drm/families.js'
-import { presentPolicy } from '../drm/stand-in-licence.js'
-import { NO_KID } from '../ground/drms.js'
+import { Families } from '../drm/families.js'
 import { pooledRandomness } from '../ground/randomness.js'
+import { presentToken, tokenIn } from '../tokens/presented-token.js'
 import { openToken, type ReadToken } from '../tokens/token-content.js'
 import { readTokenKeys } from '../tokens/token-keys.js'
 import { TokenVault } from '../tokens/vault.js'
@@ -39,39 +38,6 @@ export async function inspectToken(
     stderr.write('This is no token that was sealed with these keys, or it was changed.\n')
     return 1
   }
-  stdout.write(`${JSON.stringify(readable(opened, options.showKeys === true), null, 2)}\n`)
+  stdout.write(`${JSON.stringify(presentToken(opened, options.showKeys === true), null, 2)}\n`)
   return 0
-}
-
-/** The token itself, or the one in an answer of a token endpoint. */
-function tokenIn(given: string): string {
-  const [, answered] = /"token":\s*"([^"]*)"/.exec(given) ?? []
-  if (answered !== undefined) return answered
-  for (const { answer } of TOKEN_FAMILIES) {
-    const issued = answer.read(given)
-    if (issued !== undefined) return issued.token
-  }
-  return given.trim()
-}
-
-function readable(token: ReadToken, showKeys: boolean): object {
-  const { id, customerId, style, drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, keys } = token
-  return {
-    id,
-    customerId,
-    style,
-    drm,
-    environment,
-    issuedAt: new Date(issuedAt).toISOString(),
-    expiresAt: new Date(expiresAt).toISOString(),
-    deviceId,
-    ipAddress,
-    cookie,
-    keys: keys.map(({ kid, contentKey, algId, policy }) => ({
-      kid: kid === NO_KID ? undefined : kid,
-      contentKey: showKeys ? contentKey : '*'.repeat(32),
-      algId,
-      ...presentPolicy(policy),
-    })),
-  }
 }

@@ -12,7 +12,7 @@ export const accountsGroup = z
     }),
     ADMIN_TOKEN: sharedSecret.optional().register(settingMeta, {
       description:
-        'The credential of [the admin API](accounts.md#the-admin-api); `openssl rand -hex 32` makes one. Without it that API is off, except on this machine with `MODE=emulate`.',
+        'The credential of [the admin API](accounts.md#the-admin-api); `openssl rand -hex 32` makes one. Without it that API is off, except on this machine with `MODE=emulate` and `MODE=replay`.',
       example: 'an-admin-token-of-your-own',
       isSecret: true,
     }),

@@ -59,8 +59,18 @@ export class ClockControl implements ServerClock {
   }
 
   async reset(): Promise<ShownClock> {
-    const { clock, limit } = this.#parts
     await this.#requireAccount()
+    return this.#reset()
+  }
+
+  /** Real time again for everyone, or for a customer the clock of all: also where the account is gone. */
+  async startOver(customerId: number | undefined): Promise<void> {
+    if (customerId === undefined) await this.restore()
+    else if (this.#parts.clock.isApart(customerId)) await this.of(customerId).#reset()
+  }
+
+  #reset(): Promise<ShownClock> {
+    const { clock, limit } = this.#parts
     clock.reset(this.#customerId)
     if (this.#customerId !== undefined) limit.rejoin(this.#customerId)
     return this.#settled()

@@ -16,6 +16,10 @@ export class RequestTrace {
   /** The last step that the request passed. */
   step: string | undefined = undefined
   fault: InjectedFault | undefined = undefined
+  /** Whether a reset has to wait for it. */
+  isAtWork = false
+  /** Whether its handler has begun, which ends whatever becomes of the caller. */
+  isHandled = false
 
   passed(step: string): void | Promise<void> {
     this.step = step

@@ -2,8 +2,8 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { hostnameIn, isLoopbackName } from '../ground/local-hosts.js'
 
-/** Whether a request may administer: it is let in, is to show the token, or is refused and learns why. */
-export type Admission = 'admitted' | 'unauthorized' | { readonly refused: string }
+/** Whether a request may administer: it is let in, has to show the token (401), or is refused (403), and learns why. */
+export type Admission = 'admitted' | { readonly unauthorized: string } | { readonly refused: string }
 export type AdminAccess = (request: Pick<IncomingMessage, 'headers' | 'socket'>) => Admission
 
 /**
@@ -22,9 +22,13 @@ export function adminAccess(
 function holdersOf(token: string): AdminAccess {
   const expected = digest(token)
   return ({ headers }) => {
-    const [, given] = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? []
+    const { authorization } = headers
+    if (authorization === undefined) return unauthorized('and this request has no Authorization header')
+    const [, given] = /^Bearer +(\S+)$/i.exec(authorization) ?? []
+    if (given === undefined) return unauthorized('and the Authorization header of this request is none such')
     // Of digests, because the comparison needs equal lengths and would reveal the token's.
-    return given !== undefined && timingSafeEqual(digest(given), expected) ? 'admitted' : 'unauthorized'
+    if (!timingSafeEqual(digest(given), expected)) return unauthorized('and this request has another token')
+    return 'admitted'
   }
 }
 
@@ -52,6 +56,10 @@ function thisMachine(hosts: ReadonlySet<string>): AdminAccess {
     if (!isFromNoOtherSite(headers)) return refused('and this request comes from a page of another site')
     return 'admitted'
   }
+}
+
+function unauthorized(reason: string): Admission {
+  return { unauthorized: `Administration needs "Authorization: Bearer" with the ADMIN_TOKEN, ${reason}` }
 }
 
 function refused(reason: string): Admission {

@@ -33,6 +33,10 @@ export class AddressLimit {
   admit(address: string, reportRateLimit: ReportRateLimit): void {
     this.#limit.admit(networkOf(address), this.#perMinute, reportRateLimit)
   }
+
+  reset(): void {
+    this.#limit.requests.reset()
+  }
 }
 
 /** How many requests may come with an account's authenticators; those of test take nothing from production. */
@@ -68,27 +72,36 @@ export class AccountLimit {
   rejoin(id: number): void {
     this.#apart.delete(id)
   }
+
+  /** Those of one customer, or of all. */
+  reset(customerId: number | undefined): void {
+    const limits = [this.#limit, ...this.#apart.values()]
+    if (customerId === undefined) for (const { requests } of limits) requests.reset()
+    else
+      for (const environment of ENVIRONMENTS)
+        for (const { requests } of limits) requests.forget(serviceId(customerId, environment))
+  }
 }
 
 const WHOSE = { address: 'from this address', account: 'of this account' } as const
 
 class Limit<Caller> {
   readonly #what: keyof typeof WHOSE
-  readonly #requests: RequestsPerMinute<Caller>
+  readonly requests: RequestsPerMinute<Caller>
   readonly #metrics: Metrics
 
   constructor(what: keyof typeof WHOSE, { clock, metrics }: RateLimitParts, customerId?: number) {
     this.#what = what
-    this.#requests = new RequestsPerMinute(clock, customerId)
+    this.requests = new RequestsPerMinute(clock, customerId)
     this.#metrics = metrics
   }
 
   continue(other: Limit<Caller>, callers: readonly Caller[]): void {
-    this.#requests.continue(other.#requests, callers)
+    this.requests.continue(other.requests, callers)
   }
 
   admit(caller: Caller, perMinute: number, reportRateLimit: ReportRateLimit): void {
-    const status = this.#requests.count(caller, perMinute)
+    const status = this.requests.count(caller, perMinute)
     reportRateLimit(status)
     if (!status.isOver) return
     this.#metrics.rateLimited(this.#what)
@@ -151,6 +164,15 @@ export class RequestsPerMinute<Caller> {
       resetSeconds: Math.ceil((this.#endsAt - now) / 1000),
       isOver,
     }
+  }
+
+  reset(): void {
+    this.#counts = new Map()
+    this.#endsAt = Number.NEGATIVE_INFINITY
+  }
+
+  forget(caller: Caller): void {
+    this.#counts.delete(caller)
   }
 
   #countedBefore(caller: Caller, now: number): number {

@@ -53,7 +53,10 @@ export const service: Outline = {
       name: 'administration',
       description: 'Customers, their balances and authenticators, and the contents of the entitlement service.',
     },
-    { name: 'emulator', description: 'What only testers have: not in a gateway.' },
+    {
+      name: 'emulator',
+      description: 'What only an emulator has, for tests: a gateway answers 404.',
+    },
     { name: 'operations', description: 'Health and metrics.' },
   ],
   securitySchemes: { adminToken: { type: 'http', scheme: 'bearer', description: 'The setting ADMIN_TOKEN.' } },

@@ -1,11 +1,11 @@
-import type { Kysely, Transaction } from 'kysely'
+import type { Insertable, Kysely, Transaction } from 'kysely'
 import type { AccountSeed } from '../../schemas/accounts-file.js'
 import type { AccountChange } from '../../schemas/admin.js'
 import type { Drm } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { type KnownAccount, knownAccounts, nameOfUnnamed, readDrmOptions } from './account-records.js'
 import { countUp, sharedSetting } from './shared-settings.js'
-import { serviceId, type Tables } from './tables.js'
+import { type AccountRow, type AuthenticatorRow, type ServiceRow, serviceId, type Tables } from './tables.js'
 
 const REVISION = 'accounts revision'
 const SALT = 'authenticator salt'
@@ -73,41 +73,17 @@ export class AccountRepository {
   }
 
   /** Adds an account with its authenticators; `false`, and nothing is changed, when the id is taken. */
-  async add(
-    account: AccountSeed,
-    authenticators: Readonly<Record<Environment, readonly StoredAuthenticator[]>>,
-  ): Promise<boolean> {
+  async add(account: AccountSeed, authenticators: StoredAuthenticators): Promise<boolean> {
     return this.#change(async db => {
       const { numInsertedOrUpdatedRows } = await db
         .insertInto('accounts')
-        .values({
-          id: account.id,
-          name: account.name,
-          enabled: Number(account.enabled),
-          drm: JSON.stringify(account.drm),
-          max_redemptions: account.maxRedemptions,
-          requests_per_minute: account.limits.requestsPerMinute,
-          charge: account.charge,
-          token_style: account.tokenStyle,
-          strict_parameters: numberOf(account.strictParameters),
-        })
+        .values(accountRow(account))
         .onConflict(conflict => conflict.column('id').doNothing())
         .executeTakeFirst()
       if (numInsertedOrUpdatedRows === 0n) return false
-      for (const environment of ENVIRONMENTS) {
-        const service = { id: serviceId(account.id, environment), account_id: account.id, environment }
-        await db
-          .insertInto('services')
-          .values({
-            ...service,
-            balance: account.balance,
-            last_event: 0,
-            tokens_per_day: account.limits.tokensPerDay,
-          })
-          .execute()
-        for (const authenticator of authenticators[environment])
-          await insertAuthenticator(db, service.id, authenticator)
-      }
+      await db.insertInto('services').values(serviceRows(account)).execute()
+      const rows = authenticatorRows(account.id, authenticators)
+      if (rows.length > 0) await db.insertInto('authenticators').values(rows).execute()
       return true
     })
   }
@@ -209,13 +185,20 @@ export class AccountRepository {
     return sharedSetting(this.#db, SALT, make)
   }
 
-  /** A transaction that changes accounts and invalidates the caches of all instances. The increment comes first and serializes changes. */
-  async #change<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return this.#db.transaction().execute(async db => {
-      await countUp(db, REVISION)
-      return work(db)
-    })
+  #change<T>(work: (db: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return changingAccounts(this.#db, work)
   }
+}
+
+/** A transaction that changes accounts and invalidates the caches of all instances. The increment comes first and serializes changes. */
+export async function changingAccounts<T>(
+  db: Kysely<Tables>,
+  work: (db: Transaction<Tables>) => Promise<T>,
+): Promise<T> {
+  return db.transaction().execute(async db => {
+    await countUp(db, REVISION)
+    return work(db)
+  })
 }
 
 /** The hash of a new authenticator, and the moments that go with it. */
@@ -233,13 +216,52 @@ export interface StoredAuthenticator {
   readonly validUntil?: number | null | undefined
 }
 
+export type StoredAuthenticators = Readonly<Record<Environment, readonly StoredAuthenticator[]>>
+
+export function accountRow(account: AccountSeed): Insertable<AccountRow> {
+  return {
+    id: account.id,
+    name: account.name,
+    enabled: Number(account.enabled),
+    drm: JSON.stringify(account.drm),
+    max_redemptions: account.maxRedemptions,
+    requests_per_minute: account.limits.requestsPerMinute,
+    charge: account.charge,
+    token_style: account.tokenStyle,
+    strict_parameters: numberOf(account.strictParameters),
+  }
+}
+
+export function serviceRows({ id, balance, limits }: AccountSeed): Insertable<ServiceRow>[] {
+  return ENVIRONMENTS.map(environment => ({
+    id: serviceId(id, environment),
+    account_id: id,
+    environment,
+    balance,
+    last_event: 0,
+    tokens_per_day: limits.tokensPerDay,
+  }))
+}
+
+export function authenticatorRows(id: number, authenticators: StoredAuthenticators): Insertable<AuthenticatorRow>[] {
+  return ENVIRONMENTS.flatMap(environment =>
+    authenticators[environment].map(one => authenticatorRow(serviceId(id, environment), one)),
+  )
+}
+
+function authenticatorRow(
+  service: number,
+  { hash, name = null, createdAt, validUntil = null }: StoredAuthenticator,
+): Insertable<AuthenticatorRow> {
+  return { hash, service_id: service, name, created_at: createdAt, valid_until: validUntil }
+}
+
 async function insertAuthenticator(
   db: Transaction<Tables>,
   service: number,
-  { hash, name = null, createdAt, validUntil = null }: StoredAuthenticator,
+  authenticator: StoredAuthenticator,
 ): Promise<void> {
-  const row = { hash, service_id: service, name, created_at: createdAt, valid_until: validUntil }
-  await db.insertInto('authenticators').values(row).execute()
+  await db.insertInto('authenticators').values(authenticatorRow(service, authenticator)).execute()
 }
 
 /** Those that are valid or will be; the others go. */

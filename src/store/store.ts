@@ -6,7 +6,9 @@ import { EventRepository } from './event-repository.js'
 import { IdempotencyRepository } from './idempotency-repository.js'
 import { KeyRepository } from './key-repository.js'
 import { migrate } from './migrations.js'
+import { ResetRepository } from './reset-repository.js'
 import { ClockMemory, countUp } from './shared-settings.js'
+import { SnapshotRepository } from './snapshot-repository.js'
 import { sqliteEngine } from './sqlite/sqlite-engine.js'
 import type { Tables } from './tables.js'
 import { PendingTokenRepository, RedemptionRepository } from './token-repositories.js'
@@ -21,6 +23,8 @@ export interface Store {
   readonly keys: KeyRepository
   readonly pendingTokens: PendingTokenRepository
   readonly redemptions: RedemptionRepository
+  readonly resets: ResetRepository
+  readonly snapshots: SnapshotRepository
   /** The migrations that were applied when it was opened. */
   readonly applied: readonly string[]
   /** Warnings for the operator, logged at the start. */
@@ -51,6 +55,8 @@ export async function openStore(url: string): Promise<Store> {
       keys: new KeyRepository(db),
       pendingTokens: new PendingTokenRepository(db, engine),
       redemptions: new RedemptionRepository(db),
+      resets: new ResetRepository(db),
+      snapshots: new SnapshotRepository(db),
       applied,
       warnings: engine.warnings,
       readiness: () => readiness(engine, db, events),

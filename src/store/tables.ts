@@ -16,6 +16,7 @@ export interface Tables {
   readonly idempotency_keys: IdempotencyRow
   readonly contents: ContentRow
   readonly settings: SettingRow
+  readonly snapshots: SnapshotRow
 }
 
 export interface AccountRow {
@@ -140,6 +141,18 @@ export interface ContentRow {
 export interface SettingRow {
   readonly name: string
   readonly value: string
+}
+
+/** A snapshot of an emulator's database. The rows are in tables of its own. */
+export interface SnapshotRow {
+  readonly name: string
+  /** It is part of the names of its tables. */
+  readonly number: number
+  readonly saved_at: number
+  /** The version of the tables that were copied. */
+  readonly schema: string
+  /** What is not in the database, in JSON. */
+  readonly state: string
 }
 
 /** A service's number follows from the customer's, so no look-up is needed. */

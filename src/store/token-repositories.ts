@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import { type ChosenServices, isOf } from './chosen-services.js'
-import type { Engine } from './engine.js'
+import type { CountedRedemption, Engine } from './engine.js'
 import type { PendingTokenRow, Tables } from './tables.js'
 
 /** Tokens that were paid for and are not in the log yet. Groups of events add and remove them. */
@@ -21,6 +21,11 @@ export class PendingTokenRepository {
   }
 }
 
+export interface ForeseenRedemption extends Pick<CountedRedemption, 'most' | 'pays'> {
+  readonly service: number
+  readonly tokenId: string
+}
+
 /** Clocks of instances differ: a count outlives its token by more than any clock is wrong. */
 const KEPT_AFTER_EXPIRY_MS = 86_400_000
 
@@ -30,6 +35,25 @@ export class RedemptionRepository {
 
   constructor(db: Kysely<Tables>) {
     this.#db = db
+  }
+
+  /** Why a redemption would not be written now, in the order in which a group looks at it; `undefined` if it would be. */
+  async foresee({
+    service,
+    tokenId,
+    most,
+    pays,
+  }: ForeseenRedemption): Promise<'balance used up' | 'redeemed too often' | undefined> {
+    const counted = await this.#db
+      .selectFrom('redemptions')
+      .select('count')
+      .where('service_id', '=', service)
+      .where('token_id', '=', tokenId)
+      .executeTakeFirst()
+    const { balance = 0 } =
+      (await this.#db.selectFrom('services').select('balance').where('id', '=', service).executeTakeFirst()) ?? {}
+    if (pays && counted === undefined && balance < 1) return 'balance used up'
+    return (counted?.count ?? 0) >= most ? 'redeemed too often' : undefined
   }
 
   /** Deletes at most `most` expired tokens, and returns how many. */

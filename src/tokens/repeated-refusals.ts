@@ -26,7 +26,7 @@ export class RepeatedRefusals {
 
   /** Counts a refusal, and returns whether to write it to the log. */
   isWritten(event: LedgerEvent): boolean {
-    const name = `${event.errorCode} ${event.tokenId}`
+    const name = `${event.customerId} ${event.errorCode} ${event.tokenId}`
     const now = this.#parts.clock.elapsed()
     if (now >= this.#endsAt || (this.#counts.size >= MOST_REMEMBERED && !this.#counts.has(name))) {
       this.close()
@@ -40,6 +40,13 @@ export class RepeatedRefusals {
     const refusals = count - MOST_WRITTEN
     if (refusals > (this.#most?.refusals ?? 0)) this.#most = { event, refusals }
     return false
+  }
+
+  /** Counts the refusals of one customer, or of all, from the beginning. */
+  reset(customerId: number | undefined): void {
+    const prefix = `${customerId} `
+    if (customerId === undefined) this.close()
+    else for (const name of this.#counts.keys()) if (name.startsWith(prefix)) this.#counts.delete(name)
   }
 
   /** Logs what was counted since the hour began, and begins again: at the end, and after the time was changed. */

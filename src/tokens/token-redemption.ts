@@ -6,9 +6,11 @@ import { orUnavailable, PublicError, type StatusError, TokenError } from '../err
 import type { Now } from '../ground/clock.js'
 import { canonicalAddress } from '../ground/ip-addresses.js'
 import type { RequestTrace } from '../ground/request-trace.js'
-import type { Ledger, LedgerEvent } from '../ledger/ledger.js'
+import type { Ledger, LedgerEvent, NotRedeemed } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
-import { UNLIMITED } from '../store/engine.js'
+import { type CountedRedemption, UNLIMITED } from '../store/engine.js'
+import { serviceId } from '../store/tables.js'
+import type { RedemptionRepository } from '../store/token-repositories.js'
 import {
   type Asked,
   invalidToken,
@@ -24,7 +26,7 @@ import {
   requireUnexpired,
 } from './redemption-checks.js'
 import type { RepeatedRefusals } from './repeated-refusals.js'
-import type { ReadToken } from './token-content.js'
+import type { ReadToken, TokenKey } from './token-content.js'
 import type { TokenVault } from './vault.js'
 
 /** A player's key request, of any DRM. */
@@ -69,15 +71,20 @@ export class TokenRedemption {
     }
   }
 
+  /** The keys that a request would be granted, or the refusal. Nothing is counted, paid or logged, and no other service asked. */
+  async foresee(request: ForeseenRequest, token: ReadToken, now = this.#parts.now()): Promise<readonly TokenKey[]> {
+    const account = await this.#accountOf(token)
+    const keys = grantedKeys(request, token, { account, now })
+    const counted = countingOf(token, account)
+    if (counted === undefined) return keys
+    const service = serviceId(token.customerId, token.environment)
+    const outcome = await orUnavailable(this.#parts.redemptions.foresee({ service, tokenId: token.id, ...counted }))
+    if (outcome !== undefined) throw notRedeemed(outcome, account)
+    return keys
+  }
+
   async #grant(request: RedemptionRequest, token: ReadToken, account: Account): Promise<Redemption> {
-    const now = this.#parts.now(token.customerId)
-    requireEnabled(account)
-    requireFamily(token, request.family)
-    requireUnexpired(token, now)
-    requireAddress(token, request.address)
-    requireDevice(token, request.deviceId)
-    const keys = requireKeys(token, request.asked)
-    requireRunningRental(keys, now)
+    const keys = grantedKeys(request, token, { account, now: this.#parts.now(token.customerId) })
     await this.#requireEntitlement(request, { token, keys })
     await request.trace?.passed('granted')
     await this.#record(request, { token, keys }, account)
@@ -103,20 +110,17 @@ export class TokenRedemption {
   }
 
   /** The last step, so that no refusal counts as a redemption. */
-  async #record(request: RedemptionRequest, { token, keys }: Redemption, { maxRedemptions }: Account): Promise<void> {
+  async #record(request: RedemptionRequest, { token, keys }: Redemption, account: Account): Promise<void> {
     const event = this.#event(request, token, {
       event: 'token_redeemed',
       kids: keys.map(({ kid }) => kid),
       rightsType: keys[0]?.policy.rightsType,
       errorCode: 0,
     })
-    const pays = token.charge === 'redemption'
-    if (maxRedemptions === null && !pays) return orUnavailable(this.#parts.ledger.append(event))
-    const counted = { most: maxRedemptions ?? UNLIMITED, expiresAt: token.expiresAt, pays }
+    const counted = countingOf(token, account)
+    if (counted === undefined) return orUnavailable(this.#parts.ledger.append(event))
     const outcome = await orUnavailable(this.#parts.ledger.redeem(event, counted))
-    if (outcome === 'balance used up') throw new TokenError({ code: -2019 })
-    if (outcome === 'redeemed too often')
-      throw invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
+    if (outcome !== 'recorded') throw notRedeemed(outcome, account)
   }
 
   async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: PublicError): Promise<void> {
@@ -151,9 +155,42 @@ export interface TokenRedemptionParts {
   readonly accounts: Accounts
   readonly ledger: Ledger
   readonly refusals: RepeatedRefusals
+  /** What is counted of redemptions, for one that is foreseen. */
+  readonly redemptions: Pick<RedemptionRepository, 'foresee'>
   /** The entitlement service that must allow a licence, if one is configured. */
   readonly askedService: AskedService | undefined
   readonly now: Now
+}
+
+/** What a redemption is granted by. */
+export type ForeseenRequest = Pick<RedemptionRequest, 'family' | 'asked' | 'address' | 'deviceId'>
+
+/** All checks of a request that need nothing but its token and the account. */
+function grantedKeys(
+  { family, asked, address, deviceId }: ForeseenRequest,
+  token: ReadToken,
+  { account, now }: { readonly account: Account; readonly now: number },
+): readonly TokenKey[] {
+  requireEnabled(account)
+  requireFamily(token, family)
+  requireUnexpired(token, now)
+  requireAddress(token, address)
+  requireDevice(token, deviceId)
+  const keys = requireKeys(token, asked)
+  requireRunningRental(keys, now)
+  return keys
+}
+
+/** How a redemption is counted; `undefined` where it is only logged. */
+function countingOf({ charge, expiresAt }: ReadToken, { maxRedemptions }: Account): CountedRedemption | undefined {
+  const pays = charge === 'redemption'
+  if (maxRedemptions === null && !pays) return undefined
+  return { most: maxRedemptions ?? UNLIMITED, expiresAt, pays }
+}
+
+function notRedeemed(why: NotRedeemed, { maxRedemptions }: Account): TokenError {
+  if (why === 'balance used up') return new TokenError({ code: -2019 })
+  return invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
 }
 
 type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode'>

@@ -16,7 +16,7 @@ import { type NumberedKey, TextSeal } from './text-seal.js'
 export class TokenVault {
   /** Seals other data with the same keys. */
   readonly texts: TextSeal
-  readonly #keys: readonly [NumberedKey, ...NumberedKey[]]
+  #keys: readonly [NumberedKey, ...NumberedKey[]]
   readonly #random: Randomness
   readonly #frames: Record<TokenStyle, Frame> = { '2015': newFrame('2015', 0), '2021': newFrame('2021', 0) }
 
@@ -25,6 +25,11 @@ export class TokenVault {
     this.#keys = [numbered(first), ...others.map(numbered)]
     this.#random = random
     this.texts = new TextSeal(this.#keys, random)
+  }
+
+  /** Tokens that other keys have sealed do not open any more. Texts keep their keys: what is stored stays readable. */
+  replaceKeys([first, ...others]: TokenKeys): void {
+    this.#keys = [numbered(first), ...others.map(numbered)]
   }
 
   seal({ customerId, style, version }: OuterForm, content: Buffer): SealedToken {

@@ -44,14 +44,16 @@ export function gatewayIssuing(config: ConfigOf<'gateway'>, parts: IssuingParts)
 /** Recorded tokens of the real service. No player can use them. */
 export function replayIssuing(config: ConfigOf<'replay'>, parts: IssuingParts): Issuing {
   const { PUBLIC_URL: publicUrl, ENVIRONMENT: environment } = config
+  const replay = new Replay(config.RECORD_DIR, parts.clock.now)
   return {
-    ...issuingFrom(new Replay(config.RECORD_DIR, parts.clock.now), parts, {
+    ...issuingFrom(replay, parts, {
       authenticatorOf: () => '',
       unknownParameters: config.UPSTREAM_UNKNOWN_PARAMETERS,
       licenceUrl: config.HIDE_UPSTREAM ? hiddenInReplay({ publicUrl, ports: parts.ports, environment }) : unhidden,
     }),
     devices: noDevices,
     clearKeyUrl: () => undefined,
+    restart: () => replay.restart(),
   }
 }
 

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { keyOf, VerdictCache } from '../../src/entitlement/webhook/verdict-cache.js'
+import { sampleParameters } from '../../src/sample.js'
 import { NOON } from '../harness.js'
 import { eventually } from '../ledger/load.js'
 import { CONTENT, type Customer, entry, says, startEntitled } from './webhook-customer.js'
@@ -170,3 +171,33 @@ t.test('a late answer to an older question does not replace a newer one', async 
   t.match(await ask(), { isAllowed: false }, 'the newer answer stays in force')
   t.equal(customer.arrivals.length, 2)
 })
+
+t.test('a reset forgets the answers about its customer, and waits for a request that waits for one', async t => {
+  const { server, customer, ask } = await startEntitled(t, { settings: CACHING })
+  const asked = async () => {
+    t.match(await ask(), { isAllowed: true })
+    return customer.arrivals.length
+  }
+  t.same([await asked(), await asked()], [1, 1])
+  await server.reset({ customer: 5 })
+  t.equal(await asked(), 1, 'of another customer')
+  await server.reset({ customer: CUSTOMER })
+  t.equal(await asked(), 2)
+  await server.reset()
+
+  const order: string[] = []
+  const held = new Promise<() => void>(resolve => {
+    customer.behave = (response, arrival) =>
+      resolve(() => says({ isAllowed: true, content: entry() })(response, arrival))
+  })
+  const asking = ask().then(() => order.push('answered'))
+  const answer = await held
+  const resetting = server.reset().then(() => order.push('reset'))
+  answer()
+  await Promise.all([asking, resetting])
+  const { customerAuthenticator } = sampleParameters
+  const log = await fetch(`${server.url}/cmiapi/getrecord/?${new URLSearchParams({ customerAuthenticator })}`)
+  t.match(await log.json(), { events: [] }, `what was issued before is gone: ${order}`)
+})
+
+const CUSTOMER = 201722

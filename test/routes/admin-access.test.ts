@@ -5,6 +5,7 @@ import { connect, isIPv6 } from 'node:net'
 import t, { type Test } from 'tap'
 import { adminAccess } from '../../src/http/admin-access.js'
 import { administratorOf } from '../administrator.js'
+import { type AppOptions, appWith } from '../app.js'
 import { errorOf, startTestServer } from '../harness.js'
 
 const TOKEN = 'a-token-of-32-characters-exactly'
@@ -60,6 +61,34 @@ async function isRefused(t: Test, title: string, { status, body }: { status: num
   t.match(JSON.parse(body), { code: 403, message: /Without ADMIN_TOKEN/ }, title)
   t.match(JSON.parse(body).message, reason, title)
 }
+
+t.test('without a token, a replay is administered from this machine, and a gateway is not', async t => {
+  const statuses = async (options: AppOptions, headers: Record<string, string>) => {
+    const { app } = await appWith(t, options)
+    const questions = ADMINISTERED.map(([method, path]) => app.inject({ method, url: `/admin/api${path}`, headers }))
+    return new Set((await Promise.all(questions)).map(({ statusCode }) => statusCode))
+  }
+  const recording = {
+    format: 1,
+    recordedAt: '2026-06-01T12:00:00.000Z',
+    request: { environment: 'test', customerId: 777, parameters: { cookie: 'a' }, secrets: [] },
+    answer: { status: 400, json: { code: -2019, message: 'Balance used up' } },
+  }
+  const RECORD_DIR = t.testdir({ '1.json': JSON.stringify(recording) })
+  const replay = { settings: { MODE: 'replay', RECORD_DIR } }
+  t.same(await statuses(replay, { host: 'localhost' }), new Set([200, 400, 204]))
+  t.same(await statuses(replay, { host: 'evil.example' }), new Set([403]))
+  t.same(await statuses(replay, { host: 'localhost', origin: 'https://evil.example' }), new Set([403]))
+  t.same(await statuses({ upstream: 'http://127.0.0.1:1' }, { host: 'localhost' }), new Set([404]))
+})
+
+const ADMINISTERED = [
+  ['GET', '/accounts'],
+  ['GET', '/snapshots'],
+  ['POST', '/snapshots'],
+  ['POST', '/inspect'],
+  ['POST', '/reset'],
+] as const
 
 t.test('names of this machine may be added', async t => {
   const { url } = await startTestServer(t, { settings: { ADMIN_HOSTS: 'drm.local, workstation' } })
@@ -123,6 +152,14 @@ t.test('with a token, it is asked for everywhere', async t => {
   t.equal((await ask(server.url, fromAfar)).status, 200, 'it is enough')
 
   const wrong = [undefined, '', TOKEN.slice(1), `${TOKEN}x`, TOKEN.toUpperCase(), `${TOKEN} ${TOKEN}`, 'ä'.repeat(32)]
+  const reasons: [Record<string, string>, RegExp][] = [
+    [{}, /has no Authorization header/],
+    [{ authorization: `Basic ${TOKEN}` }, /Authorization header of this request is none such/],
+    [{ authorization: `Bearer ${TOKEN}x` }, /has another token/],
+  ]
+  for (const [headers, reason] of reasons)
+    t.match((await errorOf(await administratorOf(server).ask('GET', '/accounts', undefined, headers))).message, reason)
+
   for (const authorization of [...wrong.map(token => token && `Bearer ${encodeURI(token)}`), TOKEN, `Basic ${TOKEN}`])
     for (const [method, path] of [
       ['GET', '/accounts'],

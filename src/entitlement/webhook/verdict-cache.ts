@@ -23,6 +23,11 @@ export class VerdictCache {
     return this.#entries.size
   }
 
+  clear(): void {
+    this.#entries.clear()
+    this.#bytes = 0
+  }
+
   find(key: string): Verdict | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined

@@ -46,6 +46,10 @@ export class Webhook implements ViewerAuthorizer {
     return verdict.content
   }
 
+  clearCache(): void {
+    this.#cache.clear()
+  }
+
   /** Waits for the questions in flight; the timeout of each bounds the wait. */
   async close(): Promise<void> {
     await this.#inFlight.idle()

@@ -20,6 +20,11 @@ export class Replay implements Upstream {
 
   refusal(): undefined {}
 
+  /** Each series from its first recording on again. */
+  restart(): void {
+    for (const series of this.#series.all) series.restart()
+  }
+
   async ask(request: UpstreamRequest): Promise<Outcome> {
     const now = this.#now(request.customerId)
     const asked = compared(request, now)

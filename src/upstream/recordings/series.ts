@@ -38,6 +38,10 @@ export class Series {
     return recording
   }
 
+  restart(): void {
+    this.#replayed = 0
+  }
+
   #removeTry(number: number): void {
     const earlier = this.#recordings.findLastIndex(
       ({ request, failure }) => failure !== undefined && (request.try ?? 1) === number,
