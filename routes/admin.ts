@@ -28,15 +28,22 @@ import { readJsonBodies } from '../src/http/json-bodies.js'
 import { created, json } from '../src/http/operation.js'
 import { useErrorForm } from '../src/http/unknown-paths.js'
 import { validateRequests, type ZodTypes } from '../src/http/validation.js'
+import type { Observation } from '../src/journal/observation.js'
 import { administrative } from './administrative.js'
 import { contentRoutes } from './contents.js'
 import { emulatorRoutes } from './emulator.js'
+import { journalRoutes } from './journal.js'
+import { streamRoutes } from './stream.js'
 
 export interface AdminRoutesOptions {
   readonly administration: Administration
   readonly contents: ContentAdministration
   /** What only an emulator has. */
   readonly emulator: Emulator | undefined
+  /** The journal, searches and the stream, where there are any. */
+  readonly observation: Observation | undefined
+  /** Whether the journal is only read. */
+  readonly isReadOnly: boolean
   /** Without it, administration is off. */
   readonly access: AdminAccess | undefined
 }
@@ -45,14 +52,19 @@ const sample = { parameters: { id: 201722 } }
 
 /** `/admin/api`: customers, their balances and authenticators, and the contents of the catalogue, in JSON alone. */
 export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOptions): Promise<void> {
-  const { administration, contents, access, emulator } = options
-  useErrorForm(app, jsonErrors)
+  const { administration, contents, access, emulator, observation } = options
+  // What is asked about the journal would fill it.
+  useErrorForm(app, jsonErrors, { isOutsideJournal: true })
   if (access === undefined) return
   guard(app, access)
   readJsonBodies(app)
   validateRequests(app, read)
   contentRoutes(app, contents)
   if (emulator !== undefined) emulatorRoutes(app, emulator)
+  if (observation !== undefined) {
+    journalRoutes(app, observation, { isReadOnly: options.isReadOnly })
+    streamRoutes(app, observation.stream)
+  }
   const api = app.withTypeProvider<ZodTypes>()
 
   api.get(

@@ -103,7 +103,7 @@ function wholeNumber(least: number, most: number) {
 }
 
 /** An event, as it is answered. What has no value is left out and never `null`, at which clients break. */
-const recordedEvent = z
+export const recordedEvent = z
   .object({
     event_id: z.int().meta({ description: 'Counts up from 1 without a gap, for each customer and environment.' }),
     time: z.iso.datetime().meta({ description: 'RFC 3339 with milliseconds.' }),

@@ -71,6 +71,8 @@ export async function application(app: FastifyInstance, { services }: { services
     contents: services.contents,
     access,
     emulator: services.emulator,
+    observation: services.observation,
+    isReadOnly: config.MODE === 'gateway',
   })
   await app.register(authorityRoutes, { ca: services.proxyCertificates?.ca })
   await app.register(playerRoutes, { accounts, environment })
@@ -80,6 +82,8 @@ export async function application(app: FastifyInstance, { services }: { services
     services.retention.start()
     void services.resealing.start()
   })
+  // They are never answered otherwise.
+  app.addHook('preClose', async () => services.observation?.close())
   app.addHook('onClose', () => services.close())
 }
 
@@ -96,9 +100,10 @@ interface EdgeOptions extends Omit<CrossSiteOptions, 'origins'> {
 
 /** What both applications do with every request, in this order. */
 async function addEdge(app: FastifyInstance, services: Services, options: EdgeOptions) {
-  const { config, logger, metrics } = services
+  const { config, logger, metrics, journal } = services
   const { addresses, errorForm, guard, ...crossing } = options
-  await app.register(answering, { logger, metrics, traces: services.emulator !== undefined })
+  const traces = services.emulator !== undefined || journal !== undefined
+  await app.register(answering, { logger, metrics, traces, journal })
   await app.register(errors, { logger, errorForm })
   if (services.emulator !== undefined) gateHandlers(app, services.emulator.gate, `${app.prefix}${ADMIN_API}`)
   guard?.(app)

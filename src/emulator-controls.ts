@@ -39,6 +39,8 @@ export interface InspectOptions {
   readonly keys?: boolean | undefined
 }
 
+const ONLY_EMULATED = 'only an emulator has it, and this server has MODE=gateway'
+
 /** What was not given comes from the same machine. */
 const LOOPBACK = '127.0.0.1'
 
@@ -50,7 +52,7 @@ export function controlsOf(emulator: Emulator | undefined): EmulatorControls {
   }
   const nameOf = (name: string) => read(newSnapshot, { name }).name
   return {
-    clock: emulator?.clock ?? onlyEmulated('clock'),
+    clock: emulator?.clock ?? absentPart('clock', ONLY_EMULATED),
     reset: async order => found().resets.reset(read(resetOrder, order ?? {})),
     snapshots: {
       save: async name => found().snapshots.save(nameOf(name)),
@@ -65,12 +67,12 @@ export function controlsOf(emulator: Emulator | undefined): EmulatorControls {
   }
 }
 
-/** In the place of what a gateway does not have: whatever is asked of it is refused with the reason. */
-function onlyEmulated<Part extends object>(name: string): Part {
+/** In the place of what a server does not have: whatever is asked of it is refused with the reason. */
+export function absentPart<Part extends object>(name: string, reason: string): Part {
   const refuse = (_target: object, property: string | symbol) => {
     // Promises and consoles look for these of any object.
     if (typeof property === 'symbol' || property === 'then') return undefined
-    throw new ConfigError([`server.${name}.${property}: only an emulator has it, and this server has MODE=gateway`])
+    throw new ConfigError([`server.${name}.${property}: ${reason}`])
   }
   // The cast: no member is ever reached.
   return new Proxy({}, { get: refuse }) as Part

@@ -7,7 +7,7 @@ import { demoAccount } from './accounts/demo-account.js'
 import { buildApp, buildEntitlementApp } from './app.js'
 import type { Config } from './config/config.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
-import { controlsOf, type EmulatorControls } from './emulator-controls.js'
+import { absentPart, controlsOf, type EmulatorControls } from './emulator-controls.js'
 import { ConfigError } from './errors/config-error.js'
 import { type ClockParts, machineClock } from './ground/clock.js'
 import { Closing } from './ground/closing.js'
@@ -15,6 +15,7 @@ import type { Environment } from './ground/environment.js'
 import type { Logger } from './ground/logger.js'
 import { pooledRandomness, type Randomness } from './ground/randomness.js'
 import { listen, listenWithTls } from './http/http-server.js'
+import type { Events, Requests, StreamOfServer, Watchers } from './journal/library.js'
 import { buildServices, type Services } from './services.js'
 import { openStore } from './store/store.js'
 import { openToken, type ReadToken } from './tokens/token-content.js'
@@ -35,6 +36,12 @@ export interface Server extends EmulatorControls, AsyncDisposable {
   readonly entitlementUrl?: string | undefined
   /** No accounts were given, and the public demo account works. */
   readonly isDemo: boolean
+  /** The journal: every request that reached the server. */
+  readonly requests: Requests
+  /** The events of the transaction log, to search and to wait for. */
+  readonly events: Events
+  /** What happens, as it happens. */
+  readonly stream: StreamOfServer
   /** What a token says that this server issued; `undefined` for every other text. */
   openToken(token: string): ReadToken | undefined
   /** Answers what is under way, refuses what is new, and lets go of the port. */
@@ -103,6 +110,7 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
     isDemo: given === undefined && open.length > 0,
     openDemo: open,
     accounts: await store.accounts.count(),
+    ...(await watchersFor(services)),
     openToken: token => openToken(vault, services.families, token),
     ...controlsOf(services.emulator),
     close: () => closing.close(),
@@ -169,6 +177,20 @@ async function listenForProxy(
   if (port === undefined || certificates === undefined) return undefined
   const { listenAsProxy } = await import('./http/proxy-server.js')
   return listenAsProxy(app, { certificates, host, port, passesThrough, requestTimeout })
+}
+
+/** Those of a gateway without a journal say at their first use that they are not there. */
+async function watchersFor({ observation }: Services): Promise<Watchers> {
+  if (observation === undefined) {
+    const reason = 'a gateway has it with JOURNAL_SIZE above 0'
+    return {
+      requests: absentPart('requests', reason),
+      events: absentPart('events', reason),
+      stream: absentPart('stream', reason),
+    }
+  }
+  const { watchersOf } = await import('./journal/library.js')
+  return watchersOf(observation)
 }
 
 /** Waits for all, and then throws the first failure. */

@@ -19,6 +19,7 @@ import { ClaimedKeys } from './idempotency/claimed-keys.js'
 import { Fingerprints } from './idempotency/fingerprints.js'
 import { Idempotency } from './idempotency/idempotent-requests.js'
 import { issuing } from './issuing.js'
+import type { Observation } from './journal/observation.js'
 import { type KeyStorage, StoredKeys } from './keys/key-storage.js'
 import { KEY_STYLES } from './keys/key-styles.js'
 import { AbandonedTokens } from './ledger/abandoned-tokens.js'
@@ -72,6 +73,8 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
   const salt = await saltOf(store.accounts, random)
   const hash = authenticatorHasher(salt)
   const { now } = clock
+  const observation = await observationOf({ config, store, clock, random })
+  closing.add(() => observation?.close())
   const accounts = new AccountDirectory({ repository: store.accounts, hash, clock })
   const administration = new AccountAdministration({
     repository: store.accounts,
@@ -79,7 +82,10 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     now,
     random,
     overlapSeconds: config.AUTHENTICATOR_OVERLAP,
-    changed: () => accounts.clearCache(),
+    changed: id => {
+      accounts.clearCache()
+      observation?.stream.publish('account', () => ({ customer: id }))
+    },
   })
   await applySeeds(parts.accounts, administration)
 
@@ -96,7 +102,12 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
   const keyStorage = parts.keyStorage ?? keys
   const families = parts.families ?? new Families()
   const metrics = new Metrics()
-  const ledger = parts.ledger ?? new GroupLedger(store.events, random, event => metrics.eventWritten(event))
+  const ledger =
+    parts.ledger ??
+    new GroupLedger(store.events, random, event => {
+      metrics.eventWritten(event)
+      observation?.tap.written(event)
+    })
   const issued = await issuing({
     config,
     accounts: parts.accounts,
@@ -175,6 +186,8 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     ownsTokenKeys: config.TOKEN_KEYS === undefined && config.DATA_DIR === '',
     parts: [
       { name: 'account cache', isCache: true, reset: () => accounts.clearCache() },
+      { name: 'journal', reset: customerId => observation?.journal.clear(customerId) },
+      { name: 'searched events', isCache: true, reset: () => observation?.tap.replaced() },
       { name: 'account limits', isCache: true, reset: customerId => limit.reset(customerId) },
       { name: 'refusals', isCache: true, reset: customerId => refusals.reset(customerId) },
       {
@@ -191,6 +204,7 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
       },
     ],
   }))
+  emulator?.clock.changed.add(change => observation?.stream.publish('clock', () => change))
 
   return {
     config,
@@ -199,6 +213,8 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     certificates,
     proxyCertificates,
     emulator,
+    observation,
+    journal: observation?.journal,
     accounts,
     administration,
     keys,
@@ -248,6 +264,17 @@ async function emulatorOf(
   if (clock === undefined) return undefined
   const { Emulator } = await import('./emulator/emulator.js')
   return new Emulator(parts(clock))
+}
+
+/** A gateway without a journal loads nothing of it. */
+async function observationOf({
+  config: { MODE, JOURNAL_SIZE: size },
+  store: { events },
+  ...parts
+}: Pick<ServiceParts, 'config' | 'store' | 'clock' | 'random'>): Promise<Observation | undefined> {
+  if (MODE === 'gateway' && size === 0) return undefined
+  const { Observation } = await import('./journal/observation.js')
+  return new Observation({ size, events, ...parts })
 }
 
 /** What the TLS listener presents. Only those who have one wait for the libraries to load. */

@@ -19,7 +19,7 @@ export const KID = '334b5d3d44f54f56a410e07caaa7160e'
 export const OTHER_KID = 'a043e8b60da54cec8cb10cfb4cd9a1c8'
 export const DEVICE = '00112233445566778899aabbccddeeff'
 
-export interface LicenceServer extends TestServer {
+export interface LicenceServer extends Omit<TestServer, 'events'> {
   /** Posts a key request. */
   ask(path: string, request?: KeyRequest): Promise<Response>
   /** A token with any content: also such as the server issues none of, or not yet, or no longer. */

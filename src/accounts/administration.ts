@@ -87,14 +87,14 @@ export class AccountAdministration implements Administration {
   async add(seed: AccountSeed): Promise<boolean> {
     const { repository, hash, now } = this.#parts
     const isAdded = await repository.add(seed, storedAuthenticators(seed, { hash, createdAt: now(seed.id) }))
-    this.#parts.changed()
+    this.#parts.changed(seed.id)
     return isAdded
   }
 
   async change(id: number, change: AccountChange): Promise<ShownAccount> {
     await this.#known(id)
     await this.#parts.repository.change(id, change)
-    this.#parts.changed()
+    this.#parts.changed(id)
     return this.show(id)
   }
 
@@ -106,8 +106,10 @@ export class AccountAdministration implements Administration {
       set === undefined
         ? await repository.addToBalance(service, add ?? 0, GREATEST_BALANCE)
         : await repository.setBalance(service, set)
-    if (balance !== undefined) return { id, environment, balance }
-    throw new StatusError(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
+    if (balance === undefined)
+      throw new StatusError(400, `add: the balance must stay from 0 to ${GREATEST_BALANCE}`, 'add')
+    this.#parts.changed(id)
+    return { id, environment, balance }
   }
 
   /** Earlier authenticators without a name stay valid for a while, so that a customer can switch without downtime. */
@@ -119,7 +121,7 @@ export class AccountAdministration implements Administration {
     const othersUntil = present + (given.validForSeconds ?? overlapSeconds) * 1000
     const replacement = { hash: this.#hash(authenticator), now: present, othersUntil }
     const isReplaced = await repository.replaceAuthenticator(serviceId(id, environment), replacement)
-    this.#parts.changed()
+    this.#parts.changed(id)
     if (!isReplaced) throw taken('authenticator')
     return { id, environment, authenticator, othersValidUntil: rfc3339(othersUntil) }
   }
@@ -138,7 +140,7 @@ export class AccountAdministration implements Administration {
       throw new StatusError(400, 'validUntil: must be in the future', 'validUntil')
     const added = { hash: this.#hash(authenticator), name, createdAt, validUntil }
     const obstacle = await repository.addAuthenticator(serviceId(id, environment), added)
-    this.#parts.changed()
+    this.#parts.changed(id)
     if (obstacle !== undefined) throw taken(obstacle)
     return { id, environment, name, authenticator, validUntil: presentEnd(validUntil) }
   }
@@ -146,7 +148,7 @@ export class AccountAdministration implements Administration {
   async removeAuthenticator({ id, environment, name }: AuthenticatorPath): Promise<void> {
     await this.#known(id)
     const isRemoved = await this.#parts.repository.removeAuthenticator(serviceId(id, environment), name)
-    this.#parts.changed()
+    this.#parts.changed(id)
     if (!isRemoved) throw new StatusError(404, 'There is no authenticator with this name', 'name')
   }
 
@@ -175,8 +177,8 @@ export interface AdministrationParts {
   readonly random: Randomness
   /** How long a replaced authenticator stays valid, where the administrator does not say. */
   readonly overlapSeconds: number
-  /** Called after every change, to invalidate caches. */
-  readonly changed: () => void
+  /** Called after every change of an account, to invalidate caches. */
+  readonly changed: (id: number) => void
 }
 
 /** An account as the admin API shows it: without the hashes of its authenticators. */

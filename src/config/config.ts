@@ -5,6 +5,7 @@ import { readSecretFiles } from './secret-files.js'
 import { type ReadSettings, type SettingName, type Settings, settingNames, settings } from './setting-groups.js'
 import { type AskedEntitlement, readAskedEntitlement } from './settings-asked-entitlement.js'
 import { type EntitlementSettings, readEntitlement } from './settings-entitlement.js'
+import { readJournalSize } from './settings-journal.js'
 import { readTls, type TlsSettings } from './settings-server.js'
 import { readUpstream, type UpstreamSettings } from './settings-upstream.js'
 import { notKnown } from './unknown-names.js'
@@ -13,6 +14,7 @@ type Common = Omit<
   ReadSettings,
   | 'MODE'
   | 'CATALOGUE_FILE'
+  | 'JOURNAL_SIZE'
   | `DATABASE_URL${string}`
   | 'ADMIN_TOKEN_FILE'
   | 'TOKEN_KEYS_FILE'
@@ -22,6 +24,7 @@ type Common = Omit<
   | `ENTITLEMENT_${string}`
 > & {
   readonly DATABASE_URL: string
+  readonly JOURNAL_SIZE: number
   readonly entitlement?: EntitlementSettings | undefined
   readonly askedEntitlement?: AskedEntitlement | undefined
   readonly tls?: TlsSettings | undefined
@@ -69,7 +72,15 @@ function configOf(read: ReadSettings): Config {
   const tls = readTls(read, faults)
   if (faults.length > 0) throw new ConfigError(faults)
   const databaseUrl = read.DATABASE_URL ?? databaseIn(read.DATA_DIR)
-  const common = { ...read, DATABASE_URL: databaseUrl, entitlement, askedEntitlement, tls }
+  const journalSize = readJournalSize(read, read.MODE === 'gateway')
+  const common = {
+    ...read,
+    DATABASE_URL: databaseUrl,
+    JOURNAL_SIZE: journalSize,
+    entitlement,
+    askedEntitlement,
+    tls,
+  }
   switch (read.MODE) {
     case 'emulate':
       return { ...common, MODE: 'emulate' }

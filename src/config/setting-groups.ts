@@ -3,6 +3,7 @@ import { accountsGroup } from './settings-accounts.js'
 import { askedEntitlementGroup } from './settings-asked-entitlement.js'
 import { databaseGroup } from './settings-database.js'
 import { entitlementGroup, webhookGroup } from './settings-entitlement.js'
+import { journalGroup } from './settings-journal.js'
 import { limitsGroup, serverGroup } from './settings-server.js'
 import { tokensGroup } from './settings-tokens.js'
 import { upstreamGroup } from './settings-upstream.js'
@@ -14,6 +15,7 @@ export const settingGroups = {
   accounts: accountsGroup,
   tokens: tokensGroup,
   limits: limitsGroup,
+  journal: journalGroup,
   upstream: upstreamGroup,
   entitlement: entitlementGroup,
   webhook: webhookGroup,
@@ -30,6 +32,7 @@ export const settings = z.object({
   ...accountsGroup.shape,
   ...tokensGroup.shape,
   ...limitsGroup.shape,
+  ...journalGroup.shape,
   ...upstreamGroup.shape,
   ...entitlementGroup.shape,
   ...webhookGroup.shape,

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { PublicError } from '../errors/public-error.js'
 import type { Logger } from '../ground/logger.js'
+import { type Journal, OBJECT_BYTES, type RecordedRequest } from '../journal/journal.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import { INVALID_ROUTE } from './answering.js'
@@ -13,6 +14,7 @@ export interface BadHttpParts {
   readonly newRequestId: (request: Pick<IncomingMessage, 'headers'>) => string
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly journal?: Journal | undefined
   readonly addresses?: AddressLimit | undefined
   /** Where it is not HTML. */
   readonly errorForm?: ErrorForm | undefined
@@ -37,10 +39,11 @@ const REFUSALS: Readonly<Record<string, HttpRefusal>> = {
  * application does not have another form. They count as a request, for the log, the metrics and the limit.
  */
 export function badHttp(parts: BadHttpParts) {
-  const { connections, newRequestId, logger, metrics, errorForm = htmlErrors } = parts
+  const { connections, newRequestId, logger, metrics, journal, errorForm = htmlErrors } = parts
 
   function answer(socket: Socket, asked: HttpRefusal): void {
     const requestId = newRequestId({ headers: {} })
+    const { remoteAddress: address = '' } = socket
     const refusal = withinLimit(parts.addresses, socket) ?? asked
     const { status, reason, message = reason, retryAfter } = refusal
     const text = errorForm.present({ status, code: status, message }, { id: requestId })
@@ -58,6 +61,8 @@ export function badHttp(parts: BadHttpParts) {
     socket.destroySoon()
     metrics.answered(INVALID_ROUTE, status, 0)
     logger.info({ requestId, route: INVALID_ROUTE, status }, 'answered')
+    if (journal?.isListening === true)
+      journal.add({ ...NO_REQUEST, id: requestId, address, status, errorCode: status, message })
   }
 
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
@@ -73,6 +78,28 @@ export function badHttp(parts: BadHttpParts) {
       else unfinished.emit('error', Object.assign(new Error(refusal.reason), { statusCode: refusal.status }))
     })
   }
+}
+
+/** Nothing is known of a request that cannot be read. */
+const NO_REQUEST: Omit<RecordedRequest, 'id' | 'address' | 'status' | 'errorCode' | 'message'> = {
+  ms: 0,
+  method: '',
+  url: '',
+  route: INVALID_ROUTE,
+  body: undefined,
+  host: undefined,
+  userAgent: undefined,
+  secretHeaders: undefined,
+  customer: undefined,
+  environment: undefined,
+  drm: undefined,
+  ignored: undefined,
+  assumed: undefined,
+  parameter: undefined,
+  fault: undefined,
+  size: OBJECT_BYTES,
+  number: 0,
+  time: 0,
 }
 
 function withinLimit(addresses: AddressLimit | undefined, { remoteAddress }: Socket): HttpRefusal | undefined {

@@ -14,6 +14,7 @@ import type { ServedCertificates } from '../certificates/served-certificates.js'
 import type { Config } from '../config/config.js'
 import type { Logger } from '../ground/logger.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
+import type { Journal } from '../journal/journal.js'
 import type { AddressLimit } from '../limits/rate-limits.js'
 import type { Metrics } from '../metrics.js'
 import { badHttp } from './bad-http.js'
@@ -35,6 +36,7 @@ export interface HttpServerParts {
   readonly random: Randomness
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly journal?: Journal | undefined
   /** How many requests one address may send, where that is limited. */
   readonly addresses?: AddressLimit | undefined
   /** Makes a server that speaks TLS. */

@@ -28,9 +28,9 @@ export function refuseUnknownPaths(app: FastifyInstance, errorForm?: ErrorForm):
   else useErrorForm(app, errorForm)
 }
 
-/** The errors of all routes of this plugin have this form, where a route has none of its own, and so have unknown paths below it. */
-export function useErrorForm(app: FastifyInstance, errorForm: ErrorForm): void {
-  const config: FastifyContextConfig = { errorForm }
+/** The errors of all routes of this plugin have this form, where a route has none of its own, and so have unknown paths below it. `others` are further settings of all of them. */
+export function useErrorForm(app: FastifyInstance, errorForm: ErrorForm, others: FastifyContextConfig = {}): void {
+  const config: FastifyContextConfig = { ...others, errorForm }
   app.addHook('onRoute', route => {
     route.config = { ...config, ...route.config }
   })

@@ -1,5 +1,6 @@
 import { NEWEST, type RecordedEvent, type RecordRequest } from '../../schemas/records.js'
 import type { Owner } from '../ground/environment.js'
+import type { WrittenEvent } from '../store/engine.js'
 import type { EventRepository } from '../store/event-repository.js'
 import { type EventRow, serviceId } from '../store/tables.js'
 
@@ -34,9 +35,14 @@ export class RecordLookUp {
   }
 }
 
-function recorded(row: EventRow): RecordedEvent {
+/** An event as it is answered. */
+export function recorded(row: EventRow): RecordedEvent {
+  return { event_id: row.event_id, ...writtenEvent(row) }
+}
+
+/** The same without its number, which only the database knows when it is written. */
+export function writtenEvent(row: WrittenEvent): Omit<RecordedEvent, 'event_id'> {
   return {
-    event_id: row.event_id,
     time: new Date(row.time).toISOString(),
     event: row.event as RecordedEvent['event'], // a LedgerEvent's, as it was written
     drm: row.drm as RecordedEvent['drm'],

@@ -15,8 +15,10 @@ import { errorAnswer, tokenAnswer } from '../../schemas/answers.js'
 import { clockAdvance, clockChange, shownClock } from '../../schemas/clock.js'
 import { contentPage, newContent, shownContent } from '../../schemas/contents.js'
 import { entitlementAnswer, entitlementRequest } from '../../schemas/entitlement.js'
+import { journalledRequest, searchedEvent } from '../../schemas/journal.js'
 import { keyChange, keyCount, keyObject, keystoreError, newKey } from '../../schemas/keystore.js'
 import { clearKeyLicence, clearKeyRequest, standInLicence } from '../../schemas/licences.js'
+import { eventPattern, requestPattern } from '../../schemas/patterns.js'
 import { psshAnswer, psshRequest } from '../../schemas/pssh.js'
 import { recordsAnswer } from '../../schemas/records.js'
 import { packageVersion } from '../ground/own-package.js'
@@ -53,10 +55,7 @@ export const service: Outline = {
       name: 'administration',
       description: 'Customers, their balances and authenticators, and the contents of the entitlement service.',
     },
-    {
-      name: 'emulator',
-      description: 'What only an emulator has, for tests: a gateway answers 404.',
-    },
+    { name: 'emulator', description: 'What testers need. A gateway answers 404 on most of it.' },
     { name: 'operations', description: 'Health and metrics.' },
   ],
   securitySchemes: { adminToken: { type: 'http', scheme: 'bearer', description: 'The setting ADMIN_TOKEN.' } },
@@ -91,6 +90,10 @@ export const service: Outline = {
     Clock: shownClock,
     ClockChange: clockChange,
     ClockAdvance: clockAdvance,
+    Request: journalledRequest,
+    RequestPattern: requestPattern,
+    LoggedEvent: searchedEvent,
+    EventPattern: eventPattern,
   },
 }
 

@@ -43,8 +43,24 @@ export class EventRepository {
     return time ?? undefined
   }
 
-  async newest(service: number, limit: number): Promise<EventRow[]> {
-    return this.#of(service).orderBy('event_id', 'desc').limit(limit).execute()
+  /** `before`: only events with a smaller number. */
+  async newest(service: number, limit: number, before?: number): Promise<EventRow[]> {
+    const newest = this.#of(service).orderBy('event_id', 'desc').limit(limit)
+    return (before === undefined ? newest : newest.where('event_id', '<', before)).execute()
+  }
+
+  /** The events of these requests among the newest of a service, the newest first. */
+  async ofRequests(service: number, requestIds: readonly string[], among: number): Promise<EventRow[]> {
+    return this.#of(service)
+      .where('event_id', '>', query =>
+        query
+          .selectFrom('services')
+          .select(({ eb }) => eb('last_event', '-', among).as('first'))
+          .where('id', '=', service),
+      )
+      .where('request_id', 'in', requestIds)
+      .orderBy('event_id', 'desc')
+      .execute()
   }
 
   /** Selects the event numbers first, from the index of cookies: selecting rows, SQLite would scan the whole log. */
@@ -119,14 +135,15 @@ export class EventRepository {
     return used.length > 0
   }
 
-  /** Those of the chosen services that ever had an event. */
-  async services(chosen: ChosenServices): Promise<number[]> {
+  /** Those of the chosen services that ever had an event; with `limit` at most so many. */
+  async services(chosen: ChosenServices, limit?: number): Promise<number[]> {
     const services = await this.#db
       .selectFrom('services')
       .select('id')
       .where('last_event', '>', 0)
       .where(isOf(chosen, 'id'))
       .orderBy('id')
+      .$if(limit !== undefined, query => query.limit(limit ?? 0))
       .execute()
     return services.map(({ id }) => id)
   }
