@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { groupMeta, settingMeta } from '../src/config/setting.js'
 import { settingGroups } from '../src/config/setting-groups.js'
 import { allowedValues } from '../src/config/setting-rules.js'

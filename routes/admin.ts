@@ -55,6 +55,9 @@ export async function adminRoutes(app: FastifyInstance, options: AdminRoutesOpti
   const { administration, contents, access, emulator, observation } = options
   // What is asked about the journal would fill it.
   useErrorForm(app, jsonErrors, { isOutsideJournal: true })
+  app.addHook('onRoute', route => {
+    route.config = { ...route.config, endpoint: { kind: 'administration' } }
+  })
   if (access === undefined) return
   guard(app, access)
   readJsonBodies(app)

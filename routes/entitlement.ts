@@ -19,16 +19,19 @@ import { json, type Operation } from '../src/http/operation.js'
 
 export interface EntitlementRoutesOptions {
   readonly entitlements: Entitlements
+  /** Whose tokens are given out. */
+  readonly customerId: number
   /** Where the licence endpoints are when a request came to this host. */
   readonly licenceHost: (request: FastifyRequest) => string
 }
 
 /** `POST /entitlement` (spec: sees.md), in an application where there is nothing else. */
 export const entitlementRoutes = fp(async (app: FastifyInstance, options: EntitlementRoutesOptions) => {
-  const { entitlements, licenceHost } = options
+  const { entitlements, customerId, licenceHost } = options
   readJsonBodies(app, { isLenient: true, refusal: () => new EntitlementRefusal('notJson') })
   answerWithFinalSlash(app)
-  for (const [path, operationId] of PATHS) app.post(path, { schema: { ...OPERATION, operationId } }, decide)
+  const config = { endpoint: { kind: 'entitlement', customerId } } as const
+  for (const [path, operationId] of PATHS) app.post(path, { config, schema: { ...OPERATION, operationId } }, decide)
 
   async function decide(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     if (request.body === undefined) throw new EntitlementRefusal('notJson')

@@ -38,6 +38,9 @@ type SeveralKeys = { Params: { kids: string } }
 export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRoutesOptions): Promise<void> {
   const { keys, accounts, limit, logger, gate } = options
   useErrorForm(app, keystoreErrors)
+  app.addHook('onRoute', route => {
+    route.config = { ...route.config, endpoint: { kind: 'keystore' } }
+  })
   readJsonBodies(app)
 
   async function identify(request: FastifyRequest, reply: FastifyReply): Promise<void> {

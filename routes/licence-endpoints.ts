@@ -17,6 +17,8 @@ export interface LicenceEndpointsOptions {
   readonly metrics: Metrics
   /** The sites whose players may come here. */
   readonly origins: '*' | readonly string[]
+  /** Headers that their pages may read, beside those of every server. */
+  readonly exposedHeaders: readonly string[]
   /** Whether the bodies go to another server as they are. */
   readonly forwardsBodies?: boolean
 }
@@ -56,9 +58,9 @@ async function licenceEndpoint(
   { paths, isAlias }: { readonly paths: readonly string[]; readonly isAlias: boolean },
   family: LicenceFamily,
   handler: KeyRequestHandler,
-  { metrics, origins, forwardsBodies }: LicenceEndpointsOptions,
+  { metrics, origins, exposedHeaders, forwardsBodies }: LicenceEndpointsOptions,
 ): Promise<void> {
-  await admitOrigins(app, origins)
+  await admitOrigins(app, { origins, exposedHeaders })
   takeAnyBody(app)
   // What is said of paths and methods; to a key request each family answers in its own form.
   useErrorForm(app, jsonErrors)
@@ -72,6 +74,7 @@ async function licenceEndpoint(
       schema: isAlias ? { hide: true } : licenceOperation(family),
       config: {
         isOpenToOtherSites: true,
+        endpoint: { kind: 'licence', family },
         takesAnyCoding: forwardsBodies === true,
         errorForm: ERROR_FORMS[family.refusals],
       },
@@ -88,11 +91,14 @@ function countedAs(error: PublicError): number {
 }
 
 /** Refusals among the answers: without these headers a player can't see why it was refused. */
-async function admitOrigins(app: FastifyInstance, origins: LicenceEndpointsOptions['origins']): Promise<void> {
+async function admitOrigins(
+  app: FastifyInstance,
+  { origins, exposedHeaders }: Pick<LicenceEndpointsOptions, 'origins' | 'exposedHeaders'>,
+): Promise<void> {
   await app.register(cors, {
     origin: origins === '*' ? '*' : [...origins],
     methods: ['POST'],
-    exposedHeaders: ['x-request-id', 'retry-after', ...LIMIT_HEADERS],
+    exposedHeaders: ['x-request-id', 'retry-after', ...LIMIT_HEADERS, ...exposedHeaders],
     maxAge: PREFLIGHT_SECONDS,
     strictPreflight: false,
   })

@@ -1,14 +1,10 @@
 import type { FastifyInstance } from 'fastify'
-import { DEVICE_HEADER, readDeviceId, readViewerClaim, TOKEN_NAME } from '../schemas/licences.js'
+import { DEVICE_HEADER, readDeviceId, readViewerClaim } from '../schemas/licences.js'
 import type { LicenceFamily } from '../src/drm/family.js'
 import { sendAs } from '../src/http/answers.js'
+import { givenTokens } from '../src/tokens/given-tokens.js'
 import type { TokenRedemption } from '../src/tokens/token-redemption.js'
-import {
-  type KeyRequest,
-  type KeyRequestHandler,
-  type LicenceEndpointsOptions,
-  licenceEndpoints,
-} from './licence-endpoints.js'
+import { type KeyRequestHandler, type LicenceEndpointsOptions, licenceEndpoints } from './licence-endpoints.js'
 
 export interface LicenceRoutesOptions extends LicenceEndpointsOptions {
   readonly redemption: TokenRedemption
@@ -32,7 +28,7 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
     const stated = believesDeviceHeader ? readDeviceId(request.headers[DEVICE_HEADER]) : undefined
     const redeemed = await redemption.redeem({
       family,
-      tokens: tokensOf(request, family, challenge.tokens ?? []),
+      tokens: givenTokens(request, family, challenge.tokens ?? []),
       asked: challenge.asked,
       claim: readViewerClaim(request.query),
       address: request.ip,
@@ -43,19 +39,4 @@ function redeeming(family: LicenceFamily, options: LicenceRoutesOptions): KeyReq
     const { contentType, text } = challenge.licence(redeemed)
     return sendAs(reply, contentType, text)
   }
-}
-
-/** Every place that may hold a token, as far as it holds one. */
-function tokensOf(
-  { query, headers }: KeyRequest,
-  { tokenParameter = TOKEN_NAME }: LicenceFamily,
-  inChallenge: readonly string[],
-): string[] {
-  // The same header twice comes as one text with a comma.
-  const inHeader = headers[TOKEN_NAME.toLowerCase()]?.toString().split(',')
-  const inQuery = tokenParameter === TOKEN_NAME ? [] : query[tokenParameter]
-  return [query[TOKEN_NAME], inQuery, inHeader, ...inChallenge]
-    .flat()
-    .map(token => token?.trim() ?? '')
-    .filter(token => token !== '')
 }

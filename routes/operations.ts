@@ -26,12 +26,16 @@ export async function operationsRoutes(
   app.get('/healthz', { config, schema: HEALTH }, (_request, reply) =>
     sendAs(reply, 'application/json', '{"status":"up"}'),
   )
-  app.get('/readyz', { config, schema: READINESS }, async (_request, reply) => {
-    const status = await store.readiness()
-    // A failing upstream fails for all instances, so taking them out of rotation would not help.
-    const answer = { status, upstream: upstream?.states }
-    return sendAs(reply.code(status === 'ready' ? 200 : 503), 'application/json', JSON.stringify(answer))
-  })
+  app.get(
+    '/readyz',
+    { config: { ...config, endpoint: { kind: 'readiness' } }, schema: READINESS },
+    async (_request, reply) => {
+      const status = await store.readiness()
+      // A failing upstream fails for all instances, so taking them out of rotation would not help.
+      const answer = { status, upstream: upstream?.states }
+      return sendAs(reply.code(status === 'ready' ? 200 : 503), 'application/json', JSON.stringify(answer))
+    },
+  )
   app.get('/metrics', { config, schema: METRICS }, async (_request, reply) =>
     sendAs(reply, metrics.registry.contentType, await metrics.registry.metrics()),
   )

@@ -22,6 +22,8 @@ export interface RecordRoutesOptions {
   readonly environment: Environment
 }
 
+const config = { endpoint: { kind: 'records' } } as const
+
 type Handled = FastifyRequest<{ Querystring: RawParameters }>
 
 const EXAMPLE: RecordsAnswer = {
@@ -64,7 +66,7 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
   }
 
   for (const url of ['/cmiapi/getrecord', '/cmiapi/getrecord/'])
-    app.get<{ Querystring: RawParameters }>(url, { schema: OPERATION }, answer)
+    app.get<{ Querystring: RawParameters }>(url, { config, schema: OPERATION }, answer)
 }
 
 const OPERATION: Operation = {

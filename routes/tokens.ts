@@ -76,7 +76,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     method: ['GET', 'POST'],
     url: family.tokenPath,
     exposeHeadRoute: false, // it would cost a token
-    config: { changesOnGet: true },
+    config: { changesOnGet: true, endpoint: { kind: 'token', family, schema } },
     schema: tokenOperation(family),
     handler: answer,
     onError: async (_request, _reply, error: Error) => {

@@ -124,6 +124,10 @@ export const recordedEvent = z
     rights_type: z.string().optional(),
     error_code: z.int().meta({ description: '0 when there is none.' }),
     request_id: z.string(),
+    injected: z
+      .literal(true)
+      .optional()
+      .meta({ description: 'An emulator was told to refuse so, by a fault. A field of ours.' }),
   })
   .meta({ description: 'An event of the transaction log. What has no value is left out.' })
 

@@ -16,6 +16,7 @@ import { Closing } from './ground/closing.js'
 import { AddressList } from './ground/ip-addresses.js'
 import { isLoopbackAddress } from './ground/local-hosts.js'
 import { plainHost } from './ground/real-hosts.js'
+import { FAULT_HEADER } from './ground/request-trace.js'
 import { adminAccess } from './http/admin-access.js'
 import { answering } from './http/answering.js'
 import { type CrossSiteOptions, crossSite } from './http/cross-site.js'
@@ -57,7 +58,8 @@ export async function application(app: FastifyInstance, { services }: { services
   await app.register(recordRoutes, { ...callers, lookUp: services.lookUp })
   await app.register(keystoreRoutes, { ...callers, prefix: '/keystore', keys, logger, gate })
   await app.register(toolRoutes, { prefix: '/tools', reachedAt: { publicUrl: config.PUBLIC_URL, ports } })
-  const players = { families, metrics, origins: config.CORS_ORIGINS }
+  const exposedHeaders = services.emulator === undefined ? [] : [FAULT_HEADER]
+  const players = { families, metrics, origins: config.CORS_ORIGINS, exposedHeaders }
   if (licences === undefined)
     await app.register(licenceRoutes, { ...players, redemption: services.redemption, believesDeviceHeader: true })
   else {
@@ -105,7 +107,12 @@ async function addEdge(app: FastifyInstance, services: Services, options: EdgeOp
   const traces = services.emulator !== undefined || journal !== undefined
   await app.register(answering, { logger, metrics, traces, journal })
   await app.register(errors, { logger, errorForm })
-  if (services.emulator !== undefined) gateHandlers(app, services.emulator.gate, `${app.prefix}${ADMIN_API}`)
+  if (services.emulator !== undefined) {
+    const { faultInjection } = await import('./http/fault-injection.js')
+    await app.register(faultInjection, services.emulator)
+    // A request that a fault holds up is not at work.
+    gateHandlers(app, services.emulator.gate, `${app.prefix}${ADMIN_API}`)
+  }
   guard?.(app)
   await app.register(draining)
   await app.register(limiting, { addresses })
@@ -135,7 +142,7 @@ export async function buildEntitlementApp(parts: EntitlementAppParts): Promise<F
 }
 
 async function entitlementApp(
-  { services, settings, licencePort }: EntitlementAppParts,
+  { services, settings, customerId, licencePort }: EntitlementAppParts,
   { entitlements, authentication, close }: EntitlementServices,
 ): Promise<FastifyInstance> {
   const app = httpServer({
@@ -149,7 +156,7 @@ async function entitlementApp(
   const { entitlementRoutes } = await import('../routes/entitlement.js')
   const trustedProxies = new AddressList(services.config.TRUSTED_PROXIES ?? [])
   const licenceHost = (request: FastifyRequest) => `${hostnameOf(request, trustedProxies)}:${licencePort}`
-  await app.register(entitlementRoutes, { entitlements, licenceHost })
+  await app.register(entitlementRoutes, { entitlements, customerId, licenceHost })
   app.addHook('onClose', close)
   return app
 }

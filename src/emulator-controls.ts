@@ -3,6 +3,7 @@ import { inspectionOrder, type TokenInspection } from '../schemas/inspection.js'
 import { type ResetInput, resetOrder } from '../schemas/reset.js'
 import { newSnapshot, type ShownSnapshot } from '../schemas/snapshots.js'
 import type { Emulator } from './emulator/emulator.js'
+import type { Faults } from './emulator/faults.js'
 import type { ServerClock } from './emulator/server-clock.js'
 import { ConfigError } from './errors/config-error.js'
 
@@ -10,6 +11,8 @@ import { ConfigError } from './errors/config-error.js'
 export interface EmulatorControls {
   /** What time it is here, and how to change that. */
   readonly clock: ServerClock
+  /** The faults that it injects. */
+  readonly faults: ServerFaults
   /**
    * Brings everything back to what the start made of its accounts, but for what is named in `keep`; with `customer`
    * only what belongs to that account. Every request comes wholly before it or wholly after it.
@@ -27,6 +30,8 @@ export interface EmulatorControls {
   /** What a token says, and what redeeming it would give at each licence endpoint. It changes nothing. */
   inspect(token: string, options?: InspectOptions): Promise<TokenInspection>
 }
+
+export type ServerFaults = Pick<Faults, 'list' | 'set' | 'add' | 'once' | 'remove' | 'clear'>
 
 export interface InspectOptions {
   /** When it would be redeemed; without it, now. */
@@ -53,6 +58,7 @@ export function controlsOf(emulator: Emulator | undefined): EmulatorControls {
   const nameOf = (name: string) => read(newSnapshot, { name }).name
   return {
     clock: emulator?.clock ?? absentPart('clock', ONLY_EMULATED),
+    faults: emulator?.faults ?? absentPart('faults', ONLY_EMULATED),
     reset: async order => found().resets.reset(read(resetOrder, order ?? {})),
     snapshots: {
       save: async name => found().snapshots.save(nameOf(name)),

@@ -10,6 +10,7 @@ import { type Server, serve } from './server.js'
 
 export type { AccountInput } from '../schemas/accounts-file.js'
 export type { ShownClock } from '../schemas/clock.js'
+export type { FaultEffectInput, FaultInput, ShownFault } from '../schemas/faults.js'
 export type { JournalledRequest, SearchedEvent } from '../schemas/journal.js'
 export type { TokenPolicy } from '../schemas/policy.js'
 export { demoAccount } from './accounts/demo-account.js'

@@ -177,6 +177,9 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     random,
     vault,
     families,
+    environment: config.ENVIRONMENT,
+    takesOrders: config.EMULATE_HEADERS,
+    makesTokens: config.MODE === 'emulate',
     redemption,
     asksEntitlement: askedService !== undefined,
     seeds: (parts.seeds ?? parts.accounts).map(account => ({
@@ -204,6 +207,7 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
       },
     ],
   }))
+  emulator?.faults.changed.add(() => observation?.stream.publish('faults', () => ({ faults: emulator.faults.list() })))
   emulator?.clock.changed.add(change => observation?.stream.publish('clock', () => change))
 
   return {

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { accountsGroup } from './settings-accounts.js'
 import { askedEntitlementGroup } from './settings-asked-entitlement.js'
 import { databaseGroup } from './settings-database.js'
+import { emulatorGroup } from './settings-emulator.js'
 import { entitlementGroup, webhookGroup } from './settings-entitlement.js'
 import { journalGroup } from './settings-journal.js'
 import { limitsGroup, serverGroup } from './settings-server.js'
@@ -16,6 +17,7 @@ export const settingGroups = {
   tokens: tokensGroup,
   limits: limitsGroup,
   journal: journalGroup,
+  emulator: emulatorGroup,
   upstream: upstreamGroup,
   entitlement: entitlementGroup,
   webhook: webhookGroup,
@@ -33,6 +35,7 @@ export const settings = z.object({
   ...tokensGroup.shape,
   ...limitsGroup.shape,
   ...journalGroup.shape,
+  ...emulatorGroup.shape,
   ...upstreamGroup.shape,
   ...entitlementGroup.shape,
   ...webhookGroup.shape,

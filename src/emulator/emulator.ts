@@ -1,14 +1,20 @@
+import type { ShownFault } from '../../schemas/faults.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { StoredSeed } from '../store/reset-repository.js'
 import type { Store } from '../store/store.js'
+import { openIfReadable } from '../tokens/redemption-checks.js'
 import { ClockControl, type ClockControlParts } from './clock-control.js'
 import type { SavedClocks } from './emulated-clock.js'
+import { Faults, type FaultsParts } from './faults.js'
 import { Inspection, type InspectionParts } from './inspection.js'
 import { RequestGate } from './request-gate.js'
 import { type EmulatorPart, Reset } from './reset.js'
 import { Snapshots } from './snapshots.js'
 
-export interface EmulatorParts extends Omit<InspectionParts, 'now'>, Omit<ClockControlParts, 'events'> {
+export interface EmulatorParts
+  extends Omit<InspectionParts, 'now'>,
+    Omit<ClockControlParts, 'events'>,
+    Omit<FaultsParts, 'clock' | 'openToken'> {
   readonly store: Store
   readonly random: Randomness
   /** The accounts that a start adds to a new database. */
@@ -22,6 +28,7 @@ export interface EmulatorParts extends Omit<InspectionParts, 'now'>, Omit<ClockC
 /** What only an emulator has: the parts that a tester controls, or asks. */
 export class Emulator {
   readonly clock: ClockControl
+  readonly faults: Faults
   readonly gate: RequestGate
   readonly resets: Reset
   readonly snapshots: Snapshots
@@ -31,7 +38,9 @@ export class Emulator {
   constructor({ store, clock, random, seeds, ownsTokenKeys, parts, ...given }: EmulatorParts) {
     const { vault } = given
     this.clock = new ClockControl({ ...given, clock, events: store.events })
-    this.#parts = [...parts, clockPart(this.clock)]
+    const openToken = (token: string) => openIfReadable(vault, given.families, token)
+    this.faults = new Faults({ ...given, random, clock, openToken })
+    this.#parts = [...parts, clockPart(this.clock), faultsPart(this.faults)]
     if (ownsTokenKeys)
       this.addPart({
         name: 'tokenKeys',
@@ -58,5 +67,14 @@ function clockPart(clock: ClockControl): EmulatorPart {
     reset: customerId => clock.startOver(customerId),
     // The cast: what `save` returned, by way of JSON.
     snapshot: { save: () => clock.save(), restore: saved => clock.restore(saved as SavedClocks) },
+  }
+}
+
+function faultsPart(faults: Faults): EmulatorPart {
+  return {
+    name: 'faults',
+    reset: customerId => (customerId === undefined ? faults.clear() : faults.clearOf(customerId)),
+    // The cast: what `save` returned, by way of JSON.
+    snapshot: { save: () => faults.save(), restore: saved => faults.restore(saved as ShownFault[]) },
   }
 }

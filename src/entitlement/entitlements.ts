@@ -82,7 +82,7 @@ export class Entitlements {
       return urlWithToken(token, decision.family.licences.tokenParameter)
     } catch (error) {
       if (!isDecision(error)) throw error
-      if (!error.isRecorded) await this.#recordRefusal(decision, error.code)
+      if (!error.isRecorded) await this.#recordRefusal(decision, error)
       metrics.entitlementDecided(typeOf(request), error.code)
       throw decided(error)
     }
@@ -96,7 +96,7 @@ export class Entitlements {
   }
 
   /** Grants are in the log already, with their tokens. */
-  async #recordRefusal(decision: Decision, errorCode: number): Promise<void> {
+  async #recordRefusal(decision: Decision, { code, isInjected }: PublicError): Promise<void> {
     const { account, requestId, family, content, cookie, deviceId } = decision
     const recording = this.#parts.ledger.append({
       customerId: account.id,
@@ -107,8 +107,9 @@ export class Entitlements {
       kids: content?.keys.map(({ kid }) => kid) ?? [],
       cookie,
       deviceId,
-      errorCode,
+      errorCode: code,
       requestId,
+      isInjected,
     })
     await orUnavailable(recording)
   }

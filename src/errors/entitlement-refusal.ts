@@ -40,13 +40,12 @@ export const documentedRefusals: readonly DocumentedRefusal[] = Object.entries(r
 export class EntitlementRefusal extends PublicError {
   readonly reason: RefusalReason
 
-  constructor(reason: RefusalReason, { details, status, retryAfter, cause }: RefusalDetails = {}) {
+  constructor(reason: RefusalReason, { details, status, ...parts }: RefusalDetails = {}) {
     const [number, documented, text] = refusals[reason]
     super(details === undefined ? text : `${text}: ${details}`, {
       code: number,
       status: status ?? documented,
-      retryAfter,
-      cause,
+      ...parts,
     })
     this.reason = reason
   }
@@ -58,6 +57,7 @@ export interface RefusalDetails {
   readonly status?: number
   /** Seconds after which it may be worth to ask again. */
   readonly retryAfter?: number | undefined
+  readonly isInjected?: boolean
   /** For the log alone. */
   readonly cause?: unknown
 }

@@ -11,6 +11,8 @@ export class PublicError extends Error {
   readonly isRecorded: boolean
   /** It is unknown whether a token was issued and paid for, so the request must not be retried. */
   readonly mayHaveIssued: boolean
+  /** An emulator was told to refuse so. */
+  readonly isInjected: boolean
 
   constructor(message: string, { code, status, parameter, retryAfter, cause, ...what }: PublicErrorParts) {
     super(message, { cause })
@@ -21,6 +23,7 @@ export class PublicError extends Error {
     this.retryAfter = retryAfter
     this.isRecorded = what.isRecorded ?? false
     this.mayHaveIssued = what.mayHaveIssued ?? false
+    this.isInjected = what.isInjected ?? false
   }
 }
 
@@ -42,6 +45,7 @@ export interface PublicErrorParts {
   readonly retryAfter?: number | undefined
   readonly isRecorded?: boolean
   readonly mayHaveIssued?: boolean
+  readonly isInjected?: boolean
   /** For the log alone. */
   readonly cause?: unknown
 }

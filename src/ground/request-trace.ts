@@ -1,9 +1,18 @@
 import type { Environment } from './environment.js'
 
+/** What can be wrong with a token whose request was answered with 200. */
+export const TOKEN_FLAWS = ['expired', 'corrupt', 'otherKid', 'unpaid'] as const
+export type TokenFlaw = (typeof TOKEN_FLAWS)[number]
+
+/** The header of an answer that names the fault which has acted on the request. */
+export const FAULT_HEADER = 'x-emulated-fault'
+
 /** A fault that an emulator injects into one request. */
 export interface InjectedFault {
   /** Of its rule. */
   readonly id: string
+  /** What shall be wrong with the token of this request. */
+  readonly flaw: TokenFlaw | undefined
   /** Called after each named step of the request: throws the refusal to inject, waits, or does nothing. */
   after(step: string): void | Promise<void>
 }

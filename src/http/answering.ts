@@ -63,6 +63,7 @@ export const answering = fp(async (app: FastifyInstance, options: AnsweringOptio
         aborted: isAborted ? true : undefined,
         ms: milliseconds(reply),
         errorCode: reply.refusal?.code,
+        fault: request.trace?.fault?.id,
         asked: reply.asked,
       },
       'answered',

@@ -18,6 +18,7 @@ export class HttpConnections {
   /** By their peers: on a TLS server the socket that carries requests is another than the one that was accepted. */
   readonly #sockets = new Map<string, Socket>()
   readonly #connections = new WeakMap<Socket, Connection>()
+  readonly #carriers = new WeakMap<Socket, Socket>()
   readonly #shared: Shared
 
   constructor(handle: RequestListener) {
@@ -41,12 +42,21 @@ export class HttpConnections {
       })
     }
     server.on('connection', keep)
-    server.on('secureConnection', keep)
+    server.on('secureConnection', (socket: Socket) => {
+      const accepted = this.#sockets.get(peerOf(socket))
+      if (accepted !== undefined) this.#carriers.set(socket, accepted)
+      keep(socket)
+    })
     server.on('timeout', (socket: Socket) => {
       // A head or a body that does not arrive has a time limit of its own, and so has the work on a request.
       const isIdle = socket.timeout !== server.timeout
       if (isIdle || socket.writableLength > 0) socket.destroy()
     })
+  }
+
+  /** Of a socket that speaks TLS, the one that it was accepted as. */
+  carrierOf(socket: Socket): Socket | undefined {
+    return this.#carriers.get(socket)
   }
 
   /** Answers what is no request when the requests before it are answered. Nothing behind it is read. */

@@ -43,7 +43,8 @@ export class GroupLedger implements Ledger {
   }
 
   async append(event: LedgerEvent): Promise<void> {
-    await this.#join(entryOf(event, 'append'))
+    const entry = entryOf(event, 'append')
+    await this.#join(event.isInjected ? { ...entry, injected: 1 } : entry)
   }
 
   /** The cast: a redemption has no quota, and is settled at once. */

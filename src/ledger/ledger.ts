@@ -30,6 +30,8 @@ export interface LedgerEvent {
   readonly rightsType?: string | undefined
   readonly errorCode: number
   readonly requestId: string
+  /** Whether an emulator was told to refuse so. */
+  readonly isInjected?: boolean | undefined
 }
 
 /** The transaction log. What it resolves is durable. */

@@ -54,5 +54,6 @@ export function writtenEvent(row: WrittenEvent): Omit<RecordedEvent, 'event_id'>
     ...(row.rights_type !== null && { rights_type: row.rights_type }),
     error_code: row.error_code,
     request_id: row.request_id,
+    ...(row.injected === 1 && { injected: true }),
   }
 }

@@ -15,6 +15,7 @@ import { errorAnswer, tokenAnswer } from '../../schemas/answers.js'
 import { clockAdvance, clockChange, shownClock } from '../../schemas/clock.js'
 import { contentPage, newContent, shownContent } from '../../schemas/contents.js'
 import { entitlementAnswer, entitlementRequest } from '../../schemas/entitlement.js'
+import { newFault, shownFault } from '../../schemas/faults.js'
 import { journalledRequest, searchedEvent } from '../../schemas/journal.js'
 import { keyChange, keyCount, keyObject, keystoreError, newKey } from '../../schemas/keystore.js'
 import { clearKeyLicence, clearKeyRequest, standInLicence } from '../../schemas/licences.js'
@@ -94,6 +95,8 @@ export const service: Outline = {
     RequestPattern: requestPattern,
     LoggedEvent: searchedEvent,
     EventPattern: eventPattern,
+    NewFault: newFault,
+    Fault: shownFault,
   },
 }
 

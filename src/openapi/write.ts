@@ -32,7 +32,7 @@ const routes = await routesOf(async app => void (await app.register(application,
 const entitlement = await routesOf(async app => {
   await app.register(errors, { logger, errorForm: entitlementErrors })
   // It is never called: only its routes are read.
-  await app.register(entitlementRoutes, { entitlements: undefined as never, licenceHost: () => '' })
+  await app.register(entitlementRoutes, { entitlements: undefined as never, customerId: 0, licenceHost: () => '' })
 })
 await store.close()
 

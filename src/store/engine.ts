@@ -2,7 +2,7 @@ import type { Dialect } from 'kysely'
 import type { Clustered } from './migrations/0001-accounts-events-keys.js'
 import type { EventRow } from './tables.js'
 
-/** An event of the log without its number. */
+/** An event of the log without its number. `injected` is left out where it is not 1, so that it costs nothing. */
 export type WrittenEvent = Omit<EventRow, 'event_id'>
 
 /** An event to be written to the log, and what goes with it. */

@@ -8,6 +8,7 @@ import { contents } from './migrations/0006-contents.js'
 import { redeemingDevices } from './migrations/0007-redeeming-devices.js'
 import { drmOptions } from './migrations/0008-drm-options.js'
 import { accountSettings } from './migrations/0009-account-settings.js'
+import { injectedRefusals } from './migrations/0010-injected-refusals.js'
 import { snapshots } from './migrations/0011-snapshots.js'
 import type { Tables } from './tables.js'
 
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0007-redeeming-devices': redeemingDevices,
   '0008-drm-options': drmOptions,
   '0009-account-settings': accountSettings,
+  '0010-injected-refusals': injectedRefusals,
   '0011-snapshots': snapshots,
 }
 

@@ -87,6 +87,8 @@ export interface EventRow {
   readonly rights_type: string | null
   readonly error_code: number
   readonly request_id: string
+  /** 1 for a refusal that an emulator was told to inject. */
+  readonly injected?: number | null | undefined
 }
 
 /** A token that was paid for while another service is asked to issue it. */

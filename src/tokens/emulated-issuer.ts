@@ -7,7 +7,8 @@ import type { Now } from '../ground/clock.js'
 import type { Ledger } from '../ledger/ledger.js'
 import { ByteWriter } from './bytes.js'
 import { issueEvent, type OrderedKey, type TokenIssuer, type TokenOrder, usedUpError } from './issuer.js'
-import { encodeContent, type TokenKey } from './token-content.js'
+import { encodeContent, type TokenContent, type TokenKey } from './token-content.js'
+import { corrupted, flawedContent } from './token-flaws.js'
 import type { SealedToken, TokenVault } from './vault.js'
 
 /** So that the token fits into a URL or a header of 8 KB. */
@@ -32,13 +33,25 @@ export class EmulatedIssuer implements TokenIssuer {
     return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.reachedAt, order) }
   }
 
-  #seal({ account, environment, family, keys, restrictions }: TokenOrder, issuedAt: number): SealedToken {
+  #seal({ account, environment, family, keys, restrictions, flaw }: TokenOrder, issuedAt: number): SealedToken {
     if (!areComplete(keys)) throw new Error('a key without its content key')
     const { expirationTime, deviceId, ipAddress, cookie } = restrictions
     const expiresAt = expirationTime ?? issuedAt + LONGEST_LIFE
     const { charge } = account
-    const content = { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, keys }
-    const encoded = encodeContent(content, family, this.#writer)
+    const { drm } = family
+    const content: TokenContent = {
+      drm,
+      environment,
+      issuedAt,
+      expiresAt,
+      deviceId,
+      ipAddress,
+      cookie,
+      charge,
+      keys,
+    }
+    const whole = flaw === undefined ? content : flawedContent(content, flaw)
+    const encoded = encodeContent(whole, family, this.#writer)
     const outside = {
       customerId: account.id,
       style: account.tokenStyle ?? this.#parts.style,
@@ -46,11 +59,12 @@ export class EmulatedIssuer implements TokenIssuer {
     }
     const sealed = this.#parts.vault.seal(outside, encoded)
     if (sealed.token.length > LONGEST_TOKEN) throw new TokenError({ ...family.tooLong, details: TOO_LONG })
-    return sealed
+    return flaw === 'corrupt' ? corrupted(sealed) : sealed
   }
 
   async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
-    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id), order.account.charge)
+    const charge = order.flaw === 'unpaid' ? 'redemption' : order.account.charge
+    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id), charge)
     const outcome = await orUnavailable(recording, { mayHaveIssued: true })
     if (outcome !== 'recorded') throw usedUpError(outcome, issuedAt)
   }

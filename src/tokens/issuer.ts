@@ -3,6 +3,7 @@ import type { SortedParameters } from '../../schemas/sorting.js'
 import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import { TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
+import type { TokenFlaw } from '../ground/request-trace.js'
 import type { LedgerEvent } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
 import { dayOf, startOfDay, type UsedUp } from '../store/engine.js'
@@ -24,6 +25,8 @@ export interface TokenOrder {
   readonly requestId: string
   /** The parameters as the request has them. */
   readonly source: { readonly parameters: SortedParameters }
+  /** What shall be wrong with the token, in an emulator that was told so. */
+  readonly flaw?: TokenFlaw | undefined
 }
 
 /** Without a content key, the issuer must have it. */

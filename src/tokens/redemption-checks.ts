@@ -37,7 +37,7 @@ export function requireAuthentic(vault: TokenVault, families: Families, token: s
 }
 
 /** A token sealed by a newer version is authentic but unreadable here. */
-function openIfReadable(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
+export function openIfReadable(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   try {
     return openToken(vault, families, token)
   } catch (error) {

@@ -19,6 +19,8 @@ export interface TokenContent {
   readonly cookie?: string | undefined
   /** When it is paid for, whatever its account says by now; `issue` where it is left out. */
   readonly charge?: Charge | undefined
+  /** Made by an emulator that was told so: its redemption finds the balance used up. */
+  readonly isUnpayable?: boolean | undefined
   readonly keys: readonly TokenKey[]
 }
 
@@ -46,6 +48,8 @@ const ADDRESS = 2
 const COOKIE = 4
 /** The first redemption pays. */
 const UNPAID = 8
+/** The first redemption cannot pay. */
+const UNPAYABLE = 16
 
 /** Writes a content for its family; the result is good until the writer writes again. */
 export function encodeContent(content: TokenContent, family: SealedFamily, out: ByteWriter): Buffer {
@@ -56,8 +60,10 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
   out.uint(content.issuedAt, 6)
   out.uint(content.expiresAt, 6)
   const { deviceId, ipAddress, cookie } = content
-  const unpaid = content.charge === 'redemption' ? UNPAID : 0
-  out.uint((deviceId ? DEVICE : 0) | (ipAddress ? ADDRESS : 0) | (cookie === undefined ? 0 : COOKIE) | unpaid, 1)
+  out.uint(
+    (deviceId ? DEVICE : 0) | (ipAddress ? ADDRESS : 0) | (cookie === undefined ? 0 : COOKIE) | unpaid(content),
+    1,
+  )
   if (deviceId) out.hex(deviceId)
   if (ipAddress) out.text(ipAddress)
   if (cookie !== undefined) out.text(cookie)
@@ -70,6 +76,10 @@ export function encodeContent(content: TokenContent, family: SealedFamily, out: 
     family.writePolicy(out, key.policy)
   }
   return out.finish(LEAST_CONTENT, CONTENT_STEP)
+}
+
+function unpaid({ charge, isUnpayable }: TokenContent): number {
+  return (charge === 'redemption' ? UNPAID : 0) | (isUnpayable ? UNPAYABLE : 0)
 }
 
 /** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
@@ -86,13 +96,14 @@ function decodeContent(content: Buffer, families: Families): TokenContent {
   const ipAddress = present & ADDRESS ? from.text() : undefined
   const cookie = present & COOKIE ? from.text() : undefined
   const charge = present & UNPAID ? 'redemption' : 'issue'
+  const unpayable = present & UNPAYABLE ? { isUnpayable: true } : undefined
   const keys = Array.from({ length: from.uint(1) }, () => ({
     kid: family.kid === 'required' || from.uint(1) === 1 ? from.hex(16) : NO_KID,
     contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
     policy: family.readPolicy(from),
   }))
-  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, keys }
+  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, ...unpayable, keys }
 }
 
 /** A token of ours, opened. */

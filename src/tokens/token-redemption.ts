@@ -75,6 +75,7 @@ export class TokenRedemption {
   async foresee(request: ForeseenRequest, token: ReadToken, now = this.#parts.now()): Promise<readonly TokenKey[]> {
     const account = await this.#accountOf(token)
     const keys = grantedKeys(request, token, { account, now })
+    requirePayable(token)
     const counted = countingOf(token, account)
     if (counted === undefined) return keys
     const service = serviceId(token.customerId, token.environment)
@@ -117,18 +118,20 @@ export class TokenRedemption {
       rightsType: keys[0]?.policy.rightsType,
       errorCode: 0,
     })
+    requirePayable(token)
     const counted = countingOf(token, account)
     if (counted === undefined) return orUnavailable(this.#parts.ledger.append(event))
     const outcome = await orUnavailable(this.#parts.ledger.redeem(event, counted))
     if (outcome !== 'recorded') throw notRedeemed(outcome, account)
   }
 
-  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code }: PublicError): Promise<void> {
+  async #recordRefusal(request: RedemptionRequest, token: ReadToken, { code, isInjected }: PublicError): Promise<void> {
     const event = this.#event(request, token, {
       event: 'redemption_refused',
       kids: askedKids(request.asked, token),
       rightsType: token.keys[0]?.policy.rightsType,
       errorCode: code,
+      isInjected,
     })
     if (this.#parts.refusals.isWritten(event)) await orUnavailable(this.#parts.ledger.append(event))
   }
@@ -188,12 +191,17 @@ function countingOf({ charge, expiresAt }: ReadToken, { maxRedemptions }: Accoun
   return { most: maxRedemptions ?? UNLIMITED, expiresAt, pays }
 }
 
+/** A tester can have tokens issued whose redemption nobody pays for. */
+function requirePayable({ isUnpayable }: ReadToken): void {
+  if (isUnpayable) throw new TokenError({ code: -2019 }, { isInjected: true })
+}
+
 function notRedeemed(why: NotRedeemed, { maxRedemptions }: Account): TokenError {
   if (why === 'balance used up') return new TokenError({ code: -2019 })
   return invalidToken(`it was redeemed as often as it may be, which is ${maxRedemptions}`)
 }
 
-type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode'>
+type Outcome = Pick<LedgerEvent, 'event' | 'kids' | 'rightsType' | 'errorCode' | 'isInjected'>
 
 function bringsToken(tokens: readonly string[]): boolean {
   return tokens.length > 0

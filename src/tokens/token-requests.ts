@@ -73,8 +73,7 @@ export class TokenRequests {
         ? this.#issue(progress)
         : this.#issueOnce(progress, request.parameters, idempotencyKey))
     } catch (error) {
-      if (progress.isWithinLimit && isRefusal(error))
-        await this.#recordRefusal(progress, request.parameters, error.code)
+      if (progress.isWithinLimit && isRefusal(error)) await this.#recordRefusal(progress, request.parameters, error)
       throw error
     }
   }
@@ -104,7 +103,7 @@ export class TokenRequests {
   }
 
   /** Refusals are in the customer's log, with those parameters that are valid. */
-  async #recordRefusal(progress: TokenProgress, parameters: SortedParameters, errorCode: number): Promise<void> {
+  async #recordRefusal(progress: TokenProgress, parameters: SortedParameters, refusal: PublicError): Promise<void> {
     const { id: customerId } = accountOf(progress)
     const recording = this.#parts.ledger.append({
       customerId,
@@ -113,8 +112,9 @@ export class TokenRequests {
       event: 'token_refused',
       drm: this.family.drm,
       ...this.schema.readWhatHolds(parameters),
-      errorCode,
+      errorCode: refusal.code,
       requestId: progress.context.requestId,
+      isInjected: refusal.isInjected,
     })
     await orUnavailable(recording)
   }

@@ -161,6 +161,7 @@ function orderOf({ source, context, account, keys, terms }: TokenProgress): Toke
     isSecure: context.isSecure,
     requestId: context.requestId,
     source,
+    flaw: context.trace?.fault?.flaw,
   }
 }
 

@@ -47,7 +47,8 @@ t.test('a player sees licences, refusals and their request ids', async t => {
     [405, await fetch(`${server.url}/hms/ck/rights/`, { headers })],
     [404, await fetch(`${server.url}/playready/other`, { headers })],
   ]
-  const exposed = 'x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset'
+  const exposed =
+    'x-request-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset, x-emulated-fault'
   for (const [status, answer] of answers) {
     t.equal(answer.status, status)
     t.equal(answer.headers.get('access-control-allow-origin'), '*')

@@ -11,6 +11,7 @@ import { requestLimits } from '../../src/store/migrations/0005-request-limits.js
 import { contents } from '../../src/store/migrations/0006-contents.js'
 import { redeemingDevices } from '../../src/store/migrations/0007-redeeming-devices.js'
 import { drmOptions } from '../../src/store/migrations/0008-drm-options.js'
+import { accountSettings } from '../../src/store/migrations/0009-account-settings.js'
 import { postgresEngine } from '../../src/store/postgres/postgres-engine.js'
 import { sqliteEngine } from '../../src/store/sqlite/sqlite-engine.js'
 import { administratorOf, bodyOf } from '../administrator.js'
@@ -25,6 +26,7 @@ const VERSIONS = {
   'before the entitlement service': 5,
   'before the index of devices': 6,
   'before charge, token style and names of authenticators': 8,
+  'before injected refusals were marked': 9,
 }
 
 const OWN = '77,0123456789abcdef0123456789abcdef'
@@ -44,6 +46,7 @@ async function makeFormer(url: string, version: number): Promise<void> {
     '0006-contents': { up: contents },
     '0007-redeeming-devices': { up: redeemingDevices },
     '0008-drm-options': { up: drmOptions },
+    '0009-account-settings': { up: accountSettings },
   }
   const migrations = Object.fromEntries(Object.entries(all).slice(0, version))
   const { error } = await new Migrator({ db, provider: { getMigrations: async () => migrations } }).migrateToLatest()

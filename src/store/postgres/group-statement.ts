@@ -21,11 +21,12 @@ export function unlockedGroupStatement(entries: readonly Entry[]): QueryConfig {
 }
 
 /** What a group has beside plain events. Each kind has its own statement, because most groups have only plain events. */
-type Kind = 'plain' | 'pending' | 'redemptions' | 'all'
+type Kind = 'plain' | 'pending' | 'redemptions' | 'all' | 'injected'
 
 function kindOf(entries: readonly Entry[]): Kind {
   const hasPending = entries.some(({ pending_id }) => pending_id !== null)
   const hasRedemptions = entries.some(({ redemption }) => redemption !== undefined)
+  if (entries.some(({ injected }) => injected !== undefined)) return 'injected'
   if (hasPending) return hasRedemptions ? 'all' : 'pending'
   if (!hasRedemptions) return 'plain'
   return havePayments(entries) ? 'all' : 'redemptions'
@@ -70,6 +71,8 @@ const REDEMPTION_COLUMNS: readonly Column[] = [
   { name: 'expires_at', type: 'bigint', of: ({ redemption }) => redemption?.expiresAt ?? null },
   { name: 'pays', type: 'boolean', of: ({ redemption }) => redemption?.pays ?? false },
 ]
+
+const INJECTED_COLUMN: Column = { name: 'injected', type: 'integer', of: ({ injected }) => injected ?? null }
 
 const given = (columns: readonly Column[]) => `
 given AS (
@@ -202,7 +205,7 @@ reserved AS (
   FROM booked WHERE step = 'reserve' AND covered
 )`
 
-const written = (unpaid: string) => `
+const written = (unpaid: string, marks: boolean) => `
 booking AS (
   UPDATE services SET balance = room.balance - charged, last_event = room.last_event + events, quota_day = newest_day,
     tokens_today = today + granted
@@ -215,11 +218,11 @@ booking AS (
   WHERE services.id = room.id
 ), appended AS (
   INSERT INTO events (service_id, event_id, time, event, drm, token_id, kids, cookie, device_id, ip_address,
-    rights_type, error_code, request_id)
+    rights_type, error_code, request_id${marks ? ', injected' : ''})
   SELECT service_id, last_event + number, time,
     CASE WHEN covered THEN event ELSE '${REFUSED.event}' END, drm,
     CASE WHEN covered THEN token_id END, kids, cookie, device_id, ip_address, rights_type,
-    CASE WHEN covered THEN error_code ELSE ${REFUSED.error_code} END, request_id
+    CASE WHEN covered THEN error_code ELSE ${REFUSED.error_code} END, request_id${marks ? ', injected' : ''}
   FROM booked WHERE has_event
 )
 SELECT place::integer - 1 AS place,
@@ -242,6 +245,14 @@ interface Parts {
   readonly unpaid: string
 }
 
+const ALL: Parts = {
+  columns: [...EVENT_COLUMNS, PENDING_COLUMN, ...REDEMPTION_COLUMNS],
+  before: [RELEASED, PAYING, redeemed(UNPAID), PAID_ROOM],
+  covered: COVERED_OR_COUNTED,
+  after: [someEvents(true), RESERVED],
+  unpaid: UNPAID,
+}
+
 const PARTS: Readonly<Record<Kind, Parts>> = {
   plain: { columns: EVENT_COLUMNS, before: [PLAIN_ROOM], covered: COVERED, after: [EVENTS], unpaid: 'false' },
   pending: {
@@ -258,13 +269,8 @@ const PARTS: Readonly<Record<Kind, Parts>> = {
     after: [someEvents(false)],
     unpaid: 'false',
   },
-  all: {
-    columns: [...EVENT_COLUMNS, PENDING_COLUMN, ...REDEMPTION_COLUMNS],
-    before: [RELEASED, PAYING, redeemed(UNPAID), PAID_ROOM],
-    covered: COVERED_OR_COUNTED,
-    after: [someEvents(true), RESERVED],
-    unpaid: UNPAID,
-  },
+  all: ALL,
+  injected: { ...ALL, columns: [...ALL.columns, INJECTED_COLUMN] },
 }
 
 function statement(kind: Kind, passesOver: boolean) {
@@ -276,7 +282,7 @@ function statement(kind: Kind, passesOver: boolean) {
     ...before,
     settled(passesOver ? 'reached' : 'given', covered),
     ...after,
-    written(unpaid),
+    written(unpaid, kind === 'injected'),
   ]
   return { name: `commit-group-${kind}`, text: `WITH ${parts}${passesOver ? PASSED_OVER : ''}`, columns }
 }
@@ -287,6 +293,7 @@ function statements(passesOver: boolean) {
     pending: statement('pending', passesOver),
     redemptions: statement('redemptions', passesOver),
     all: statement('all', passesOver),
+    injected: statement('injected', passesOver),
   }
 }
 

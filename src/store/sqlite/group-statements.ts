@@ -17,6 +17,7 @@ type Name =
   | 'findService'
   | 'updateService'
   | 'insertEvent'
+  | 'insertInjected'
   | 'insertPending'
   | 'findPending'
   | 'deletePending'
@@ -42,6 +43,12 @@ export function groupStatements(database: Database.Database): GroupStatements {
       `
       INSERT INTO events (service_id, event_id, time, event, drm, token_id, kids, cookie, device_id, ip_address,
         rights_type, error_code, request_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    insertInjected: new Statement(
+      database,
+      `
+      INSERT INTO events (service_id, event_id, time, event, drm, token_id, kids, cookie, device_id, ip_address,
+        rights_type, error_code, request_id, injected) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`,
     ),
     insertPending: new Statement(
       database,

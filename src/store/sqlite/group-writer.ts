@@ -96,7 +96,9 @@ class Group {
 
   #append(service: Service, entry: Entry): void {
     service.last_event += 1
-    this.#statements.insertEvent.run(valuesOf(entry, service.last_event))
+    const { insertEvent, insertInjected } = this.#statements
+    const insert = entry.injected === undefined ? insertEvent : insertInjected
+    insert.run(valuesOf(entry, service.last_event))
   }
 
   #serviceOf({ service_id }: Entry): Service {
