@@ -475,7 +475,10 @@ t.test('the library says what is wrong with a rule; a gateway has no faults', as
     accounts: [{ id: 1, authenticators: { test: `1,${'0'.repeat(32)}` }, upstream: { test: `1,${'0'.repeat(32)}` } }],
   })
   t.teardown(() => gateway.close())
-  t.throws(() => gateway.faults.list(), { name: 'ConfigError', message: /server\.faults\.list: only an emulator has it/ })
+  t.throws(() => gateway.faults.list(), {
+    name: 'ConfigError',
+    message: /server\.faults\.list: only an emulator has it/,
+  })
 })
 
 t.test('who listens hears of changes and of what acts; what was saved goes on with its turns', async t => {

@@ -498,7 +498,9 @@ t.test('a gateway has a journal where JOURNAL_SIZE says so, to read with the tok
   const without = await startGateway(t, 'http://127.0.0.1:9', { ADMIN_TOKEN })
   t.equal((await administratorOf(without, ADMIN_TOKEN).get('/requests')).status, 404)
   t.equal((await administratorOf(without, ADMIN_TOKEN).get('/stream')).status, 404)
-  t.throws(() => without.requests.list(), { message: /server\.requests\.list: a gateway has it with JOURNAL_SIZE above 0/ })
+  t.throws(() => without.requests.list(), {
+    message: /server\.requests\.list: a gateway has it with JOURNAL_SIZE above 0/,
+  })
   const gateway = await startGateway(t, 'http://127.0.0.1:9', { ADMIN_TOKEN, JOURNAL_SIZE: 10 })
   const admin = administratorOf(gateway, ADMIN_TOKEN)
   await gateway.ask('viewer-1', { kid: 'short' })
