@@ -2,13 +2,14 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import { AccountDirectory } from './accounts/account-directory.js'
 import { applySeeds } from './accounts/account-seeds.js'
 import { AccountAdministration } from './accounts/administration.js'
-import { authenticatorHasher, saltOf, storedAuthenticators } from './accounts/authenticators.js'
+import { authenticatorHasher, saltOf } from './accounts/authenticators.js'
 import type { ServedCertificates } from './certificates/served-certificates.js'
 import type { Config } from './config/config.js'
 import { Families } from './drm/families.js'
 import type { OwnPorts } from './drm/licence-urls.js'
 import type { EmulatedClock } from './emulator/emulated-clock.js'
-import type { Emulator, EmulatorParts } from './emulator/emulator.js'
+import type { Emulator } from './emulator/emulator.js'
+import type { EmulatorServicesParts } from './emulator-services.js'
 import { ContentsResealing } from './entitlement/catalogue/contents-resealing.js'
 import { StoredContents } from './entitlement/catalogue/stored-contents.js'
 import type { Clock } from './ground/clock.js'
@@ -166,49 +167,24 @@ async function openServices({ config, store, vault, logger, random, ...parts }: 
     askedService,
     now,
   })
-  const createdAt = now()
-  const emulator = await emulatorOf(emulatedClock, emulatedClock => ({
+  const emulator = await emulatorOf(emulatedClock, {
+    config,
     store,
-    clock: emulatedClock,
     accounts,
     limit,
+    addresses,
     retention,
     refusals,
     random,
     vault,
     families,
-    environment: config.ENVIRONMENT,
-    takesOrders: config.EMULATE_HEADERS,
-    makesTokens: config.MODE === 'emulate',
     redemption,
+    issued,
+    observation,
+    hash,
     asksEntitlement: askedService !== undefined,
-    seeds: (parts.seeds ?? parts.accounts).map(account => ({
-      account,
-      authenticators: storedAuthenticators(account, { hash, createdAt }),
-    })),
-    ownsTokenKeys: config.TOKEN_KEYS === undefined && config.DATA_DIR === '',
-    parts: [
-      { name: 'account cache', isCache: true, reset: () => accounts.clearCache() },
-      { name: 'journal', reset: customerId => observation?.journal.clear(customerId) },
-      { name: 'searched events', isCache: true, reset: () => observation?.tap.replaced() },
-      { name: 'account limits', isCache: true, reset: customerId => limit.reset(customerId) },
-      { name: 'refusals', isCache: true, reset: customerId => refusals.reset(customerId) },
-      {
-        name: 'address limits',
-        reset: customerId => {
-          if (customerId === undefined) addresses.reset()
-        },
-      },
-      {
-        name: 'replayed recordings',
-        reset: customerId => {
-          if (customerId === undefined) issued.restart?.()
-        },
-      },
-    ],
-  }))
-  emulator?.faults.changed.add(() => observation?.stream.publish('faults', () => ({ faults: emulator.faults.list() })))
-  emulator?.clock.changed.add(change => observation?.stream.publish('clock', () => change))
+    seeds: parts.seeds ?? parts.accounts,
+  })
 
   return {
     config,
@@ -263,11 +239,11 @@ async function emulatedClockOf({ MODE }: Config, machine: Clock): Promise<Emulat
 
 async function emulatorOf(
   clock: EmulatedClock | undefined,
-  parts: (clock: EmulatedClock) => EmulatorParts,
+  parts: Omit<EmulatorServicesParts, 'clock'>,
 ): Promise<Emulator | undefined> {
   if (clock === undefined) return undefined
-  const { Emulator } = await import('./emulator/emulator.js')
-  return new Emulator(parts(clock))
+  const { buildEmulator } = await import('./emulator-services.js')
+  return buildEmulator({ ...parts, clock })
 }
 
 /** A gateway without a journal loads nothing of it. */
