@@ -1,7 +1,8 @@
 // Makes of the compiled code and the libraries what users load: a few files, because loading hundreds takes most of the
 // time of a start. Only packages with native code stay outside. Each way in has a file: the library for `import` and for
 // `require` (Jest loads no ES modules by default), the command line, and the thread of the SQLite database.
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
 const LIBRARY = { index: 'dist/src/index.js', 'entitlement-client': 'dist/src/entitlement/client/index.js' }
@@ -20,7 +21,7 @@ const common = {
   logLevel: 'warning',
 }
 
-rmSync('dist/chunks', { recursive: true, force: true })
+for (const made of ['dist/chunks', 'dist/types']) rmSync(made, { recursive: true, force: true })
 const modules = await build({
   ...common,
   entryPoints: { ...LIBRARY, cli: 'dist/src/cli.js', 'sqlite-thread': 'dist/src/store/sqlite/thread.js' },
@@ -40,12 +41,26 @@ const commonJs = await build({
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" },
 })
 
+const types = new Set()
 for (const [name, entry] of Object.entries(LIBRARY)) {
+  copyTypes(entry.replace(/\.js$/, '.d.ts'), types)
   const { exports } = modules.metafile.outputs[`dist/${name}.js`]
-  writeFileSync(`dist/${name}.d.cts`, commonJsTypes(`.${entry.slice('dist'.length)}`, exports))
+  writeFileSync(`dist/${name}.d.cts`, commonJsTypes(`./types${entry.slice('dist'.length)}`, exports))
 }
 cpSync('src/verify/vectors', 'dist/vectors', { recursive: true })
 writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licencesOf(modules, commonJs))
+
+/** Copies a file of types and all that it imports into a folder of their own, so that nothing else is shipped. */
+function copyTypes(path, copied) {
+  if (copied.has(path)) return
+  copied.add(path)
+  const target = join('dist/types', relative('dist', path))
+  const text = readFileSync(path, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/m, '')
+  mkdirSync(dirname(target), { recursive: true })
+  writeFileSync(target, text)
+  for (const [, imported] of text.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.js['"]/g))
+    copyTypes(join(dirname(path), `${imported}.d.ts`), copied)
+}
 
 /** The types of an ES module, for those who `require` it. */
 function commonJsTypes(module, names) {

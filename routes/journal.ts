@@ -27,7 +27,7 @@ import { json, type Operation } from '../src/http/operation.js'
 import type { ZodTypes } from '../src/http/validation.js'
 import { ExpectationError } from '../src/journal/expectation-error.js'
 import type { Observation } from '../src/journal/observation.js'
-import type { Expectation, Matches } from '../src/journal/search.js'
+import type { Expectation, Matches } from '../src/journal/watchers.js'
 import { administrative } from './administrative.js'
 
 const REFUSED = { path: '/hms/pr/token', status: 401 }

@@ -1,48 +1,10 @@
 import { read } from '../schemas/admin.js'
-import { inspectionOrder, type TokenInspection } from '../schemas/inspection.js'
-import { type ResetInput, resetOrder } from '../schemas/reset.js'
-import { newSnapshot, type ShownSnapshot } from '../schemas/snapshots.js'
+import { inspectionOrder } from '../schemas/inspection.js'
+import { resetOrder } from '../schemas/reset.js'
+import { newSnapshot } from '../schemas/snapshots.js'
 import type { Emulator } from './emulator/emulator.js'
-import type { Faults } from './emulator/faults.js'
-import type { ServerClock } from './emulator/server-clock.js'
+import type { EmulatorControls } from './emulator/server-controls.js'
 import { ConfigError } from './errors/config-error.js'
-
-/** What a test does with an emulator in its own process. The routes below `/admin/api` do the same, by the same objects. */
-export interface EmulatorControls {
-  /** What time it is here, and how to change that. */
-  readonly clock: ServerClock
-  /** The faults that it injects. */
-  readonly faults: ServerFaults
-  /**
-   * Brings everything back to what the start made of its accounts, but for what is named in `keep`; with `customer`
-   * only what belongs to that account. Every request comes wholly before it or wholly after it.
-   */
-  reset(order?: ResetInput): Promise<void>
-  /** The database as it was at a moment, by names, with clock and faults. */
-  readonly snapshots: {
-    /** In place of a snapshot that has this name. */
-    save(name: string): Promise<ShownSnapshot>
-    /** The oldest first. */
-    list(): Promise<ShownSnapshot[]>
-    restore(name: string): Promise<ShownSnapshot>
-    delete(name: string): Promise<void>
-  }
-  /** What a token says, and what redeeming it would give at each licence endpoint. It changes nothing. */
-  inspect(token: string, options?: InspectOptions): Promise<TokenInspection>
-}
-
-export type ServerFaults = Pick<Faults, 'list' | 'set' | 'add' | 'once' | 'remove' | 'clear'>
-
-export interface InspectOptions {
-  /** When it would be redeemed; without it, now. */
-  readonly at?: Date | string | undefined
-  /** Where it would be redeemed from; without it, 127.0.0.1. */
-  readonly address?: string | undefined
-  /** The device that would redeem it; without it, one that gives no id. */
-  readonly deviceId?: string | undefined
-  /** Whether content keys are shown. */
-  readonly keys?: boolean | undefined
-}
 
 const ONLY_EMULATED = 'only an emulator has it, and this server has MODE=gateway'
 

@@ -16,14 +16,22 @@ export type { TokenPolicy } from '../schemas/policy.js'
 export { demoAccount } from './accounts/demo-account.js'
 export type { Settings } from './config/setting-groups.js'
 export type { ServerClock } from './emulator/server-clock.js'
-export type { EmulatorControls, InspectOptions } from './emulator-controls.js'
+export type { EmulatorControls, InspectOptions } from './emulator/server-controls.js'
 export { ConfigError } from './errors/config-error.js'
 export type { ErrorCode } from './errors/error-catalogue.js'
 export { TokenError } from './errors/public-error.js'
 export { ExpectationError } from './journal/expectation-error.js'
-export type { Events, Match, PatternOf, Requests, StreamOfServer } from './journal/library.js'
-export type { Expectation, Matches } from './journal/search.js'
-export type { StreamMessage, StreamTopic } from './journal/stream.js'
+export type {
+  Events,
+  Expectation,
+  Match,
+  Matches,
+  PatternOf,
+  Requests,
+  StreamMessage,
+  StreamOfServer,
+  StreamTopic,
+} from './journal/watchers.js'
 export type { Server } from './server.js'
 export type { ReadToken, TokenContent, TokenKey } from './tokens/token-content.js'
 

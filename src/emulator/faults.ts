@@ -18,6 +18,7 @@ import type { Endpoint } from './endpoint.js'
 import { FaultRule, isSameRoute, mayMean } from './fault-rule.js'
 import { mayOrderFault, orderedFault } from './ordered-faults.js'
 import { type ReadRequest, RequestFacts, type RequestFactsParts } from './request-facts.js'
+import type { ServerFaults } from './server-controls.js'
 
 export interface FaultsParts extends RequestFactsParts {
   readonly clock: Clock
@@ -35,7 +36,7 @@ export interface FaultRoute {
 }
 
 /** The rules of the faults that are injected: the first that matches a request acts on it. */
-export class Faults {
+export class Faults implements ServerFaults {
   /** Called after every change of the rules, and when one has acted. */
   readonly changed = new Set<() => void>()
   readonly #parts: FaultsParts

@@ -3,6 +3,7 @@ import { StatusError } from '../errors/public-error.js'
 import type { Clock } from '../ground/clock.js'
 import { ExpectationError, type Nearest } from './expectation-error.js'
 import { type GivenPattern, Pattern, type Searchable } from './pattern.js'
+import type { Expectation, Matches } from './watchers.js'
 
 /** An entry that can be searched for and shown. */
 export interface Entry<Shown> extends Searchable {
@@ -30,20 +31,6 @@ export interface Source<E> {
   watch(pattern: Pattern): Watch<E>
   /** Adds what entries that are shown have beside. */
   complete(entries: readonly E[]): Promise<void>
-}
-
-export interface Expectation {
-  readonly times?: Times
-  /** Milliseconds. */
-  readonly withinMs?: number | undefined
-  /** Ends the wait. */
-  readonly signal?: AbortSignal | undefined
-}
-
-export interface Matches<Shown> {
-  readonly count: number
-  /** The newest of them. */
-  readonly matches: readonly Shown[]
 }
 
 type Aim = 'verify' | 'wait'

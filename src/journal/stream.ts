@@ -6,16 +6,7 @@ import type { WrittenEvent } from '../store/engine.js'
 import { type EventTap, ownerOf } from './event-source.js'
 import type { Journal, RecordedRequest } from './journal.js'
 import { RequestEntry } from './request-entry.js'
-
-export type StreamTopic = 'request' | 'event' | 'account' | 'clock' | 'faults'
-
-export interface StreamMessage {
-  /** To go on behind it: `Last-Event-ID`. */
-  readonly id: string
-  /** `gap`: messages behind the one that the reader named are not remembered. */
-  readonly topic: StreamTopic | 'gap'
-  readonly data: object
-}
+import type { StreamMessage, StreamTopic } from './watchers.js'
 
 export interface StreamReader {
   message(message: StreamMessage): void
