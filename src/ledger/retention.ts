@@ -73,15 +73,16 @@ export class Retention {
 
   async #sweepAll(): Promise<void> {
     const { clock, plausible } = this.#parts
+    // The time that is trusted or not, and no later one.
+    const present = clock.now()
     const isTrusted = await plausible.isTrusted()
-    if (isTrusted || clock.isSet()) await this.#sweep()
+    if (isTrusted || clock.isSet()) await this.#sweep(undefined, present)
     for (const customerId of clock.customersApart) await this.#sweep(customerId)
   }
 
   /** What is of this customer, or of all who have no time of their own. */
-  async #sweep(customerId?: number): Promise<void> {
+  async #sweep(customerId?: number, present = this.#parts.clock.now(customerId)): Promise<void> {
     const { clock, abandoned, events, idempotency, keys, redemptions, days } = this.#parts
-    const present = clock.now(customerId)
     const services =
       customerId === undefined ? { except: servicesOf(clock.customersApart) } : { only: servicesOf([customerId]) }
     await this.#inSteps(() => abandoned.settle(STEP, services, customerId))

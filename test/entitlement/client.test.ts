@@ -384,6 +384,7 @@ t.test('every number of its own is documented, and none is one of our service', 
 
 t.test('the package offers it by itself', async t => {
   const name: string = 'expressplay-token-backend/entitlement-client'
-  const offered = (await import(name)) as { readonly EntitlementClient?: unknown } // of what has been built
-  t.equal(offered.EntitlementClient, EntitlementClient)
+  const offered = await import(name) // of what has been built
+  t.same(Object.keys(offered).sort(), ['EntitlementClient', 'documentedDenials'])
+  t.same(offered.documentedDenials, documentedDenials)
 })

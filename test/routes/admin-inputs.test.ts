@@ -113,7 +113,7 @@ t.test('what HTTP itself refuses is told in JSON, too', async t => {
     [await admin.post('/accounts', { name: 'x'.repeat(2000) }), 413, /too large/],
     [await admin.get('/nothing'), 404, /Not found/],
     [await admin.get(''), 404, /Not found/],
-    [await admin.ask('DELETE', '/accounts/2'), 405, /allowed are GET, HEAD, PATCH/],
+    [await admin.ask('PUT', '/accounts/2', {}), 405, /allowed are GET, HEAD, PATCH, DELETE/],
     [await admin.ask('PUT', '/accounts?errorFormat=html', {}), 405, /allowed are GET, HEAD, POST/],
   ]
   for (const [answer, status, message] of cases) {
