@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -9,7 +9,7 @@ import { readConfig } from '../../src/config/config.js'
 import { type Server, type ServerOptions, startServer } from '../../src/index.js'
 import { sampleParameters } from '../../src/sample.js'
 import { accounts, startTestServer, type TestServer } from '../harness.js'
-import { blocksOf } from './recipes.js'
+import { blocksOf, runRecipes } from './recipes.js'
 
 const run = promisify(execFile)
 
@@ -17,6 +17,25 @@ const PAGE_URL = 'http://127.0.0.1:8080'
 const ADMIN_TOKEN = '0123456789abcdef'
 /** The accounts that the pages name. */
 const named = { accounts: [...accounts, { id: 1001, authenticators: {} }] }
+
+t.test('the recipes for node:test pass', async t => {
+  const blocks = blocksOf('docs/recipes.md').filter(({ language }) => language === 'js')
+  mkdirSync(join(t.testdir({}), 'node_modules'))
+  symlinkSync(resolve('.'), join(t.testdirName, 'node_modules/expressplay-token-backend'))
+  writeFileSync(join(t.testdirName, 'storefront.test.mjs'), blocks.map(({ code }) => code).join('\n'))
+  const options = { cwd: t.testdirName, env: { PATH: process.env.PATH } }
+  const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'storefront.test.mjs'], options)
+  t.match(stdout, new RegExp(`^# pass ${blocks.length - 1}$`, 'm'), 'each block after the set-up is a test')
+})
+
+t.test('the recipes for curl pass', async t => {
+  t.equal((await runRecipes(t, 'sh recipes.sh')).match(/^ok - /gm)?.length, 4)
+  await t.rejects(runRecipes(t, 'sh recipes.sh', { ADMIN_TOKEN: '' }), { message: /401/ }, 'not without the token')
+})
+
+t.test('the recipes for Python pass', async t => {
+  t.match(await runRecipes(t, 'python3 -m unittest test_storefront.py'), /^Ran 4 tests .*\n\nOK$/m)
+})
 
 t.test("testing.md's examples for Node run", async t => {
   const server = await startTestServer(t, named)

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -42,6 +42,19 @@ t.test('its types compile in ES modules and in CommonJS, with those of its depen
     const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module]
     await t.resolves(run('npx', ['tsc', ...options, 'one.mts', 'two.cts'], { cwd: project }), module)
   }
+})
+
+t.test('the recipes for Jest, without configuration, and for Vitest pass', async t => {
+  const project = t.testdir({ 'package.json': '{"private":true}' })
+  cpSync('docs/recipes', project, { recursive: true })
+  const options = { cwd: project, env: withoutNpmsOwn(process.env) }
+  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', project])
+  const runners = ['jest@30', 'vitest@4'] // those that run on every Node that is supported
+  await run('npm', ['install', '--prefer-offline', '--no-audit', `./${stdout.trim()}`, ...runners], options)
+  const jest = await run('npx', ['jest', 'storefront.jest.test.cjs'], options)
+  t.match(jest.stderr, /^Tests: +3 passed, 3 total$/m)
+  const vitest = await run('npx', ['vitest', 'run', '--no-color', 'storefront.vitest.test.mjs'], options)
+  t.match(vitest.stdout, /^ *Tests +3 passed \(3\)$/m)
 })
 
 const USE = `
