@@ -20,18 +20,10 @@ import {
   validUntil,
 } from './accounts-file.js'
 import { jsonFaults } from './json-faults.js'
+import { numeral } from './rules.js'
 
 const { id, balance, enabled, drm, limits } = accountSeed.shape
 const environment = z.enum(ENVIRONMENTS)
-
-/** A number in a URL. */
-function numeral(least: number, most: number) {
-  const digits = z
-    .string()
-    .regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
-    .meta({ type: 'integer', minimum: least, maximum: most })
-  return digits.transform(Number).pipe(z.int().min(least).max(most))
-}
 
 export const accountPath = z.strictObject({ id: numeral(1, GREATEST_ID).meta({ description: 'The account.' }) })
 

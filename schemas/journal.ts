@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { ENVIRONMENTS } from '../src/ground/environment.js'
 import { errorAnswer } from './answers.js'
 import { recordedEvent } from './records.js'
+import { numeral } from './rules.js'
 
 const value = z.union([z.string(), z.array(z.string())])
 
@@ -88,13 +89,7 @@ const whole = z
   .optional()
 
 export const requestQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/, 'must be a whole number from 1 to 1000')
-    .default('100')
-    .transform(Number)
-    .pipe(z.int().min(1).max(1000))
-    .meta({ description: 'The most requests on a page.', type: 'integer', minimum: 1, maximum: 1000 }),
+  limit: numeral(1, 1000).default(100).meta({ description: 'The most requests on a page.' }),
   before: whole.meta({ description: 'Only requests with a smaller number: `next` of the page before.' }),
   id: text,
   number: whole,

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { numeral } from './rules.js'
 
 const LONGEST_TEXT = 2000
 const LONGEST_EXPRESSION = 500
@@ -108,13 +109,7 @@ export const eventVerification = z.strictObject({ pattern: eventPattern, times, 
 export const eventWait = z.strictObject({ pattern: eventPattern, times, withinMs: milliseconds(2000) })
 
 export const searchQuery = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/, 'must be a whole number from 1 to 1000')
-    .default('100')
-    .transform(Number)
-    .pipe(z.int().min(1).max(1000))
-    .meta({ description: 'The most that are answered.', type: 'integer', minimum: 1, maximum: 1000 }),
+  limit: numeral(1, 1000).default(100).meta({ description: 'The most that are answered.' }),
 })
 
 export type Condition = z.output<typeof condition>

@@ -111,3 +111,12 @@ function calendarMoment(text: string): number {
   const sameDay = !Number.isNaN(moment) && new Date(moment).toISOString().startsWith(text.slice(0, 19))
   return sameDay ? moment : Number.NaN
 }
+
+/** A number in a URL. */
+export function numeral(least: number, most: number) {
+  const digits = z
+    .string()
+    .regex(/^\d{1,10}$/, `must be a whole number from ${least} to ${most}`)
+    .meta({ type: 'integer', minimum: least, maximum: most })
+  return digits.transform(Number).pipe(z.int().min(least).max(most))
+}

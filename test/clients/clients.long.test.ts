@@ -59,7 +59,8 @@ t.test("prism's proxy sees no answer that the document does not have", async t =
   const server = await startTestServer(t)
   const proxy = await startPrism(t, server.url)
   const document = JSON.parse(readFileSync('dist/openapi.json', 'utf8')) as Parameters<typeof examples>[0] // ours
-  const all = examples(document)
+  // The stream never ends.
+  const all = examples(document).filter(({ path }) => !path.startsWith('/admin/api/stream'))
   const wrong = wrongRequests(all, 100)
   t.equal(wrong.length, 100)
   const statuses = new Set<number>()
