@@ -33,7 +33,7 @@ export class Inspection {
   async inspect(order: InspectionOrder, address: string): Promise<TokenInspection> {
     const { families, now } = this.#parts
     const token = this.#open(tokenIn(order.token))
-    const at = order.at ?? now()
+    const at = order.at ?? now(token.customerId)
     const circumstances = { address: order.address ?? address, deviceId: order.deviceId }
     const licences = families.licences.map(family => this.#foresee(family, token, { ...circumstances, at }))
     return {

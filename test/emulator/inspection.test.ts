@@ -1,7 +1,7 @@
 import t from 'tap'
 import { inspection } from '../../schemas/inspection.js'
 import { administratorOf, bodyOf } from '../administrator.js'
-import { CONTENT_KEY, errorOf, NOON, tokenOf } from '../harness.js'
+import { CONTENT_KEY, errorOf, NOON, startTestServer, tokenOf } from '../harness.js'
 import { clearKeyBody, DEVICE, KID, startLicenceServer, tokenKey } from '../redeeming.js'
 
 const HOUR = 3_600_000
@@ -67,6 +67,17 @@ t.test('each licence endpoint says what redeeming would give', async t => {
   const { licences: later } = await server.inspect(token, { at: new Date(NOON + 60_000) })
   t.match(later[0], { granted: false, code: -4010, message: /it expired at/ })
   t.match((await server.inspect(token, { at: '2026-06-01T12:00:59.999Z' })).licences[0], { granted: true })
+})
+
+t.test('without a moment, it is now by the clock of the account', async t => {
+  const server = await startTestServer(t)
+  const token = await tokenOf(await server.get())
+  t.match((await server.inspect(token)).licences[0], { granted: true })
+  await server.clock.of(201722).advance('31d')
+  t.match(await server.inspect(token), {
+    at: '2026-07-02T12:00:00.000Z',
+    licences: [{ granted: false, code: -4010, message: /it expired at/ }],
+  })
 })
 
 t.test('inspecting foresees what redeeming then does, and leaves no trace', async t => {
