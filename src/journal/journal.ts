@@ -31,7 +31,7 @@ export interface RecordedRequest {
   readonly size: number
   /** Counts up from 1 in the order in which requests were answered; the journal sets it. */
   number: number
-  /** Milliseconds since 1970, when it was answered; the journal sets it. */
+  /** Milliseconds since 1970, when it was answered, by the clock of its customer; the journal sets it. */
   time: number
 }
 
@@ -78,7 +78,7 @@ export class Journal {
   add(request: RecordedRequest): void {
     this.#last += 1
     request.number = this.#last
-    request.time = this.now()
+    request.time = this.now(request.customer)
     if (this.size === 0) this.#oldest = this.#last + 1
     else this.#store(request)
     for (const listener of this.#listeners) listener(request)

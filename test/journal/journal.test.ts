@@ -87,6 +87,16 @@ t.test('the journal shows what a storefront sent and what it got', async t => {
   t.same((await bodyOf(requestPage, admin.get('/requests'))).requests, [], 'what asks the journal is not in it')
 })
 
+t.test('a request has the time of its customer, by which its event is found', async t => {
+  const server = await startTestServer(t)
+  await server.clock.of(201722).advance('1d')
+  await server.get()
+  t.match(await server.requests.list(), [{ time: '2026-06-02T12:00:00.000Z', eventId: 1 }])
+  await server.clock.of(201722).advance('-2d')
+  await server.get()
+  t.match(await server.requests.find({ eventId: 2 }), [{ time: '2026-05-31T12:00:00.000Z' }])
+})
+
 t.test('requests that authentication, the router or HTTP refuse are in the journal', async t => {
   const server = await startTestServer(t)
   await server.get({ customerAuthenticator: '201722,00000000000000000000000000000000' })
