@@ -109,9 +109,9 @@ async function addEdge(app: FastifyInstance, services: Services, options: EdgeOp
   await app.register(errors, { logger, errorForm })
   if (services.emulator !== undefined) {
     const { faultInjection } = await import('./http/fault-injection.js')
-    await app.register(faultInjection, services.emulator)
-    // A request that a fault holds up is not at work.
+    // A request that a fault holds up is not at work: neither before its handler nor in its answer.
     gateHandlers(app, services.emulator.gate, `${app.prefix}${ADMIN_API}`)
+    await app.register(faultInjection, services.emulator)
   }
   guard?.(app)
   await app.register(draining)

@@ -6,6 +6,11 @@ export function gateHandlers(app: FastifyInstance, gate: RequestGate, outside: s
   app.addHook('onRoute', route => {
     if (!route.url.startsWith(outside)) route.handler = gated(route.handler, gate)
   })
+  // Its work is done then. How long the answer takes to arrive is up to the caller, to those before it, and to faults.
+  app.addHook('onSend', (request, _reply, _payload, next) => {
+    if (request.trace !== undefined) gate.leave(request.trace)
+    next()
+  })
 }
 
 /**

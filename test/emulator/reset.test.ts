@@ -239,6 +239,31 @@ t.test('a reset waits for a token request whose caller is gone, and a new reques
   t.same((await next).json(), { valid: true, events: [] }, 'what was issued before is gone')
 })
 
+t.test('a reset does not wait until an answer has arrived', async t => {
+  const server = await startTestServer(t)
+  const { hostname, port } = new URL(server.url)
+  const open = () => connect(Number(port), hostname).on('error', () => {})
+  const ask = `GET ${playready.tokenPath}?${form()} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  server.faults.set([
+    { id: 'hang', times: 1, effect: { connection: 'hang' } },
+    { id: 'slow', after: 1, effect: { connection: 'slow' } },
+  ])
+  const [behindHanging, slow] = [open(), open()]
+  behindHanging.write(ask + ask)
+  await server.events.wait({ event: 'token_issued' })
+  let answer = ''
+  slow.on('data', (data: Buffer) => {
+    answer += data.toString()
+  })
+  slow.write(ask)
+  await server.events.wait({ event: 'token_issued' }, { times: 2 })
+  await server.reset({ keep: ['faults'] })
+  const [head = '', body = ''] = answer.split('\r\n\r\n')
+  t.notMatch(head, `content-length: ${body.length}`, 'it still arrives, a byte at a time')
+  t.match(server.faults.list(), [{ acted: 1 }, { acted: 1 }])
+  for (const socket of [behindHanging, slow]) socket.destroy()
+})
+
 t.test('a stored key whose body comes after a reset is of the account as it is then', async t => {
   const { app, services } = await appWith(t)
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
