@@ -55,7 +55,7 @@ export class ClockControl implements ServerClock {
   async advance(duration: string | number): Promise<ShownClock> {
     const milliseconds = millisecondsOf(duration)
     await this.#requireAccount()
-    return this.#move({ now: this.now() + milliseconds }, 'seconds')
+    return this.#move({ by: milliseconds }, 'seconds')
   }
 
   async reset(): Promise<ShownClock> {
@@ -101,7 +101,7 @@ export class ClockControl implements ServerClock {
   #move(change: ClockChange, parameter: 'now' | 'seconds'): Promise<ShownClock> {
     const { clock, limit } = this.#parts
     const customerId = this.#customerId
-    const { now = this.now() } = change
+    const { by = 0, now = this.now() + by } = change
     if (!isWithinReach(now)) {
       const reach = `from ${rfc3339(EARLIEST)} to ${rfc3339(LATEST)}`
       throw new StatusError(400, `${parameter}: the clock must stay within its reach, ${reach}`, parameter)
@@ -131,10 +131,9 @@ export class ClockControl implements ServerClock {
 
   #shown(): ShownClock {
     const { clock } = this.#parts
-    const now = this.now()
     return {
-      now: rfc3339(now),
-      offsetSeconds: (now - clock.machineNow) / 1000,
+      now: rfc3339(this.now()),
+      offsetSeconds: clock.ahead(this.#customerId) / 1000,
       frozen: clock.isFrozen(this.#customerId),
       ...(this.#customerId !== undefined && { own: clock.isApart(this.#customerId) }),
     }

@@ -4,6 +4,8 @@ import type { Clock, Now } from '../ground/clock.js'
 export interface ClockChange {
   /** Milliseconds since 1970. */
   readonly now?: number | undefined
+  /** Milliseconds from where it stands; without `now`. */
+  readonly by?: number | undefined
   readonly frozen?: boolean | undefined
 }
 
@@ -55,9 +57,11 @@ export class EmulatedClock implements Clock {
     return 'ahead' in state ? this.#wholeUptime + state.elapsedAhead : state.elapsed
   }
 
-  /** The time below, which nobody has set. */
-  get machineNow(): number {
-    return this.#machine.now()
+  /** How many milliseconds it is ahead of the machine's; below 0, behind it. */
+  ahead(customerId?: number): number {
+    const state = this.#stateOf(customerId)
+    if (state === undefined) return 0
+    return 'ahead' in state ? state.ahead : state.now - this.#machine.now()
   }
 
   isSet(customerId?: number): boolean {
@@ -79,13 +83,14 @@ export class EmulatedClock implements Clock {
 
   /** A customer without a clock of its own gets one. It begins where the clock of all stands. */
   change(change: ClockChange, customerId?: number): void {
-    const before = this.now(customerId)
-    const { now = before, frozen = this.isFrozen(customerId) } = change
-    const elapsed = this.elapsed(customerId) + (now - before)
-    this.#put(
-      frozen ? { now, elapsed } : { ahead: now - this.#machine.now(), elapsedAhead: elapsed - this.#wholeUptime },
-      customerId,
-    )
+    const { by = 0, frozen = this.isFrozen(customerId) } = change
+    // Each is read once: a machine's clock goes on between two readings.
+    const [machineNow, uptime] = [this.#machine.now(), this.#wholeUptime]
+    const state = this.#stateOf(customerId) ?? { ahead: 0, elapsedAhead: 0 }
+    const before = 'ahead' in state ? machineNow + state.ahead : state.now
+    const now = change.now ?? before + by
+    const elapsed = ('ahead' in state ? uptime + state.elapsedAhead : state.elapsed) + (now - before)
+    this.#put(frozen ? { now, elapsed } : { ahead: now - machineNow, elapsedAhead: elapsed - uptime }, customerId)
   }
 
   /** The clock of all goes by the machine's again, or that of a customer by the clock of all. */

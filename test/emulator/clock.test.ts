@@ -71,6 +71,19 @@ t.test('the clock is shown, set, advanced and reset over HTTP, as in the library
   t.match(await clock.show(), { offsetSeconds: 1.5 }, 'what is refused changes nothing')
 })
 
+t.test('a clock moves by exactly as much as was said, however often the machine is asked', async t => {
+  let machine = NOON
+  const next = () => {
+    machine += 1
+    return machine
+  }
+  const { clock } = await startTestServer(t, { now: next, uptime: next })
+  t.match(await clock.show(), { offsetSeconds: 0 })
+  t.match(await clock.advance('1d'), { offsetSeconds: 86_400 })
+  t.match(await clock.advance('-1d'), { offsetSeconds: 0 })
+  t.match(await clock.of(201722).advance('1h'), { offsetSeconds: 3600 })
+})
+
 t.test('a customer has the clock of all, until it gets its own', async t => {
   const server = await startTestServer(t)
   const admin = administratorOf(server)
