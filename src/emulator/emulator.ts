@@ -1,10 +1,10 @@
-import type { ShownFault } from '../../schemas/faults.js'
 import { type Randomness, randomBytes } from '../ground/randomness.js'
 import type { StoredSeed } from '../store/reset-repository.js'
 import type { Store } from '../store/store.js'
 import { openIfReadable } from '../tokens/redemption-checks.js'
 import { ClockControl, type ClockControlParts } from './clock-control.js'
 import type { SavedClocks } from './emulated-clock.js'
+import type { SavedFault } from './fault-rule.js'
 import { Faults, type FaultsParts } from './faults.js'
 import { Inspection, type InspectionParts } from './inspection.js'
 import { RequestGate } from './request-gate.js'
@@ -75,6 +75,6 @@ function faultsPart(faults: Faults): EmulatorPart {
     name: 'faults',
     reset: customerId => (customerId === undefined ? faults.clear() : faults.clearOf(customerId)),
     // The cast: what `save` returned, by way of JSON.
-    snapshot: { save: () => faults.save(), restore: saved => faults.restore(saved as ShownFault[]) },
+    snapshot: { save: () => faults.save(), restore: saved => faults.restore(saved as SavedFault[]) },
   }
 }

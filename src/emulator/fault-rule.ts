@@ -8,20 +8,23 @@ export class FaultRule {
   readonly id: string
   readonly rule: NewFault
   readonly #kid: string | undefined
-  /** From 0 to 1, without 1. */
-  readonly #chance: () => number
+  readonly #randomChance: () => number
   readonly turn: Turn
-  #passed = 0
-  #taken = 0
+  #passed: number
+  #taken: number
   #acted: number
+  #drawn: number
 
-  constructor(id: string, rule: NewFault, { chance, changed, acted = 0 }: FaultRuleParts) {
+  constructor(id: string, rule: NewFault, { chance, changed, saved }: FaultRuleParts) {
     this.id = id
     this.rule = rule
     this.#kid = rule.match.kid === undefined ? undefined : plainKid(rule.match.kid)
-    this.#chance = rule.seed === undefined ? chance : seeded(rule.seed)
+    this.#randomChance = chance
+    const { acted = 0, passed = acted > 0 ? rule.after : 0, drawn = 0 } = saved ?? {}
     this.#acted = acted
     this.#taken = acted
+    this.#passed = passed
+    this.#drawn = drawn
     this.turn = {
       acted: () => {
         this.#acted += 1
@@ -39,6 +42,10 @@ export class FaultRule {
 
   show(): ShownFault {
     return { ...this.rule, id: this.id, acted: this.#acted }
+  }
+
+  save(): SavedFault {
+    return { ...this.show(), passed: this.#passed, drawn: this.#drawn }
   }
 
   /** Whether it is for this request, whoever its customer is. */
@@ -75,13 +82,30 @@ export class FaultRule {
     const { delayMs = 0, jitterMs = 0 } = this.rule.effect
     return jitterMs === 0 ? delayMs : Math.max(0, delayMs + (this.#chance() * 2 - 1) * jitterMs)
   }
+
+  /** From 0 to 1, without 1. */
+  #chance(): number {
+    const { seed } = this.rule
+    if (seed === undefined) return this.#randomChance()
+    this.#drawn += 1
+    return numberInSeries(seed, this.#drawn)
+  }
+}
+
+/** A rule with where it stands, for a snapshot. */
+export interface SavedFault extends ShownFault {
+  /** How many requests it has let pass for its `after`. */
+  readonly passed?: number | undefined
+  /** How many chances of its seed's series it has used. */
+  readonly drawn?: number | undefined
 }
 
 export interface FaultRuleParts {
   readonly chance: () => number
   /** Called when it has acted. */
   readonly changed: () => void
-  readonly acted?: number
+  /** Where it stands. */
+  readonly saved?: Pick<SavedFault, 'acted' | 'passed' | 'drawn'> | undefined
 }
 
 /** The names of parameters are no difference, nor is a final slash: every endpoint answers with and without it. */
@@ -102,13 +126,10 @@ function shapeOf(route: string): string {
   return route.replace(/:\w+|\{\w+\}/g, '{}').replace(/(?<=.)\/$/, '')
 }
 
-/** Mulberry32: a small generator whose numbers depend on the seed alone. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+/** Mulberry32: a small generator whose numbers depend on the seed and the place in the series alone. */
+function numberInSeries(seed: number, place: number): number {
+  const state = (seed + Math.imul(place, 0x6d2b79f5)) | 0
+  let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
 }

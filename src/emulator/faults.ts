@@ -15,7 +15,7 @@ import { type Randomness, randomFraction } from '../ground/randomness.js'
 import { ActiveFault, type Turn } from './active-fault.js'
 import { isDocumented } from './documented-codes.js'
 import type { Endpoint } from './endpoint.js'
-import { FaultRule, isSameRoute, mayMean } from './fault-rule.js'
+import { FaultRule, type FaultRuleParts, isSameRoute, mayMean, type SavedFault } from './fault-rule.js'
 import { mayOrderFault, orderedFault } from './ordered-faults.js'
 import { type ReadRequest, RequestFacts, type RequestFactsParts } from './request-facts.js'
 import type { ServerFaults } from './server-controls.js'
@@ -94,13 +94,13 @@ export class Faults implements ServerFaults {
     this.#change(this.#rules.filter(({ rule }) => rule.match.customer !== customerId))
   }
 
-  /** The rules with how often each has acted, for `restore`. */
-  save(): ShownFault[] {
-    return this.list()
+  /** The rules with where each stands, for `restore`. */
+  save(): SavedFault[] {
+    return this.#rules.map(rule => rule.save())
   }
 
-  restore(saved: readonly ShownFault[]): void {
-    this.#change(saved.map(({ acted, ...rule }) => this.#rule(rule.id, rule, acted)))
+  restore(saved: readonly SavedFault[]): void {
+    this.#change(saved.map(({ acted, passed, drawn, ...rule }) => this.#rule(rule.id, rule, { acted, passed, drawn })))
   }
 
   /** An application says which routes it has when they are asked for: it may not have all of them yet. */
@@ -163,9 +163,9 @@ export class Faults implements ServerFaults {
     return given.map(rule => this.#rule(rule.id ?? this.#newId(given), rule))
   }
 
-  #rule(id: string, rule: NewFault, acted = 0): FaultRule {
+  #rule(id: string, rule: NewFault, saved?: FaultRuleParts['saved']): FaultRule {
     const chance = () => randomFraction(this.#parts.random)
-    return new FaultRule(id, rule, { chance, changed: () => this.#tell(), acted })
+    return new FaultRule(id, rule, { chance, changed: () => this.#tell(), saved })
   }
 
   #newId(given: readonly NewFault[]): string {

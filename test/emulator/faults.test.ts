@@ -481,6 +481,28 @@ t.test('the library says what is wrong with a rule; a gateway has no faults', as
   })
 })
 
+t.test('a rule that was saved goes on where it was: behind what has passed, and in its series of chances', async t => {
+  const { services, ask } = await appWith(t)
+  const { faults } = services.emulator ?? {}
+  if (faults === undefined) throw new Error('an emulator has faults')
+  const statuses = async (count: number) => {
+    const seen: number[] = []
+    for (let asked = 0; asked < count; asked += 1) seen.push((await ask()).statusCode)
+    return seen
+  }
+  faults.set([
+    { after: 2, times: 2, effect: { status: 599 } },
+    { probability: 0.5, seed: 7, effect: { status: 598 } },
+  ])
+  await statuses(3)
+  const saved: unknown = JSON.parse(JSON.stringify(faults.save()))
+  const goesOn = await statuses(20)
+  faults.clear()
+  faults.restore(saved as ReturnType<typeof faults.save>) // as a snapshot brings it back
+  t.same(await statuses(20), goesOn)
+  t.equal(goesOn[0], 599, 'none passes again')
+})
+
 t.test('who listens hears of changes and of what acts; what was saved goes on with its turns', async t => {
   const { app, services, ask } = await appWith(t)
   const { faults } = services.emulator ?? {}
