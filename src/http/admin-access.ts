@@ -53,7 +53,8 @@ function thisMachine(hosts: ReadonlySet<string>): AdminAccess {
     const name = hostnameIn(headers.host ?? '')
     if (!isLoopbackName(name) && !hosts.has(name))
       return refused('under localhost, 127.0.0.1, [::1] and the names in ADMIN_HOSTS, and Host is none of these')
-    if (!isFromNoOtherSite(headers)) return refused('and this request comes from a page of another site')
+    if (!isFromNoOtherSite(headers, 'encrypted' in socket))
+      return refused('and this request comes from a page of another site')
     return 'admitted'
   }
 }
@@ -66,7 +67,7 @@ function refused(reason: string): Admission {
   return { refused: `Without ADMIN_TOKEN administration is for this machine only, ${reason}` }
 }
 
-function isFromNoOtherSite({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders): boolean {
+function isFromNoOtherSite({ origin, host, 'sec-fetch-site': site }: IncomingHttpHeaders, hasTls: boolean): boolean {
   if (site !== undefined && site !== 'same-origin' && site !== 'none') return false
-  return origin === undefined || origin.toLowerCase() === `http://${host?.toLowerCase()}`
+  return origin === undefined || origin.toLowerCase() === `http${hasTls ? 's' : ''}://${host?.toLowerCase()}`
 }

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
+import { request as requestTls } from 'node:https'
 import { connect, isIPv6 } from 'node:net'
 import t, { type Test } from 'tap'
 import { adminAccess } from '../../src/http/admin-access.js'
@@ -54,6 +55,21 @@ t.test('without a token, an emulator is administered from this machine', async t
   const token = { authorization: `Bearer ${TOKEN}` }
   const answer = await ask(url, { ...token, host: 'evil.example' })
   await isRefused(t, 'no token counts where none is set', answer, /Host/)
+})
+
+t.test('a page that the server itself sent over TLS is of the same site', async t => {
+  const server = await startTestServer(t, { settings: { TLS_PORT: 0, TLS: 'development' } })
+  const tlsUrl = server.tlsUrl ?? ''
+  const { port } = new URL(tlsUrl)
+  const status = async (origin: string) => {
+    const sent = requestTls(`${tlsUrl}/admin/api/accounts`, { ca: server.ca, headers: { origin } }).end()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    answer.resume()
+    return answer.statusCode
+  }
+  t.equal(await status(`https://127.0.0.1:${port}`), 200)
+  t.equal(await status(`http://127.0.0.1:${port}`), 403, 'what is there without TLS is another site')
+  t.equal((await ask(server.url, { origin: server.url.replace('http:', 'https:') })).status, 403)
 })
 
 async function isRefused(t: Test, title: string, { status, body }: { status: number; body: string }, reason: RegExp) {
