@@ -20,6 +20,8 @@ export class RequestSource implements Source<RequestEntry> {
   readonly kind = 'request'
   readonly #journal: Journal
   readonly #events: EventRepository
+  /** That of the newest request: all who wait share it, so that its secrets are searched for once. */
+  #newest: RequestEntry | undefined
 
   constructor(journal: Journal, events: EventRepository) {
     this.#journal = journal
@@ -31,8 +33,10 @@ export class RequestSource implements Source<RequestEntry> {
   }
 
   watch(pattern: Pattern): Watch<RequestEntry> {
-    const read = (requests: readonly RecordedRequest[]) => this.#entriesOf(requests, pattern)
-    const news = new RequestNews(this.#journal, read)
+    const news = new RequestNews(this.#journal, {
+      entryOf: request => this.#entryOfNew(request),
+      complete: entries => this.#completeFor(pattern, entries),
+    })
     // Nothing comes between these two: both are done in one turn.
     return Object.assign(news, { present: this.present(pattern) })
   }
@@ -60,12 +64,17 @@ export class RequestSource implements Source<RequestEntry> {
   async *#read(all: readonly RecordedRequest[], pattern: Pattern) {
     for (let start = 0; start < all.length; start += CHUNK) {
       if (start > 0) await nextTurn()
-      yield await this.#entriesOf(all.slice(start, start + CHUNK), pattern)
+      const entries = all.slice(start, start + CHUNK).map(recorded => new RequestEntry(recorded))
+      yield await this.#completeFor(pattern, entries)
     }
   }
 
-  async #entriesOf(requests: readonly RecordedRequest[], pattern: Pattern): Promise<RequestEntry[]> {
-    const entries = requests.map(recorded => new RequestEntry(recorded))
+  #entryOfNew(request: RecordedRequest): RequestEntry {
+    if (this.#newest?.recorded !== request) this.#newest = new RequestEntry(request)
+    return this.#newest
+  }
+
+  async #completeFor(pattern: Pattern, entries: RequestEntry[]): Promise<RequestEntry[]> {
     if (pattern.names('tokenId') || pattern.names('eventId')) await this.complete(entries)
     return entries
   }
@@ -80,20 +89,26 @@ function eventOf(request: RecordedRequest, rows: readonly EventRow[]): RequestEn
   return row && { eventId: row.event_id, tokenId: row.token_id ?? undefined }
 }
 
+interface NewsParts {
+  entryOf(request: RecordedRequest): RequestEntry
+  /** Adds what the pattern needs beside. */
+  complete(entries: RequestEntry[]): Promise<RequestEntry[]>
+}
+
 /** The requests that come from now on. */
 class RequestNews implements Omit<Watch<RequestEntry>, 'present'> {
   readonly stop: () => void
-  readonly #read: (requests: readonly RecordedRequest[]) => Promise<RequestEntry[]>
+  readonly #complete: NewsParts['complete']
   readonly #changed = new Signal()
-  readonly #pending: RecordedRequest[] = []
+  readonly #pending: RequestEntry[] = []
   #isCleared = false
 
-  constructor(journal: Journal, read: (requests: readonly RecordedRequest[]) => Promise<RequestEntry[]>) {
-    this.#read = read
+  constructor(journal: Journal, { entryOf, complete }: NewsParts) {
+    this.#complete = complete
     this.stop = journal.listen(request => {
       if (request === undefined) {
         this.#isCleared = true
-      } else this.#pending.push(request)
+      } else this.#pending.push(entryOf(request))
       this.#changed.send()
     })
   }
@@ -108,6 +123,6 @@ class RequestNews implements Omit<Watch<RequestEntry>, 'present'> {
   async last(): Promise<RequestEntry[]> {
     if (this.#pending.length > MOST_PENDING)
       throw new StatusError(503, 'More requests came than could be compared with the pattern')
-    return this.#read(this.#pending.splice(0))
+    return this.#complete(this.#pending.splice(0))
   }
 }
