@@ -196,13 +196,17 @@ class EventNews implements Omit<Watch<EventEntry>, 'present'> {
 
   constructor(tap: EventTap, parts: NewsParts) {
     this.#parts = parts
-    this.stop = tap.listen(event => {
+    const stopListening = tap.listen(event => {
       if (event === undefined) {
         this.#isReplaced = true
       } else if (parts.isMeant(event.service_id)) this.#written.add(event.service_id)
       else return
       this.#changed.send()
     })
+    this.stop = () => {
+      stopListening()
+      this.#changed.end()
+    }
   }
 
   async next(signal: AbortSignal): Promise<EventEntry[] | 'again' | undefined> {

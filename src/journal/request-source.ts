@@ -105,12 +105,16 @@ class RequestNews implements Omit<Watch<RequestEntry>, 'present'> {
 
   constructor(journal: Journal, { entryOf, complete }: NewsParts) {
     this.#complete = complete
-    this.stop = journal.listen(request => {
+    const stopListening = journal.listen(request => {
       if (request === undefined) {
         this.#isCleared = true
       } else this.#pending.push(entryOf(request))
       this.#changed.send()
     })
+    this.stop = () => {
+      stopListening()
+      this.#changed.end()
+    }
   }
 
   async next(signal: AbortSignal): Promise<RequestEntry[] | 'again' | undefined> {
