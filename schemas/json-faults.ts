@@ -49,10 +49,12 @@ function listOf(names: readonly string[], known: readonly string[]): string {
   return names.length > MOST_NAMES ? `${first.join(', ')} and ${names.length - MOST_NAMES} more` : first.join(', ')
 }
 
-/** The names that a schema knows at a place; none where it has no object, or one of several. */
-function namesAt([step, ...rest]: readonly PropertyKey[], schema: z.core.$ZodType | undefined): readonly string[] {
+/** The names that a schema knows at a place; of several forms, those of all that are objects. */
+function namesAt(path: readonly PropertyKey[], schema: z.core.$ZodType | undefined): readonly string[] {
+  const [step, ...rest] = path
   const inner = schema && unwrapped(schema)
   if (inner instanceof z.ZodArray) return namesAt(rest, inner.element)
+  if (inner instanceof z.ZodUnion) return inner.options.flatMap(form => namesAt(path, form))
   if (!(inner instanceof z.ZodObject)) return []
   return step === undefined ? Object.keys(inner.shape) : namesAt(rest, inner.shape[String(step)])
 }

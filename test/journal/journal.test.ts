@@ -269,6 +269,11 @@ t.test('the refusal of an unknown member suggests the one that was meant', async
       { pattern: { costumer: 1 } },
       /pattern: has unknown fields: costumer \(did you mean customer\?\)/,
     ],
+    [
+      '/requests/verify',
+      { pattern: {}, times: { atleast: 1 } },
+      /times: has unknown fields: atleast \(did you mean atLeast\?\)/,
+    ],
     ['/accounts', { nothing: 'x' }, /has unknown fields: nothing$/],
   ]
   for (const [path, body, message] of cases) t.match((await errorOf(await admin.post(path, body))).message, message)
