@@ -11,6 +11,8 @@ export function isWithinReach(moment: number): boolean {
 
 const LONGEST_ADVANCE = (LATEST - EARLIEST) / 1000
 
+const SECONDS = `must be a number from -${LONGEST_ADVANCE} to ${LONGEST_ADVANCE}`
+
 export const clockChange = z
   .strictObject({
     now: jsonMoment('What time it is from now on: RFC 3339 with `Z`, from the year 2000 to 9998.').optional(),
@@ -20,9 +22,9 @@ export const clockChange = z
 
 export const clockAdvance = z.strictObject({
   seconds: z
-    .number()
-    .min(-LONGEST_ADVANCE)
-    .max(LONGEST_ADVANCE)
+    .number(SECONDS)
+    .min(-LONGEST_ADVANCE, SECONDS)
+    .max(LONGEST_ADVANCE, SECONDS)
     .meta({ description: 'By how much, to the millisecond; below 0, back.', examples: [86_400] }),
 })
 
