@@ -41,8 +41,8 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
       const lastId = headers['last-event-id']?.toString().slice(0, 100)
       const leave = stream.open(
         {
-          message: message => {
-            if (isFor(customer, message)) write(written(message))
+          message: (message, json) => {
+            if (isFor(customer, message)) write(`id: ${message.id}\nevent: ${message.topic}\ndata: ${json}\n\n`)
           },
           beat: () => write(':\n\n'),
           end: () => void sent.push(null),
@@ -58,8 +58,4 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
 /** What is about nobody is for everybody. */
 function isFor(customer: number | undefined, { data }: StreamMessage): boolean {
   return customer === undefined || !('customer' in data) || data.customer === customer
-}
-
-function written({ id, topic, data }: StreamMessage): string {
-  return `id: ${id}\nevent: ${topic}\ndata: ${JSON.stringify(data)}\n\n`
 }

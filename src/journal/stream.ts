@@ -9,7 +9,8 @@ import { RequestEntry } from './request-entry.js'
 import type { StreamMessage, StreamTopic } from './watchers.js'
 
 export interface StreamReader {
-  message(message: StreamMessage): void
+  /** `json` is its data, which is written once for all readers. */
+  message(message: StreamMessage, json: string): void
   /** Nothing has happened for a while. */
   beat?(): void
   /** The server is shutting down. */
@@ -25,6 +26,8 @@ export interface StreamParts {
 
 const MOST_READERS = 100
 const MOST_REMEMBERED = 500
+/** Characters of their JSON: less than a reader may leave unread, so that none is dropped for what it has missed. */
+const MOST_CHARACTERS = 512 * 1024
 /** Messages are remembered this long after the last reader has left: a browser reconnects within seconds. */
 const MEMORY = 60_000
 const HEARTBEAT = 15_000
@@ -38,7 +41,9 @@ export class Stream {
   /** Of this process, so that an id of a former one is recognized. */
   readonly #name: string
   #last = 0
-  #remembered: StreamMessage[] = []
+  #remembered: Written[] = []
+  /** Of what is remembered. */
+  #characters = 0
   #pending: (() => [StreamTopic, object])[] = []
   #stop: (() => void) | undefined
   #heartbeat: Timer | undefined
@@ -108,17 +113,26 @@ export class Stream {
       const [topic, data] = make()
       this.#last += 1
       const message = { id: `${this.#name}-${this.#last}`, topic, data }
-      this.#remembered.push(message)
-      if (this.#remembered.length > MOST_REMEMBERED) this.#remembered.shift()
-      for (const reader of this.#readers) reader.message(message)
+      const json = JSON.stringify(data)
+      this.#remember({ message, json })
+      for (const reader of this.#readers) reader.message(message, json)
     }
   }
 
+  #remember(written: Written): void {
+    this.#remembered.push(written)
+    this.#characters += written.json.length
+    while (this.#remembered.length > MOST_REMEMBERED || this.#characters > MOST_CHARACTERS)
+      this.#characters -= this.#remembered.shift()?.json.length ?? 0
+  }
+
   #catchUp(reader: StreamReader, lastId: string): void {
-    const place = this.#remembered.findIndex(({ id }) => id === lastId)
-    if (place === -1 && lastId !== `${this.#name}-${this.#last}`)
-      reader.message({ id: `${this.#name}-${this.#last}`, topic: 'gap', data: { behind: lastId } })
-    else for (const message of this.#remembered.slice(place + 1)) reader.message(message)
+    const place = this.#remembered.findIndex(({ message }) => message.id === lastId)
+    const newestId = `${this.#name}-${this.#last}`
+    if (place === -1) {
+      const data = { behind: lastId }
+      if (lastId !== newestId) reader.message({ id: newestId, topic: 'gap', data }, JSON.stringify(data))
+    } else for (const { message, json } of this.#remembered.slice(place + 1)) reader.message(message, json)
   }
 
   #rest(): void {
@@ -135,8 +149,14 @@ export class Stream {
     this.#stop?.()
     this.#stop = undefined
     this.#remembered = []
+    this.#characters = 0
     this.#pending = []
   }
+}
+
+interface Written {
+  readonly message: StreamMessage
+  readonly json: string
 }
 
 function shownRequest(request: RecordedRequest): object {

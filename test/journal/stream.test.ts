@@ -98,6 +98,21 @@ t.test('a reader that comes back gets what it has missed, or learns that it is g
   t.match(await stranger.next(), { topic: 'gap', data: { behind: 'of-another-process-7' } })
 })
 
+t.test('a reader that has missed more than is remembered is not dropped for it', async t => {
+  const server = await startTestServer(t)
+  const first = await readerOf(t, server)
+  await longRequest(server, 'seen')
+  const { id } = await first.next()
+  for (let round = 0; round < 15; round += 1) {
+    await Promise.all(Array.from({ length: 20 }, (_, index) => longRequest(server, `${round}-${index}`)))
+    for (let index = 0; index < 20; index += 1) await first.next()
+  }
+  const second = await readerOf(t, server, '', { 'last-event-id': id })
+  t.match(await second.next(), { topic: 'gap', data: { behind: id } })
+  await server.get({ cookie: 'new' })
+  t.match(await second.next(), { topic: 'event', data: { cookie: 'new' } })
+})
+
 t.test('a slow reader is dropped, and the others go on', async t => {
   const server = await startTestServer(t)
   const slow = await readerOf(t, server)
