@@ -87,6 +87,13 @@ t.test('a commit that fails harms nobody else who writes at the same time', asyn
     { event: 'token_issued', error_code: 0 },
     { event: REFUSED.event, error_code: REFUSED.error_code },
   ])
+
+  const ofNoService = { ...event, service_id: serviceId(99, 'test'), step: 'keep', pending_id: 'p' } as const
+  t.same(
+    await engine.commit([ofNoService, { ...event, step: 'append' }]),
+    [{ place: 0, why: 'settled before' }],
+    'a pending token is gone with its account, and the others of its group are written',
+  )
 })
 
 t.test('a database that a newer version has changed is refused, and stays as it is', async t => {

@@ -46,10 +46,20 @@ class Group {
 
   #take(entry: Entry, place: number): void {
     const service = this.#serviceOf(entry)
+    if (service === undefined) {
+      this.#takeWithoutService(entry, place)
+      return
+    }
     if (entry.step === 'append') this.#append(service, entry)
     else if (entry.step === 'redeem') this.#redeem(service, entry, place)
     else if (entry.step === 'keep' || entry.step === 'refund') this.#settle(service, entry, place)
     else this.#charge(service, entry, place)
+  }
+
+  /** An account takes its pending tokens along when it is removed. */
+  #takeWithoutService({ step }: Entry, place: number): void {
+    if (step !== 'keep' && step !== 'refund') throw new Error('an event of a service that does not exist')
+    this.#uncovered.push({ place, why: 'settled before' })
   }
 
   #charge(service: Service, entry: Entry, place: number): void {
@@ -101,11 +111,11 @@ class Group {
     insert.run(valuesOf(entry, service.last_event))
   }
 
-  #serviceOf({ service_id }: Entry): Service {
+  #serviceOf({ service_id }: Entry): Service | undefined {
     const known = this.#services.get(service_id)
     if (known !== undefined) return known
     const [row] = this.#statements.findService.all([service_id])
-    if (row === undefined) throw new Error('an event of a service that does not exist')
+    if (row === undefined) return undefined
     const service = row as Service // what the statement selects
     this.#services.set(service_id, service)
     return service
