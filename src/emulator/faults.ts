@@ -119,13 +119,14 @@ export class Faults implements ServerFaults {
     const ordered = this.#parts.takesOrders ? orderedFault(request, endpoint) : undefined
     const start = (id: string, effect: FaultEffect, turn?: Turn) =>
       new ActiveFault({ id, effect, endpoint, route: url, turn, clock: this.#parts.clock })
-    if (ordered !== undefined) return { fault: start(ordered.id, ordered.effect), delay: ordered.effect.delayMs ?? 0 }
     const facts = new RequestFacts(endpoint, url, request, this.#parts)
+    if (ordered !== undefined)
+      return { fault: start(ordered.id, ordered.effect), delay: ordered.effect.delayMs ?? 0, facts }
     const canAct = (rule: FaultRule) => this.#canAct(rule.rule.effect, endpoint) && rule.isFor(facts)
     const asksCustomer = this.#rules.some(rule => rule.asksCustomer && canAct(rule))
     const customer = asksCustomer ? await facts.customer() : undefined
     const rule = this.#rules.find(rule => canAct(rule) && rule.isOfCustomer(customer) && rule.takeTurn())
-    return rule && { fault: start(rule.id, rule.rule.effect, rule.turn), delay: rule.delay() }
+    return rule && { fault: start(rule.id, rule.rule.effect, rule.turn), delay: rule.delay(), facts }
   }
 
   #canAct({ errorCode, database, token, lost }: FaultEffect, endpoint: Endpoint): boolean {
@@ -190,4 +191,5 @@ export interface ChosenFault {
   readonly fault: ActiveFault
   /** Milliseconds to wait before anything else. */
   readonly delay: number
+  readonly facts: RequestFacts
 }

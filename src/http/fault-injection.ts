@@ -2,9 +2,10 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ActiveFault } from '../emulator/active-fault.js'
-import { type Endpoint, OTHER } from '../emulator/endpoint.js'
+import { type Endpoint, isOfService, OTHER } from '../emulator/endpoint.js'
 import type { FaultRoute, Faults } from '../emulator/faults.js'
-import { FAULT_HEADER } from '../ground/request-trace.js'
+import type { RequestFacts } from '../emulator/request-facts.js'
+import { FAULT_HEADER, type RequestTrace } from '../ground/request-trace.js'
 import { sendAs } from './answers.js'
 import {
   BYTE_PAUSE_MS,
@@ -45,7 +46,7 @@ export const faultInjection = fp(async (app: FastifyInstance, { faults }: { faul
     const chosen = await faults.choose(request, route)
     const { trace } = request
     if (chosen === undefined || trace === undefined) return false
-    const { fault, delay } = chosen
+    const { fault, delay, facts } = chosen
     trace.fault = fault
     active.add(fault)
     reply.raw.once('close', () => {
@@ -56,11 +57,13 @@ export const faultInjection = fp(async (app: FastifyInstance, { faults }: { faul
     if (delay > 0) await fault.sleep(delay)
     if (request.raw.socket.destroyed) {
       // The caller did not wait so long, and nothing is done for it.
+      await describe(trace, facts)
       fault.act()
       reply.hijack()
       return true
     }
     if (isInPlaceOfHandler(fault, route.endpoint)) {
+      await describe(trace, facts)
       fault.act()
       answer(fault, reply)
       return true
@@ -107,6 +110,14 @@ export const faultInjection = fp(async (app: FastifyInstance, { faults }: { faul
     for (const fault of active) fault.end()
   })
 })
+
+/** For the journal: what the handler would have found out, which never gets the request. */
+async function describe(trace: RequestTrace, facts: RequestFacts): Promise<void> {
+  if (!isOfService(facts.endpoint)) return
+  trace.environment = facts.environment
+  trace.drm = facts.drm
+  trace.customerId = await facts.customer()
+}
 
 const UNREADY = JSON.stringify({ status: 'the database does not answer' })
 

@@ -1,6 +1,8 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { connect } from 'node:net'
-import t from 'tap'
+import { connect, type Socket } from 'node:net'
+import { resolve } from 'node:path'
+import t, { type Test } from 'tap'
 import { foundRequests, journalledRequest, requestPage } from '../../schemas/journal.js'
 import { widevine } from '../../src/drm/widevine-family.js'
 import { Journal, type RecordedRequest } from '../../src/journal/journal.js'
@@ -123,6 +125,22 @@ t.test('requests that authentication, the router or HTTP refuse are in the journ
       ['GET', '/hms/pr/token', '/hms/pr/token', 401, -2018],
     ],
   )
+})
+
+t.test('a request that a fault answers has its customer, environment and DRM', async t => {
+  const server = await startTestServer(t)
+  server.faults.add({ id: 'down', times: 1, effect: { status: 503 } })
+  server.faults.add({ id: 'gone', times: 1, effect: { connection: 'reset' } })
+  await server.get()
+  await t.rejects(server.get())
+  await fetch(`${server.url}/hms/pr/token`, { headers: { 'x-emulate-status': '503' } })
+  const said = { customer: 201722, environment: 'test', drm: 'playready' }
+  t.match(await server.requests.find({ customer: 201722 }), [
+    { ...said, fault: 'gone', status: 499 },
+    { ...said, fault: 'down', status: 503 },
+  ])
+  await server.reset({ customer: 201722 })
+  t.match(await server.requests.list(), [{ fault: 'header', status: 503, environment: 'test', drm: 'playready' }])
 })
 
 t.test('redemptions, look-ups and the key storage are in the journal, with their customers', async t => {
@@ -466,6 +484,64 @@ t.test('the journal is bounded in requests and in bytes', async t => {
   short.add({ ...EMPTY, id: '14' })
   t.same([short.all().map(({ id }) => id), short.bytes], [['14', '13'], 200], 'one customer left, and the oldest')
 })
+
+t.test('long requests leave the heap as large as the first ones did', async t => {
+  const server = await startMeasuredServer(t)
+  const sockets = await Promise.all(Array.from({ length: 4 }, () => connected(server.url)))
+  const send = (count: number) => Promise.all(sockets.map(socket => pipeline(socket, count / sockets.length)))
+  await send(2000)
+  const before = await server.heap()
+  await send(repetitions({ usual: 4000, long: 200_000 }))
+  const after = await server.heap()
+  t.ok(after < before * 1.3, `${before} bytes, then ${after}`)
+  for (const socket of sockets) socket.destroy()
+})
+
+async function connected(url: string): Promise<Socket> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Sends so many requests of 8,000 characters, a hundred at a time, and resolves when all are answered. */
+async function pipeline(socket: Socket, count: number): Promise<void> {
+  const request = `GET /nothing?cookie=${'c'.repeat(8000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`
+  for (let sent = 0; sent < count; sent += 100) {
+    socket.write(request.repeat(100))
+    for (let answered = 0; answered < 100; ) {
+      const [part] = (await once(socket, 'data')) as [Buffer]
+      answered += part.toString('latin1').split('x-request-id:').length - 1
+    }
+  }
+}
+
+/** A server in a process of its own, because that of the tests holds what they send and get. */
+async function startMeasuredServer(t: Test) {
+  const program = `
+    import { startServer } from ${JSON.stringify(resolve('dist/src/index.js'))}
+    const { url } = await startServer()
+    process.on('message', () => {
+      gc()
+      process.send(process.memoryUsage().heapUsed)
+    })
+    process.send(url)`
+  const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '--eval', program], {
+    env: { PATH: process.env.PATH },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  const answer = async () => (await once(child, 'message'))[0]
+  const url: string = await answer()
+  return {
+    url,
+    heap: (): Promise<number> => {
+      const measured = answer()
+      child.send('measure')
+      return measured
+    },
+  }
+}
 
 const EMPTY: RecordedRequest = {
   id: '',
