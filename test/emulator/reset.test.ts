@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { connect } from 'node:net'
+import { join, resolve } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { shownAccount } from '../../schemas/admin.js'
@@ -481,6 +483,55 @@ t.test('a gateway has none of it', async t => {
   const removal = await app.inject({ method: 'DELETE', url: '/admin/api/accounts/5', headers })
   t.equal(removal.statusCode, 405, 'accounts are only shown and changed')
 })
+
+t.test('a gateway loads nothing of it', async t => {
+  const accounts = {
+    accounts: [{ id: 9, authenticators: {}, upstream: { test: '201722,0123456789abcdef0123456789abcdef' } }],
+  }
+  const folder = t.testdir({ 'accounts.json': JSON.stringify(accounts) })
+  const UPSTREAM_TEST_URL = 'http://127.0.0.1:9'
+  const gateway = { MODE: 'gateway', UPSTREAM_TEST_URL, ACCOUNTS_FILE: join(folder, 'accounts.json') }
+  const loadedBy = async (settings: Record<string, string>) => (await modulesOf(t, settings)).filter(isOfEmulator)
+  t.same(await loadedBy({ ...gateway, DATABASE_URL: 'memory:' }), [])
+  t.not((await loadedBy({})).length, 0)
+})
+
+function isOfEmulator(url: string): boolean {
+  return /\/src\/emulator\/|fault-injection/.test(url)
+}
+
+/** The modules that a server has loaded when it listens. */
+async function modulesOf(t: Test, settings: Record<string, string>): Promise<string[]> {
+  const hooks = dataUrl(`import { writeSync } from 'node:fs'
+    export function load(url, context, next) {
+      writeSync(2, 'loads ' + url + '\\n')
+      return next(url, context)
+    }`)
+  const preload = dataUrl(`import { register } from 'node:module'
+    register(${JSON.stringify(hooks)})`)
+  const child = spawn(process.execPath, ['--import', preload, resolve('dist/src/cli.js'), 'serve'], {
+    env: { PATH: process.env.PATH, PORT: '0', ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (part: string) => {
+      output += part
+    })
+  const ended = once(child, 'close')
+  while (!/listening/.test(output)) {
+    const [code] = await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data'), ended])
+    if (typeof code === 'number') throw new Error(`it ended: ${output.replace(/^loads .*\n/gm, '')}`)
+  }
+  child.kill('SIGTERM')
+  await ended
+  return [...output.matchAll(/^loads (.*)$/gm)].map(([, url = '']) => url)
+}
+
+function dataUrl(program: string): string {
+  return `data:text/javascript,${encodeURIComponent(program)}`
+}
 
 t.test('the controls of a gateway say that only an emulator has them', async t => {
   const account = { id: 9, authenticators: { test: '9,00000000000000000000000000000009' } }
