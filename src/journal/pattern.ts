@@ -115,11 +115,22 @@ function memberOf(place: string, wanted: Wanted, read: (entry: Searchable) => un
     expression,
     holds: entry => holds(read(entry)),
     difference: entry => ({
-      member: place,
-      wanted: isSecretName(place.slice(place.indexOf('.') + 1)) && typeof wanted === 'string' ? MASK : wanted,
+      member: shownPlace(place),
+      wanted: isSecretName(place.slice(place.indexOf('.') + 1)) ? withoutSecret(wanted) : wanted,
       was: read(entry) ?? null,
     }),
   }
+}
+
+/** Whether it is there may be said of a secret, and nothing else. */
+function withoutSecret(wanted: Wanted): unknown {
+  if (typeof wanted !== 'object') return MASK
+  return wanted.matches === undefined ? wanted : { ...wanted, matches: MASK }
+}
+
+/** A name that is long enough to be a secret may be one. */
+function shownPlace(place: string): string {
+  return place.replace(/[0-9a-f]{32,}/gi, MASK)
 }
 
 function holder(wanted: Wanted, expression: RegExp | undefined): (value: unknown) => boolean {
@@ -135,10 +146,19 @@ function isEmptyList(value: unknown): boolean {
 
 function expressionOf(place: string, wanted: Wanted): RegExp | undefined {
   if (typeof wanted !== 'object' || wanted.matches === undefined) return undefined
+  const flags = wanted.ignoreCase === true ? 'i' : ''
+  // Those with `u` know more; those without it allow more escapes.
+  const expression = compiled(wanted.matches, `${flags}u`) ?? compiled(wanted.matches, flags)
+  if (expression !== undefined) return expression
+  const shown = shownPlace(place)
+  const name = /^[\w.…]{1,60}$/.test(shown) ? shown : (place.split('.', 1)[0] ?? '')
+  throw new StatusError(400, `${name}.matches: must be a regular expression`, `${name}.matches`)
+}
+
+function compiled(source: string, flags: string): RegExp | undefined {
   try {
-    return new RegExp(wanted.matches, wanted.ignoreCase === true ? 'iu' : 'u')
+    return new RegExp(source, flags)
   } catch {
-    const name = /^[\w.]{1,60}$/.test(place) ? place : (place.split('.', 1)[0] ?? '')
-    throw new StatusError(400, `${name}.matches: must be a regular expression`, `${name}.matches`)
+    return undefined
   }
 }
