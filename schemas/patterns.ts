@@ -79,14 +79,16 @@ export const eventPattern = z
   .meta({ description: 'Which events are meant: all members have to match.' })
 
 const COUNT = 1_000_000
-const bound = z.int().min(0).max(COUNT).optional()
+const A_COUNT = `must be a whole number from 0 to ${COUNT}`
+const count = z.int(A_COUNT).min(0, A_COUNT).max(COUNT, A_COUNT)
+const bound = count.optional()
 
 export const LONGEST_WAIT = 60_000
 
 const times = z
   .union(
     [
-      z.int().min(0).max(COUNT),
+      count,
       z.strictObject({ atLeast: bound, atMost: bound }).refine(({ atLeast = 0, atMost = COUNT }) => atLeast <= atMost),
     ],
     'must be a whole number, or {"atLeast": 1, "atMost": 2} with at least one of the two, the first not above the second',
@@ -95,10 +97,11 @@ const times = z
   .meta({ description: 'How often: a number, or bounds. Without it, at least once.' })
 
 function milliseconds(preset: number) {
+  const message = `must be a whole number from 0 to ${LONGEST_WAIT}`
   return z
-    .int()
-    .min(0)
-    .max(LONGEST_WAIT)
+    .int(message)
+    .min(0, message)
+    .max(LONGEST_WAIT, message)
     .default(preset)
     .meta({ description: `Milliseconds to wait, at most ${LONGEST_WAIT}.` })
 }
@@ -110,6 +113,13 @@ export const eventWait = z.strictObject({ pattern: eventPattern, times, withinMs
 
 export const searchQuery = z.strictObject({
   limit: numeral(1, 1000).default(100).meta({ description: 'The most that are answered.' }),
+})
+
+/** The same of the library, which has numbers. */
+const LIMIT = 'must be a whole number from 1 to 1000'
+export const libraryPage = z.strictObject({
+  limit: z.int(LIMIT).min(1, LIMIT).max(1000, LIMIT),
+  before: z.int('must be a whole number').optional(),
 })
 
 export type Condition = z.output<typeof condition>

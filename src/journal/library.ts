@@ -1,32 +1,78 @@
+import type { z } from 'zod'
 import { read } from '../../schemas/admin.js'
 import type { JournalledRequest, SearchedEvent } from '../../schemas/journal.js'
-import { eventPattern, requestPattern } from '../../schemas/patterns.js'
+import {
+  eventPattern,
+  eventVerification,
+  eventWait,
+  libraryPage,
+  requestPattern,
+  requestVerification,
+  requestWait,
+  type Times,
+} from '../../schemas/patterns.js'
 import type { Observation } from './observation.js'
 import type { GivenPattern } from './pattern.js'
-import type { PatternOf, Watchers } from './watchers.js'
+import type { Expectation, Matches, Searches, Watchers } from './watchers.js'
 
 const PAGE = 100
 
 /** The same searches as over HTTP, with the pleasant forms of a program. */
 export function watchersOf(observation: Observation): Watchers {
-  const request = (pattern: PatternOf<JournalledRequest>) => read(requestPattern, plain(pattern)) as GivenPattern
-  const event = (pattern: PatternOf<SearchedEvent>) => read(eventPattern, plain(pattern)) as GivenPattern
+  const { requests, events } = {
+    requests: searchesOf<JournalledRequest>(() => observation.requests, REQUESTS),
+    events: searchesOf<SearchedEvent>(() => observation.events, EVENTS),
+  }
   return {
     requests: {
-      list: async ({ limit = PAGE, before } = {}) => (await observation.list({}, { limit, before })).requests,
-      find: async (pattern, { limit = PAGE } = {}) => observation.requests.find(request(pattern), limit),
-      count: async pattern => observation.requests.count(request(pattern)),
-      verify: async (pattern, expectation) => observation.requests.verify(request(pattern), expectation),
-      wait: async (pattern, expectation) => observation.requests.wait(request(pattern), expectation),
+      ...requests,
+      list: async ({ limit = PAGE, before } = {}) => {
+        const page = read(libraryPage, { limit, before })
+        return (await observation.list({}, page)).requests
+      },
       clear: () => observation.clear(),
     },
-    events: {
-      find: async (pattern, { limit = PAGE } = {}) => observation.events.find(event(pattern), limit),
-      count: async pattern => observation.events.count(event(pattern)),
-      verify: async (pattern, expectation) => observation.events.verify(event(pattern), expectation),
-      wait: async (pattern, expectation) => observation.events.wait(event(pattern), expectation),
-    },
+    events,
     stream: { subscribe: message => observation.stream.open({ message }) },
+  }
+}
+
+interface SearchSchemas {
+  readonly pattern: z.ZodType
+  readonly verification: z.ZodType<Wanted>
+  readonly wait: z.ZodType<Wanted>
+}
+
+/** As the schemas below have it. */
+interface Wanted {
+  readonly pattern: object
+  readonly times?: Times
+  readonly withinMs: number
+}
+
+const REQUESTS: SearchSchemas = { pattern: requestPattern, verification: requestVerification, wait: requestWait }
+const EVENTS: SearchSchemas = { pattern: eventPattern, verification: eventVerification, wait: eventWait }
+
+interface Searched<Shown> {
+  find(pattern: GivenPattern, limit: number): Promise<Shown[]>
+  count(pattern: GivenPattern): Promise<number>
+  verify(pattern: GivenPattern, expectation: Expectation): Promise<Matches<Shown>>
+  wait(pattern: GivenPattern, expectation: Expectation): Promise<Matches<Shown>>
+}
+
+/** Everything is read as over HTTP: a name that is misspelt must not make a verification hold. */
+function searchesOf<Shown>(searched: () => Searched<Shown>, schemas: SearchSchemas): Searches<Shown> {
+  const patternOf = (pattern: object) => read(schemas.pattern, plain(pattern)) as GivenPattern // what a pattern's schema gives
+  const wanted = (schema: SearchSchemas['wait'], pattern: object, { signal, ...given }: Expectation = {}) => {
+    const { pattern: understood, times, withinMs } = read(schema, { pattern: plain(pattern), ...given })
+    return [understood as GivenPattern, { times, withinMs, signal }] as const // as above
+  }
+  return {
+    find: async (pattern, { limit = PAGE } = {}) =>
+      searched().find(patternOf(pattern), read(libraryPage, { limit }).limit),
+    count: async pattern => searched().count(patternOf(pattern)),
+    verify: async (pattern, expectation) => searched().verify(...wanted(schemas.verification, pattern, expectation)),
+    wait: async (pattern, expectation) => searched().wait(...wanted(schemas.wait, pattern, expectation)),
   }
 }
 

@@ -235,6 +235,41 @@ t.test('patterns name what has to match', async t => {
   t.equal((await bodyOf(foundRequests, admin.post('/requests/find?limit=1', {}))).requests.length, 1)
 })
 
+t.test('the library refuses what HTTP refuses, and takes every RegExp', async t => {
+  const { requests, get } = await startTestServer(t)
+  await get({ cookie: 'a-b' })
+  // The casts: callers in JavaScript have no types.
+  const misspelt = { times: { atleast: 5 } } as object
+  await t.rejects(requests.verify({}, misspelt), {
+    message: /times: has unknown fields: atleast \(did you mean atLeast\?\)/,
+  })
+  await t.rejects(requests.wait({}, { times: -1 }), { message: /times: must be a whole number/ })
+  await t.rejects(requests.verify({}, { withinMs: Number.NaN }), {
+    message: /^withinMs: must be a whole number from 0 to 60000$/,
+  })
+  await t.rejects(requests.find({}, { limit: -1 }), { message: /limit: must be a whole number from 1 to 1000/ })
+  await t.rejects(requests.list({ before: 0.5 }), { message: /before: must be a whole number/ })
+  t.equal(await requests.count({ parameters: { cookie: /^a-B$/i } }), 1)
+  t.equal(await requests.count({ parameters: { cookie: /^\p{L}-\p{L}$/u } }), 1)
+})
+
+t.test('what a pattern says of a secret is not repeated', async t => {
+  const server = await startTestServer(t)
+  await server.get({ kid: 'a'.repeat(32) })
+  const admin = administratorOf(server)
+  const secret = 'feedfacecafebeef0123456789abcdef'
+  const patterns = [
+    { parameters: { kek: secret, contentKey: { matches: secret }, [secret]: 'x' } },
+    { ignored: { [secret]: 'x' } },
+    { parameters: { [secret]: { matches: '(' } } },
+  ]
+  for (const pattern of patterns) {
+    const answer = await admin.post('/requests/verify', { pattern })
+    t.not(answer.status, 200)
+    t.notMatch(await answer.text(), secret)
+  }
+})
+
 t.test('a regular expression that takes too long is refused, and the server goes on', async t => {
   const server = await startTestServer(t)
   const admin = administratorOf(server)
