@@ -7,6 +7,7 @@ import { TOKEN_FAMILIES } from '../../src/drm/families.js'
 import { widevine } from '../../src/drm/widevine-family.js'
 import { ONLY_FOR } from '../../src/emulator/documented-codes.js'
 import { documentedErrors } from '../../src/errors/error-catalogue.js'
+import type { SleepOptions } from '../../src/ground/clock.js'
 import { TOKEN_DRMS } from '../../src/ground/drms.js'
 import { FAULT_HEADER as FAULT } from '../../src/ground/request-trace.js'
 import { type FaultInput, startServer } from '../../src/index.js'
@@ -369,6 +370,50 @@ t.test('the entitlement service refuses with its own numbers, or those of tokens
     body: clearKeyBody(KID),
   })
   t.equal((await errorOf(refused)).code, -4010)
+})
+
+t.test('connections to the entitlement service break, too', async t => {
+  const settings = { ENTITLEMENT_ACCOUNT: 201722, ...(await entitlementSettings(t)) }
+  const server = await startTestServer(t, { settings })
+  const ask = await askerOf(t, server)
+  const events = async () => (await eventsOf(server)).map(({ event }) => event)
+  for (const connection of ['reset', 'close', 'garbage', 'cut'] as const) {
+    server.faults.clear()
+    server.faults.once({ match: { customer: 201722 }, effect: { connection } })
+    await t.rejects(ask(), connection)
+    t.match(server.faults.list(), [{ acted: 1 }], connection)
+    t.equal((await events()).length, connection === 'cut' ? 1 : 0, connection)
+  }
+  server.faults.once({ lost: true })
+  await t.rejects(ask())
+  t.equal((await events()).length, 2, 'its token is issued')
+  t.equal((await ask()).error, 0, 'the next request finds the service as it was')
+})
+
+t.test('a slow database takes a second longer, and a delay varies within its jitter', async t => {
+  const { services, ask } = await appWith(t)
+  const { faults } = services.emulator ?? {}
+  if (faults === undefined) throw new Error('an emulator has faults')
+  const { sleep } = services.clock
+  const slept: number[] = []
+  const count = async (milliseconds: number, options: SleepOptions = {}) => {
+    if (options.isInBackground === true) return sleep(milliseconds, options)
+    slept.push(milliseconds)
+  }
+  Object.assign(services.clock, { sleep: count })
+  faults.set([
+    { times: 1, effect: { database: 'slow' } },
+    { seed: 7, effect: { delayMs: 500, jitterMs: 100 } },
+  ])
+  for (let asked = 0; asked < 41; asked += 1) t.equal((await ask()).statusCode, 200)
+  const [database, ...delays] = slept
+  t.equal(database, 1000)
+  t.equal(delays.length, 40)
+  t.ok(
+    delays.every(delay => delay >= 400 && delay <= 600),
+    'within its bounds',
+  )
+  t.ok(Math.min(...delays) < 450 && Math.max(...delays) > 550, 'and all over them')
 })
 
 t.test('a request orders a fault for itself, in headers or in its cookie', async t => {
