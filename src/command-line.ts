@@ -237,7 +237,7 @@ Exit code 0 when they were made, 1 when an option is wrong or a file is in the w
     .description("print what makes the operating system trust the server's authority")
     .option('-u, --url <url>', 'the server; without it the one that these settings would start')
     .addOption(new Option('--system <system>', 'instead of that of this machine').choices(SYSTEMS))
-    .option('--install', 'run it, on Debian and its relatives')
+    .option('--install', 'run it on this system')
     .addOption(new Option('--uninstall', 'take it back in the same way').conflicts('install'))
     .addHelpText(
       'after',

@@ -16,8 +16,6 @@ type Command = readonly string[]
 export interface SystemTrust {
   readonly title: string
   readonly isUnix: boolean
-  /** Whether our tests run these commands: then we run them for users, too. */
-  readonly isTested: boolean
   add(authority: AuthorityFile): readonly Command[]
   remove(authority: AuthorityFile): readonly Command[]
 }
@@ -28,7 +26,8 @@ const KEYCHAIN = '/Library/Keychains/System.keychain'
 
 export const SYSTEM_TRUST: Readonly<Record<System, SystemTrust>> = {
   debian: {
-    ...{ title: 'Debian and its relatives', isUnix: true, isTested: true },
+    title: 'Debian and its relatives',
+    isUnix: true,
     add: ({ path }) => [['install', '-m', '644', path, IN_DEBIAN], ['update-ca-certificates']],
     remove: () => [
       ['rm', '-f', IN_DEBIAN],
@@ -36,12 +35,14 @@ export const SYSTEM_TRUST: Readonly<Record<System, SystemTrust>> = {
     ],
   },
   fedora: {
-    ...{ title: 'Fedora and its relatives', isUnix: true, isTested: false },
+    title: 'Fedora and its relatives',
+    isUnix: true,
     add: ({ path }) => [['install', '-m', '644', path, IN_FEDORA], ['update-ca-trust']],
     remove: () => [['rm', '-f', IN_FEDORA], ['update-ca-trust']],
   },
   macos: {
-    ...{ title: 'macOS', isUnix: true, isTested: false },
+    title: 'macOS',
+    isUnix: true,
     add: ({ path }) => [['security', 'add-trusted-cert', '-d', '-r', 'trustRoot', '-k', KEYCHAIN, path]],
     remove: ({ path, sha1 }) => [
       ['security', 'remove-trusted-cert', '-d', path],
@@ -49,7 +50,8 @@ export const SYSTEM_TRUST: Readonly<Record<System, SystemTrust>> = {
     ],
   },
   windows: {
-    ...{ title: 'Windows', isUnix: false, isTested: false },
+    title: 'Windows',
+    isUnix: false,
     add: ({ path }) => [['certutil', '-addstore', '-f', 'Root', path]],
     remove: ({ sha1 }) => [['certutil', '-delstore', 'Root', sha1]],
   },
