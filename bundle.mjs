@@ -1,7 +1,7 @@
 // Makes of the compiled code and the libraries what users load: a few files, because loading hundreds takes most of the
 // time of a start. Only packages with native code stay outside. Each way in has a file: the library for `import` and for
 // `require` (Jest loads no ES modules by default), the command line, and the thread of the SQLite database.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { build } from 'esbuild'
 
@@ -85,7 +85,6 @@ function licencesOf(...bundles) {
 function licenceOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'))
   const file = readdirSync(folder).find(name => /^licen[cs]e/i.test(name))
-  const text =
-    file !== undefined && existsSync(`${folder}/${file}`) ? readFileSync(`${folder}/${file}`, 'utf8').trim() : ''
+  const text = file === undefined ? '' : readFileSync(`${folder}/${file}`, 'utf8').trim()
   return `${name} ${version} (${license})\n\n${text}`
 }

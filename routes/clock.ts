@@ -5,7 +5,7 @@ import type { ClockControl } from '../src/emulator/clock-control.js'
 import { sendJson } from '../src/http/answers.js'
 import { json } from '../src/http/operation.js'
 import type { ZodTypes } from '../src/http/validation.js'
-import { administrative } from './administrative.js'
+import { emulating } from './emulating.js'
 
 const shown = { 200: json('The clock, when everything that fell due is done.', shownClock) }
 const sample = { parameters: { id: 201722 } }
@@ -18,7 +18,7 @@ const config = { isUnlimited: true }
 const TOO_MANY = { 409: 'Too many accounts have a clock of their own.' }
 
 function operation(operationId: string, summary: string, refuses: Readonly<Record<number, string>> = {}) {
-  return { ...administrative(operationId, summary, refuses), tags: ['emulator'] as const, answers: shown }
+  return { ...emulating(operationId, summary, refuses), answers: shown }
 }
 
 /** The clock of an emulator: of all customers, and of one. */

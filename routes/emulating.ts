@@ -1,7 +1,7 @@
 import type { Operation } from '../src/http/operation.js'
 import { administrative } from './administrative.js'
 
-/** What the operations of an emulator have in common: they are administration, with the same credential. */
+/** What the operations for testers have in common: they are administration, with the same credential. */
 export function emulating(
   operationId: string,
   summary: string,

@@ -4,9 +4,8 @@ import type { Faults } from '../src/emulator/faults.js'
 import { sendJson } from '../src/http/answers.js'
 import { json } from '../src/http/operation.js'
 import type { ZodTypes } from '../src/http/validation.js'
-import { administrative } from './administrative.js'
+import { emulating } from './emulating.js'
 
-const tags = ['emulator'] as const
 const NEW_FAULT = { match: { route: '/hms/pr/token' }, times: 1, effect: { errorCode: -2019 } }
 
 /** The faults that an emulator injects, below the admin API, whose guard and errors hold for them. */
@@ -17,8 +16,7 @@ export function faultRoutes(app: FastifyInstance, faults: Faults): void {
     '/faults',
     {
       schema: {
-        ...administrative('listFaults', 'The faults, with how often each has acted.'),
-        tags,
+        ...emulating('listFaults', 'The faults, with how often each has acted.'),
         answers: { 200: json('The rules, in their order.', shownFaults) },
       },
     },
@@ -29,8 +27,7 @@ export function faultRoutes(app: FastifyInstance, faults: Faults): void {
     '/faults',
     {
       schema: {
-        ...administrative('replaceFaults', 'Replace all faults; an empty list clears them.'),
-        tags,
+        ...emulating('replaceFaults', 'Replace all faults; an empty list clears them.'),
         body: newFaults,
         sample: { body: [NEW_FAULT] },
         answers: { 200: json('The rules as they are now.', shownFaults) },
@@ -43,10 +40,9 @@ export function faultRoutes(app: FastifyInstance, faults: Faults): void {
     '/faults',
     {
       schema: {
-        ...administrative('addFault', 'Add a fault behind the others.', {
+        ...emulating('addFault', 'Add a fault behind the others.', {
           409: 'There is a rule with this id, or there are as many as can be.',
         }),
-        tags,
         body: newFault,
         sample: { body: NEW_FAULT },
         answers: { 201: json('The rule.', shownFault) },
@@ -59,8 +55,7 @@ export function faultRoutes(app: FastifyInstance, faults: Faults): void {
     '/faults',
     {
       schema: {
-        ...administrative('clearFaults', 'Remove all faults.'),
-        tags,
+        ...emulating('clearFaults', 'Remove all faults.'),
         answers: { 204: { description: 'There are none any more.' } },
       },
     },
@@ -74,8 +69,7 @@ export function faultRoutes(app: FastifyInstance, faults: Faults): void {
     '/faults/:id',
     {
       schema: {
-        ...administrative('removeFault', 'Remove one fault.'),
-        tags,
+        ...emulating('removeFault', 'Remove one fault.'),
         params: faultPath,
         sample: { parameters: { id: 'fault-1' } },
         answers: { 204: { description: 'It is not there any more.' } },

@@ -22,13 +22,14 @@ import {
   searchQuery,
 } from '../schemas/patterns.js'
 import { StatusError } from '../src/errors/public-error.js'
+import { CALLER_GONE } from '../src/http/answering.js'
 import { sendJson } from '../src/http/answers.js'
 import { json, type Operation } from '../src/http/operation.js'
 import type { ZodTypes } from '../src/http/validation.js'
 import { ExpectationError } from '../src/journal/expectation-error.js'
 import type { Observation } from '../src/journal/observation.js'
 import type { Expectation, Matches } from '../src/journal/watchers.js'
-import { administrative } from './administrative.js'
+import { emulating } from './emulating.js'
 
 const REFUSED = { path: '/hms/pr/token', status: 401 }
 const ISSUED = { event: 'token_issued', customer: 201722 }
@@ -223,10 +224,7 @@ function eventRoutes(app: FastifyInstance, { events }: Observation): void {
 }
 
 function operation(operationId: string, summary: string): Omit<Operation, 'answers'> {
-  return {
-    ...administrative(operationId, summary, { 503: 'Too many wait, or the server is shutting down.' }),
-    tags: ['emulator'],
-  }
+  return emulating(operationId, summary, { 503: 'Too many wait, or the server is shutting down.' })
 }
 
 /** Waits no longer than its caller does. */
@@ -247,5 +245,3 @@ async function expect(
     reply.raw.removeListener('close', leave)
   }
 }
-
-const CALLER_GONE = 499

@@ -49,13 +49,9 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
     const account = await requireAccount(accounts, credentialsOf(query), environment)
     limit.admit(account, environment, rateLimitReporter(reply))
     requireEnabled(account)
-    const { trace } = request
-    if (trace !== undefined) {
-      trace.customerId = account.id
-      trace.environment = environment
-      await trace.passed('account')
-    }
     const owner = { customerId: account.id, environment }
+    request.trace?.noteOwner(owner)
+    await request.trace?.passed('account')
     request.setDecorator<KeyCaller>('caller', { owner, kek: readKek(query) })
   }
 

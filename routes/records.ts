@@ -54,14 +54,11 @@ export async function recordRoutes(app: FastifyInstance, options: RecordRoutesOp
     const account = await requireAccount(accounts, credentialsOf(request.query), environment)
     limit.admit(account, environment, rateLimitReporter(reply))
     requireEnabled(account)
-    const { trace } = request
-    if (trace !== undefined) {
-      trace.customerId = account.id
-      trace.environment = environment
-      await trace.passed('account')
-    }
+    const owner = { customerId: account.id, environment }
+    request.trace?.noteOwner(owner)
+    await request.trace?.passed('account')
     const asked = readRecordRequest(request.query)
-    const events = await orUnavailable(lookUp.find({ customerId: account.id, environment }, asked))
+    const events = await orUnavailable(lookUp.find(owner, asked))
     return sendJson(reply, { valid: true, events } satisfies RecordsAnswer)
   }
 

@@ -4,7 +4,7 @@ import { streamQuery } from '../schemas/journal.js'
 import type { ZodTypes } from '../src/http/validation.js'
 import type { Stream } from '../src/journal/stream.js'
 import type { StreamMessage } from '../src/journal/watchers.js'
-import { administrative } from './administrative.js'
+import { emulating } from './emulating.js'
 
 const STREAM_TYPE = 'text/event-stream'
 
@@ -20,10 +20,9 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
     {
       exposeHeadRoute: false,
       schema: {
-        ...administrative('readStream', 'What happens, as Server-Sent Events, until the client leaves.', {
+        ...emulating('readStream', 'What happens, as Server-Sent Events, until the client leaves.', {
           503: 'There are too many readers, or the server is shutting down.',
         }),
-        tags: ['emulator'],
         description:
           'Events `request`, `event`, `account`, `clock` and `faults`, each with JSON and an id. With `Last-Event-ID` those behind that one come first; an event `gap` says that they are not remembered.',
         querystring: streamQuery,
@@ -55,7 +54,7 @@ export function streamRoutes(app: FastifyInstance, stream: Stream): void {
   )
 }
 
-/** What is about nobody is for everybody. */
+/** A message without a customer goes to every reader. */
 function isFor(customer: number | undefined, { data }: StreamMessage): boolean {
   return customer === undefined || !('customer' in data) || data.customer === customer
 }

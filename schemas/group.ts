@@ -30,7 +30,7 @@ export class ParameterGroup<Shape extends z.ZodRawShape> {
     const before = faults.length
     for (const { parameter, code, details, isBroken } of this.#relations)
       if (isBroken(texts)) faults.push({ code, parameter: `${parameter}${suffix}`, details })
-    // Compiled when it is first used: nobody needs all DRMs at once.
+    // Compiled on first use: a process seldom needs every DRM.
     this.#schema ??= z.compile(z.object(this.parameters))
     const parsed = this.#schema.safeParse(texts)
     if (!parsed.success) faults.push(...faultsOf(parsed.error, suffix))

@@ -97,7 +97,7 @@ export class ClockControl implements ServerClock {
     for (const customerId of clock.customersApart) await this.of(customerId).#settled()
   }
 
-  /** The clock itself changes at once and as a whole, so that nobody sees half of a change. */
+  /** The clock changes in one step, so no request sees half of a change. */
   #move(change: ClockChange, parameter: 'now' | 'seconds'): Promise<ShownClock> {
     const { clock, limit } = this.#parts
     const customerId = this.#customerId

@@ -19,7 +19,7 @@ export interface EmulatorParts
   readonly random: Randomness
   /** The accounts that a start adds to a new database. */
   readonly seeds: readonly StoredSeed[]
-  /** Whether this start made the token keys, and nobody else has them. */
+  /** Whether this start made the token keys for itself: they are neither configured nor stored. */
   readonly ownsTokenKeys: boolean
   /** What is in memory, and starts over with a reset. */
   readonly parts: readonly EmulatorPart[]

@@ -48,7 +48,7 @@ export class FaultRule {
     return { ...this.show(), passed: this.#passed, drawn: this.#drawn }
   }
 
-  /** Whether it is for this request, whoever its customer is. */
+  /** Whether it matches this request, its customer aside. */
   isFor(facts: RequestFacts): boolean {
     const { route, method, drm, environment, cookie } = this.rule.match
     if (!isForRoute(this.rule.match, facts)) return false

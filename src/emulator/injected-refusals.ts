@@ -12,7 +12,7 @@ export function injectedRefusal(code: number, endpoint: Endpoint, route: string)
   if (isOfCatalogue(code)) {
     const text = endpoint.kind === 'token' ? endpoint.family.errorTexts?.[code] : undefined
     const details = documentedError(code).message.endsWith('>') ? 'an emulated fault' : undefined
-    // A token that is bound to another address is forbidden, an address that is none is wrong.
+    // -2003 is 403 for a token that is bound to another address, and 400 for a malformed address.
     const isForbidden = code === -2003 && endpoint.kind === 'licence'
     return new TokenError({ code, text, details }, { isInjected, ...(isForbidden && { status: 403 }) })
   }

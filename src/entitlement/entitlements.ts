@@ -68,11 +68,7 @@ export class Entitlements {
       content: undefined,
       deviceId: undefined,
     }
-    if (trace !== undefined) {
-      trace.customerId = account.id
-      trace.environment = environment
-      trace.drm = decision.family.drm
-    }
+    trace?.noteOwner({ customerId: account.id, environment }, decision.family.drm)
     try {
       await trace?.passed('account')
       if ('unknownVersion' in request)

@@ -1,4 +1,4 @@
-import type { Environment } from './environment.js'
+import type { Environment, Owner } from './environment.js'
 
 /** What can be wrong with a token whose request was answered with 200. */
 export const TOKEN_FLAWS = ['expired', 'corrupt', 'otherKid', 'unpaid'] as const
@@ -29,6 +29,13 @@ export class RequestTrace {
   isAtWork = false
   /** Whether its handler has begun, which ends whatever becomes of the caller. */
   isHandled = false
+
+  /** Notes whose request it is, and for which DRM, if it is for one. */
+  noteOwner({ customerId, environment }: Owner, drm?: string): void {
+    this.customerId = customerId
+    this.environment = environment
+    this.drm = drm
+  }
 
   passed(step: string): void | Promise<void> {
     this.step = step

@@ -90,7 +90,7 @@ export const answering = fp(async (app: FastifyInstance, options: AnsweringOptio
 })
 
 /** Of a request that was not answered before its caller was gone no status was sent. nginx writes the same. */
-const CALLER_GONE = 499
+export const CALLER_GONE = 499
 
 function statusOf({ raw, statusCode }: FastifyReply, isAborted: boolean): number {
   return isAborted && !raw.headersSent ? CALLER_GONE : statusCode

@@ -57,12 +57,7 @@ export class TokenRedemption {
     const { vault, families } = this.#parts
     const token = requireAuthentic(vault, families, requireOneToken(await this.#tokensOf(request)))
     const account = await this.#accountOf(token)
-    const { trace } = request
-    if (trace !== undefined) {
-      trace.customerId = token.customerId
-      trace.environment = token.environment
-      trace.drm = request.family.drm
-    }
+    request.trace?.noteOwner(token, request.family.drm)
     try {
       return await this.#grant(request, token, account)
     } catch (error) {
