@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { cpSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 
 /** The oldest Node that is supported and the lines after it, each with an npm that it came with; the last npm warns of more. */
 const releases = [
@@ -15,11 +15,10 @@ const run = promisify(execFile)
 
 t.setTimeout(15 * 60_000) // it fetches Node and every dependency where npm's cache does not have them
 
-t.test('the packed package installs in an empty project without a warning', async t => {
-  const folder = t.testdir()
-  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder])
-  const tarball = join(folder, stdout.trim())
+/** The package as npm would publish it. */
+const tarball = await pack()
 
+t.test('the packed package installs in an empty project without a warning', async t => {
   for (const { node, npm } of releases)
     await t.test(`Node ${node} with npm ${npm}`, async t => {
       const project = t.testdir({ 'package.json': '{"private":true,"type":"module"}' })
@@ -29,33 +28,39 @@ t.test('the packed package installs in an empty project without a warning', asyn
       const said = await run('npx', ['--yes', '-p', `node@${node}`, '-p', `npm@${npm}`, '-c', install], options)
       t.match(said.stdout, `started on v${node}`)
       t.strictSame(warnings(said.stdout + said.stderr), [])
+      if (node === releases[0]?.node) await compilesIn(t, project)
     })
 })
 
-t.test('its types compile in ES modules and in CommonJS, with those of its dependencies', async t => {
-  const project = t.testdir({ 'package.json': '{"private":true,"type":"module"}', 'one.mts': USE, 'two.cts': USE })
-  const folder = t.testdirName
-  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder])
-  const tools = ['typescript@5.9', '@types/node@20']
-  await run('npm', ['install', '--prefer-offline', '--no-audit', `./${stdout.trim()}`, ...tools], { cwd: project })
+/** The types need nothing but those of Node, in ES modules and in CommonJS. */
+async function compilesIn(t: Test, project: string): Promise<void> {
+  const files = ['one.mts', 'two.cts']
+  for (const file of files) writeFileSync(join(project, file), USE)
+  const compiler = resolve('node_modules/typescript/bin/tsc')
+  const ours = ['--typeRoots', resolve('node_modules/@types'), '--types', 'node']
   for (const module of ['node16', 'nodenext']) {
-    const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node', '--module', module]
-    await t.resolves(run('npx', ['tsc', ...options, 'one.mts', 'two.cts'], { cwd: project }), module)
+    const options = ['--noEmit', '--strict', '--target', 'es2022', ...ours, '--module', module]
+    await t.resolves(run(process.execPath, [compiler, ...options, ...files], { cwd: project }), module)
   }
-})
+}
 
 t.test('the recipes for Jest, without configuration, and for Vitest pass', async t => {
   const project = t.testdir({ 'package.json': '{"private":true}' })
   cpSync('docs/recipes', project, { recursive: true })
   const options = { cwd: project, env: withoutNpmsOwn(process.env) }
-  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', project])
   const runners = ['jest@30', 'vitest@4'] // those that run on every Node that is supported
-  await run('npm', ['install', '--prefer-offline', '--no-audit', `./${stdout.trim()}`, ...runners], options)
+  await run('npm', ['install', '--prefer-offline', '--no-audit', tarball, ...runners], options)
   const jest = await run('npx', ['jest', 'storefront.jest.test.cjs'], options)
   t.match(jest.stderr, /^Tests: +3 passed, 3 total$/m)
   const vitest = await run('npx', ['vitest', 'run', '--no-color', 'storefront.vitest.test.mjs'], options)
   t.match(vitest.stdout, /^ *Tests +3 passed \(3\)$/m)
 })
+
+async function pack(): Promise<string> {
+  const folder = t.testdir()
+  const { stdout } = await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder])
+  return join(folder, stdout.trim())
+}
 
 const USE = `
 import { type Server, startServer, TokenError } from 'expressplay-token-backend'
