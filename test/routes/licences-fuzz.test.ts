@@ -14,7 +14,7 @@ import { repetitions } from '../counts.js'
 import { form } from '../harness.js'
 import { clearKeyBody, KID, OTHER_KID, playreadyBody } from '../redeeming.js'
 
-const REQUESTS_OF_EACH = repetitions({ usual: 2000, long: 25_000 })
+const REQUESTS_OF_EACH = repetitions({ usual: 2000, long: 20_000 })
 const BODY_LIMIT = 65_536
 
 const { challenges } = JSON.parse(readFileSync('test/vectors/challenges.json', 'utf8')) as {
