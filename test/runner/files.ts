@@ -2,24 +2,34 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { dirname } from 'node:path'
 
 const TIMES_FILE = '.tap/times.json'
+/** The seconds of the slow files on two idle cores, for a clone that has not run them yet. `--times` prints new ones. */
+const SLOW_FILES = 'test/runner/slow-files.json'
 const TEST_FILE = /\.test\.ts$/
 /** Too slow for every change: `npm run test:long` runs it. */
 const LONG_ONLY = /\.long\.test\.ts$/
 /** It repeats something more often when LONG is set. */
-const HAS_LONG_FORM = /\/counts\.js'/
+const HAS_LONG_FORM = /\/counts\.js'$/m
 /** CI runs it on the newest Node: all that it looks at is tested elsewhere too. */
 const SMOKE = 'test/smoke/'
 /** It counts objects of its process, which those of other files would be among. */
 const COUNTS_OBJECTS = /\bqueryObjects\b/
 
-/** The test files below the names, or those of a run of all: the long ones, or the others. */
-export function chosenFiles(names: readonly string[], isLong: boolean): string[] {
+export interface Choice {
+  /** What is slow, and what has a long form. */
+  readonly long: boolean
+  /** What a run of either kind has: each file once, in its long form where it has one. */
+  readonly all: boolean
+}
+
+/** The test files below the names, or those of the chosen run. */
+export function chosenFiles(names: readonly string[], { long, all: isEverything }: Choice): string[] {
   const all = readdirSync('test', { recursive: true, encoding: 'utf8' })
     .map(file => `test/${file.replaceAll('\\', '/')}`)
     .filter(file => TEST_FILE.test(file))
     .sort()
   if (names.length > 0) return [...new Set(names.flatMap(name => filesOf(name, all)))]
-  return isLong
+  if (isEverything) return all.filter(file => !file.startsWith(SMOKE))
+  return long
     ? all.filter(file => LONG_ONLY.test(file) || HAS_LONG_FORM.test(readFileSync(file, 'utf8')))
     : all.filter(file => !LONG_ONLY.test(file) && !file.startsWith(SMOKE))
 }
@@ -48,7 +58,7 @@ function isAlone(file: string): boolean {
 }
 
 export function rememberTimes(times: ReadonlyMap<string, number>): void {
-  const all = { ...knownTimes(), ...Object.fromEntries(times) }
+  const all = { ...timesIn(TIMES_FILE), ...Object.fromEntries(times) }
   try {
     mkdirSync(dirname(TIMES_FILE), { recursive: true })
     writeFileSync(TIMES_FILE, JSON.stringify(all, null, 2))
@@ -65,9 +75,14 @@ function filesOf(name: string, all: readonly string[]): string[] {
 }
 
 function knownTimes(): Partial<Record<string, number>> {
+  return { ...timesIn(SLOW_FILES), ...timesIn(TIMES_FILE) }
+}
+
+/** Seconds by file, as rememberTimes writes them. */
+function timesIn(path: string): Partial<Record<string, number>> {
   try {
-    return JSON.parse(readFileSync(TIMES_FILE, 'utf8')) // written by rememberTimes
+    return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
-    return {}
+    return {} // Only the order is worse without.
   }
 }

@@ -7,8 +7,8 @@ import { Report } from './report.js'
 import { JOBS, type Outcome, runFiles } from './test-process.js'
 
 /*
- * `npm test` and `npm run test:long`: runs the built test files, or those that are named, in a few processes, and ends
- * with one line of counts. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
+ * `npm test`, `npm run test:long` and `npm run test:all`: runs the built test files, or those that are named, in a few
+ * processes, and ends with one line of counts. `--times` adds the seconds of each file. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
  */
 
 const interrupted = new AbortController()
@@ -18,12 +18,16 @@ const endings: (() => unknown)[] = []
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort(signal))
 
 const { values, positionals } = parseArgs({
-  options: { long: { type: 'boolean', default: false } },
+  options: {
+    long: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
+    times: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
-const files = chosenFiles(positionals, values.long)
+const files = chosenFiles(positionals, values)
 const report = new Report(files.length)
-let environment: NodeJS.ProcessEnv = values.long ? { LONG: 'true' } : {}
+let environment: NodeJS.ProcessEnv = values.long || values.all ? { LONG: 'true' } : {}
 let runnable = files
 try {
   environment = { ...environment, ...(await databaseFor(files)) }
@@ -38,6 +42,7 @@ try {
 } finally {
   await end()
 }
+if (values.times) report.printTimes()
 const isGreen = report.close()
 process.exitCode = interrupted.signal.aborted
   ? 128 + constants.signals[interrupted.signal.reason as NodeJS.Signals]

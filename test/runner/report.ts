@@ -42,6 +42,11 @@ export class Report {
     this.#skipped.push({ name: file, details: reason })
   }
 
+  printTimes(): void {
+    for (const [file, seconds] of [...this.times].sort(([, one], [, other]) => other - one))
+      print(`${seconds.toFixed(1).padStart(7)} s  ${file}`)
+  }
+
   /** Prints what failed and the counts; answers whether all is well. */
   close(): boolean {
     clearInterval(this.#progress)

@@ -87,6 +87,15 @@ t.test('--long runs the long files and those that repeat something, and says so 
   t.match((await run(t, usual)).output, /\n2 passed, 0 failed\n$/)
 })
 
+t.test('--all runs every file once, in its long form, and --times tells how long each took', async t => {
+  const long = "t.equal(process.env.LONG, 'true')"
+  const files = { 'a/image.long': long, 'a/repeats': `// from '../counts.js'\n${long}`, 'a/short': passing }
+  const { output } = await run(t, { ...files, 'smoke/smoke': "t.fail('for another Node')" }, ['--all', '--times'])
+  t.match(output, /\n4 passed, 0 failed\n$/)
+  for (const name of ['image.long', 'repeats', 'short'])
+    t.match(output, new RegExp(`^ +\\d+\\.\\d s {2}test/a/${name}\\.test\\.ts$`, 'm'))
+})
+
 t.test('files and folders can be named, and a name that is neither is an error', async t => {
   const files = { 'a/one': passing, 'b/two': passing, 'b/three': passing }
   t.match((await run(t, files, ['test/b'])).output, /\n4 passed, 0 failed\n$/)

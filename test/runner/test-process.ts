@@ -4,8 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Parser, type Result } from 'tap-parser'
 
-/** One more than there are cores, as tests also wait. */
-export const JOBS = availableParallelism() + 1
+/** Two more than there are cores: many tests wait, for timeouts, for the network, or for a process that they have started. */
+export const JOBS = availableParallelism() + 2
 const GROUP = fileURLToPath(new URL('./group.js', import.meta.url))
 /** What group.ts prints before it loads a file. */
 const FILE_COMMENT = /^# file (.*)$/m
@@ -60,7 +60,7 @@ let processes = 0
 export function runFiles(files: Files, environment: NodeJS.ProcessEnv, signal: AbortSignal): Promise<void> {
   processes += 1
   // tap names the folders of `t.testdir` after the program and its arguments: they must not be those of another process.
-  const child = fork(GROUP, [String(processes)], {
+  const child = fork(GROUP, [`${process.pid}-${processes}`], {
     execArgv: ['--enable-source-maps'],
     env: { TAP_TIMEOUT: String(TIMEOUT_S), ...process.env, ...environment, TAP: '1' },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
