@@ -22,7 +22,7 @@ export class HttpConnections {
   readonly #shared: Shared
 
   constructor(handle: RequestListener) {
-    this.#shared = { handle, waiting: 0, isDraining: false }
+    this.#shared = { turn: new Turn(handle), waiting: 0, isDraining: false }
   }
 
   get isDraining(): boolean {
@@ -80,9 +80,33 @@ export class HttpConnections {
 }
 
 interface Shared {
-  readonly handle: RequestListener
+  readonly turn: Turn
   waiting: number
   isDraining: boolean
+}
+
+/**
+ * Handles the requests that one turn of the event loop has read one right after the other. Between two that are handled
+ * as they are read, the kernel and the parser put our code out of the processor's caches, and it takes twice as long.
+ */
+class Turn {
+  readonly #handle: RequestListener
+  #requests: [IncomingMessage, ServerResponse][] = []
+
+  constructor(handle: RequestListener) {
+    this.#handle = handle
+  }
+
+  add(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#requests.length === 0) setImmediate(() => this.#handleAll())
+    this.#requests.push([request, response])
+  }
+
+  #handleAll(): void {
+    const requests = this.#requests
+    this.#requests = []
+    for (const [request, response] of requests) this.#handle(request, response)
+  }
 }
 
 class Connection {
@@ -138,7 +162,7 @@ class Connection {
     this.#inFlight.add(response)
     response.once('close', () => this.#ended(response))
     if (this.#inFlight.size >= MOST_IN_FLIGHT) this.#pause()
-    this.#shared.handle(request, response)
+    this.#shared.turn.add(request, response)
   }
 
   #ended(response: ServerResponse): void {
@@ -183,7 +207,7 @@ class Connection {
   /** The client is gone: the handler only records that there was a request. */
   #abandon(request: IncomingMessage, response: ServerResponse): void {
     closeUnsent(response)
-    this.#shared.handle(request, response)
+    this.#shared.turn.add(request, response)
   }
 }
 

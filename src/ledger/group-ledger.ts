@@ -8,8 +8,6 @@ import { answerGroup, type EventListener, failGroup, nextGroup, type QueuedEntry
 import { type Ledger, type LedgerEvent, type NotRedeemed, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
 
-/** A group of this size starts at once; a smaller one waits for requests that arrived in the same event loop turn. */
-const FULL_GROUP = 16
 /** One group commits while the next is sent, so that neither the database nor the requests idle. */
 const MAX_IN_FLIGHT = 2
 /** Enough random bytes to never collide. */
@@ -80,14 +78,13 @@ export class GroupLedger implements Ledger {
       const waiting = { entry, resolve, reject, unanswered }
       if (this.#locked.has(entry)) return this.#locked.add(waiting)
       this.#waiting.push(waiting)
-      if (this.#waiting.length >= FULL_GROUP) this.#startGroups()
-      else if (!this.#isScheduled) {
-        this.#isScheduled = true
-        setImmediate(() => {
-          this.#isScheduled = false
-          this.#startGroups()
-        })
-      }
+      if (this.#isScheduled) return
+      this.#isScheduled = true
+      // When all that this turn of the event loop has begun has come as far.
+      process.nextTick(() => {
+        this.#isScheduled = false
+        this.#startGroups()
+      })
     })
   }
 
