@@ -1,5 +1,6 @@
 import type { Clock } from '../ground/clock.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
+import { andThen, type MaybePromise } from '../ground/maybe-promise.js'
 import type { Account, KnownAccount } from '../store/account-records.js'
 import type { AccountRepository } from '../store/account-repository.js'
 import type { Accounts } from './authentication.js'
@@ -15,7 +16,7 @@ export class AccountDirectory implements Accounts {
   readonly #repository: AccountRepository
   readonly #hash: (authenticator: string) => Buffer
   readonly #clock: Clock
-  #cache = new Map<number, Promise<CachedAccount | undefined>>()
+  #cache = new Map<number, MaybePromise<CachedAccount | undefined>>()
   #revision: string | undefined
   #checkedAt = Number.NEGATIVE_INFINITY
   #checking: Promise<void> | undefined
@@ -26,15 +27,16 @@ export class AccountDirectory implements Accounts {
     this.#clock = parts.clock
   }
 
-  async authenticate(authenticator: string, environment: Environment): Promise<Account | undefined> {
+  authenticate(authenticator: string, environment: Environment): MaybePromise<Account | undefined> {
     const customerId = customerIdOf(authenticator)
-    const found = await this.#fresh(customerId)
-    const hash = this.#hash(authenticator)
-    const valid = found?.authenticators[environment].find(
-      ({ hash: stored, validUntil }) =>
-        isSameHash(hash, stored) && (validUntil === undefined || this.#clock.now(customerId) < validUntil),
-    )
-    return valid && found?.account
+    return andThen(this.#fresh(customerId), found => {
+      const hash = this.#hash(authenticator)
+      const valid = found?.authenticators[environment].find(
+        ({ hash: stored, validUntil }) =>
+          isSameHash(hash, stored) && (validUntil === undefined || this.#clock.now(customerId) < validUntil),
+      )
+      return valid && found?.account
+    })
   }
 
   async find(id: number): Promise<Account | undefined> {
@@ -46,9 +48,9 @@ export class AccountDirectory implements Accounts {
     this.#cache = new Map()
   }
 
-  async #fresh(id: number): Promise<CachedAccount | undefined> {
-    if (this.#clock.uptime() - this.#checkedAt > FRESH_MS) await this.#check()
-    return this.#findCached(id)
+  #fresh(id: number): MaybePromise<CachedAccount | undefined> {
+    const isFresh = this.#clock.uptime() - this.#checkedAt <= FRESH_MS
+    return isFresh ? this.#findCached(id) : this.#check().then(() => this.#findCached(id))
   }
 
   /** Concurrent requests share one query. */
@@ -67,16 +69,19 @@ export class AccountDirectory implements Accounts {
     this.#checkedAt = askedAt
   }
 
-  #findCached(id: number): Promise<CachedAccount | undefined> {
+  #findCached(id: number): MaybePromise<CachedAccount | undefined> {
     // The result of a query goes into the cache that was current when it was sent: after a change that is another one.
     const cache = this.#cache
     const known = cache.get(id)
-    if (known !== undefined) return known
+    if (known !== undefined || cache.has(id)) return known
     const [oldest] = cache.size < MAX_CACHED ? [] : cache.keys()
     if (oldest !== undefined) cache.delete(oldest)
     const asked = this.#repository.find(id).then(cachedAccount)
     cache.set(id, asked)
-    asked.catch(() => cache.delete(id))
+    asked.then(
+      found => cache.set(id, found),
+      () => cache.delete(id),
+    )
     return asked
   }
 }

@@ -1,23 +1,28 @@
 import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, TokenError } from '../errors/public-error.js'
 import type { Environment } from '../ground/environment.js'
+import { andThen, type MaybePromise } from '../ground/maybe-promise.js'
 import type { Account } from '../store/account-records.js'
 
 /** Looks accounts up. */
 export interface Accounts {
   /** The account that this authenticator belongs to in this environment. */
-  authenticate(authenticator: string, environment: Environment): Promise<Account | undefined>
+  authenticate(authenticator: string, environment: Environment): MaybePromise<Account | undefined>
   /** The account with this id. */
   find(id: number): Promise<Account | undefined>
 }
 
 /** The account of the authenticator, or the documented error if it is not valid. */
-export async function requireAccount(
+export function requireAccount(
   accounts: Accounts,
   authenticator: string,
   environment: Environment,
-): Promise<Account> {
-  const account = await orUnavailable(accounts.authenticate(authenticator, environment))
+): MaybePromise<Account> {
+  const found = orUnavailable(accounts.authenticate(authenticator, environment))
+  return andThen(found, account => required(account, environment))
+}
+
+function required(account: Account | undefined, environment: Environment): Account {
   if (account !== undefined) return account
   throw new TokenError({
     code: -2018,

@@ -71,8 +71,11 @@ export class RequestFacts {
     const authenticator = this.#parameter('customerAuthenticator')
     if (authenticator === undefined || !AUTHENTICATOR.test(authenticator)) return undefined
     // Where the store fails, the endpoint says so itself.
-    const account = await this.#parts.accounts.authenticate(authenticator, this.environment).catch(() => undefined)
-    return account?.id
+    try {
+      return (await this.#parts.accounts.authenticate(authenticator, this.environment))?.id
+    } catch {
+      return undefined
+    }
   }
 
   get #whatItSays(): Said {

@@ -32,7 +32,7 @@ export class LedgerDevices implements Devices {
     this.#events = events
   }
 
-  of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
+  async of({ customerId, environment }: Owner, question: DeviceQuestion): Promise<RegisteredDevices> {
     return orUnavailable(this.#find(serviceId(customerId, environment), question))
   }
 

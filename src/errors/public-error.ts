@@ -1,3 +1,4 @@
+import type { MaybePromise } from '../ground/maybe-promise.js'
 import { documentedError, type ErrorCode, type Fault } from './error-catalogue.js'
 
 /** An error whose code, status and text are public. */
@@ -84,13 +85,12 @@ export class StatusError extends PublicError {
 export const UNAVAILABLE = -2030
 
 /** A failing store is answered with the documented code. */
-export async function orUnavailable<T>(work: Promise<T>, { mayHaveIssued = false } = {}): Promise<T> {
-  try {
-    return await work
-  } catch (cause) {
+export function orUnavailable<T>(work: MaybePromise<T>, { mayHaveIssued = false } = {}): MaybePromise<T> {
+  if (!(work instanceof Promise)) return work
+  return work.catch(cause => {
     const details = 'the account store or the ledger is unavailable'
     throw new TokenError({ code: UNAVAILABLE, details }, { cause, mayHaveIssued })
-  }
+  })
 }
 
 /** Where an error came from, without its text, which may quote what it failed on. */

@@ -150,7 +150,8 @@ class Connection {
     this.#isBroken = true
     this.#refuse = refuse
     this.#pause()
-    this.#refuseInTurn()
+    // The turn that has read it handles the requests before it first.
+    setImmediate(() => this.#refuseInTurn())
   }
 
   /** Also while an answer waits for its reader: those behind it would only gather in memory. */

@@ -2,13 +2,14 @@ import type { KeyRequest } from '../../schemas/keys.js'
 import { type Fault, firstFault } from '../errors/error-catalogue.js'
 import { TokenError } from '../errors/public-error.js'
 import type { Owner } from '../ground/environment.js'
+import type { MaybePromise } from '../ground/maybe-promise.js'
 import type { KeyStorage } from './key-storage.js'
 import { unwrapKey } from './key-wrap.js'
 
 export interface ResolvedKey {
   readonly kid: string
   /** Without it, that of the DRM. */
-  readonly algId: 'aesctr' | 'aescbc' | undefined
+  readonly algId?: 'aesctr' | 'aescbc' | undefined
   /** Hexadecimal, as everything that goes into a token and comes out again; if missing, the issuer must have it. */
   readonly contentKey: string | undefined
 }
@@ -17,10 +18,27 @@ export interface ResolvedKey {
  * The content key of every key request: given, unwrapped, or from the key storage. A key that is not there is a
  * fault, unless another service may have it.
  */
-export async function resolveContentKeys(
+export function resolveContentKeys(
   requests: readonly KeyRequest[],
   owner: Owner,
-  { storage, mayBeElsewhere }: { readonly storage: KeyStorage; readonly mayBeElsewhere: boolean },
+  parts: KeyResolution,
+): MaybePromise<readonly ResolvedKey[]> {
+  return requests.every(hasContentKey) ? requests : unwrapAll(requests, owner, parts)
+}
+
+interface KeyResolution {
+  readonly storage: KeyStorage
+  readonly mayBeElsewhere: boolean
+}
+
+function hasContentKey(request: KeyRequest): request is KeyRequest & { readonly contentKey: string } {
+  return request.contentKey !== undefined
+}
+
+async function unwrapAll(
+  requests: readonly KeyRequest[],
+  owner: Owner,
+  { storage, mayBeElsewhere }: KeyResolution,
 ): Promise<ResolvedKey[]> {
   const faults: Fault[] = []
   const resolved: ResolvedKey[] = []

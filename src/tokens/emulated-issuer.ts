@@ -29,7 +29,10 @@ export class EmulatedIssuer implements TokenIssuer {
   async issue(order: TokenOrder): Promise<IssuedToken> {
     const issuedAt = this.#parts.now(order.account.id)
     const { id, token } = this.#seal(order, issuedAt)
-    await this.#record(order, issuedAt, id)
+    const charge = order.flaw === 'unpaid' ? 'redemption' : order.account.charge
+    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id), charge)
+    const outcome = await orUnavailable(recording, { mayHaveIssued: true })
+    if (outcome !== 'recorded') throw usedUpError(outcome, issuedAt)
     return { token, licenseAcquisitionUrl: licenceUrl(order.family, this.#parts.reachedAt, order) }
   }
 
@@ -60,13 +63,6 @@ export class EmulatedIssuer implements TokenIssuer {
     const sealed = this.#parts.vault.seal(outside, encoded)
     if (sealed.token.length > LONGEST_TOKEN) throw new TokenError({ ...family.tooLong, details: TOO_LONG })
     return flaw === 'corrupt' ? corrupted(sealed) : sealed
-  }
-
-  async #record(order: TokenOrder, issuedAt: number, id: string): Promise<void> {
-    const charge = order.flaw === 'unpaid' ? 'redemption' : order.account.charge
-    const recording = this.#parts.ledger.recordIssue(issueEvent(order, issuedAt, id), charge)
-    const outcome = await orUnavailable(recording, { mayHaveIssued: true })
-    if (outcome !== 'recorded') throw usedUpError(outcome, issuedAt)
   }
 }
 

@@ -5,6 +5,7 @@ import type { TokenFamily } from '../drm/family.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
 import type { Now } from '../ground/clock.js'
 import { InFlight } from '../ground/in-flight.js'
+import { andThen, type MaybePromise } from '../ground/maybe-promise.js'
 import type { Idempotency, KeyedToken } from '../idempotency/idempotent-requests.js'
 import type { Ledger } from '../ledger/ledger.js'
 import type { Account } from '../store/account-records.js'
@@ -50,9 +51,18 @@ export class TokenRequests {
 
   async answer(request: TokenRequest): Promise<KeyedToken> {
     if (this.#isClosing) throw new TokenError({ code: UNAVAILABLE, details: 'the server is shutting down' })
+    const progress = new TokenProgress(new RequestSource(this.family, this.schema, request.parameters), request)
+    const { idempotencyKey } = request
     this.#inFlight.begin()
     try {
-      return await this.#answer(request)
+      const admitting = ADMISSION.take(progress, this.#parts)
+      if (admitting !== undefined) await admitting
+      return await (idempotencyKey === undefined
+        ? this.#issue(progress)
+        : this.#issueOnce(progress, request.parameters, idempotencyKey))
+    } catch (error) {
+      if (progress.isWithinLimit && isRefusal(error)) await this.#recordRefusal(progress, request.parameters, error)
+      throw error
     } finally {
       this.#inFlight.end()
     }
@@ -64,23 +74,8 @@ export class TokenRequests {
     await this.#inFlight.idle()
   }
 
-  async #answer(request: TokenRequest): Promise<KeyedToken> {
-    const progress = new TokenProgress(new RequestSource(this.family, this.schema, request.parameters), request)
-    try {
-      await ADMISSION.take(progress, this.#parts)
-      const { idempotencyKey } = request
-      return await (idempotencyKey === undefined
-        ? this.#issue(progress)
-        : this.#issueOnce(progress, request.parameters, idempotencyKey))
-    } catch (error) {
-      if (progress.isWithinLimit && isRefusal(error)) await this.#recordRefusal(progress, request.parameters, error)
-      throw error
-    }
-  }
-
-  async #issue(progress: TokenProgress): Promise<KeyedToken> {
-    await ISSUING.take(progress, this.#parts)
-    return tokenOf(progress)
+  #issue(progress: TokenProgress): MaybePromise<KeyedToken> {
+    return andThen(ISSUING.take(progress, this.#parts), () => tokenOf(progress))
   }
 
   /** A key that was used before gets the same answer, and no step below runs again. */
@@ -92,7 +87,7 @@ export class TokenRequests {
     const { name: drm } = this.family
     const keyed = { key, drm, customerId: account.id, environment, parameters, requestId }
     return this.#parts.idempotency.once(keyed, {
-      issue: () => this.#issue(progress),
+      issue: async () => this.#issue(progress),
       isPossible: () => issuer.hasCapacity?.(asking) ?? true,
       refuse: async () => {
         // Faults of the request come first, as without a key.

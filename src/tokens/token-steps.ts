@@ -4,6 +4,7 @@ import type { TokenTerms } from '../../schemas/token-request.js'
 import { type Accounts, requireAccount, requireDrm, requireEnabled } from '../accounts/authentication.js'
 import type { IssuedToken, TokenFamily } from '../drm/family.js'
 import type { Environment } from '../ground/environment.js'
+import { andThen, type MaybePromise } from '../ground/maybe-promise.js'
 import type { RequestTrace } from '../ground/request-trace.js'
 import { type ResolvedKey, resolveContentKeys } from '../keys/content-keys.js'
 import type { KeyStorage } from '../keys/key-storage.js'
@@ -64,7 +65,7 @@ export interface TokenStepParts {
 }
 
 /** Throws the documented error that ends the request. */
-type TokenStep = (progress: TokenProgress, parts: TokenStepParts) => void | Promise<void>
+type TokenStep = (progress: TokenProgress, parts: TokenStepParts) => MaybePromise<void>
 
 /**
  * The steps of every token, of any DRM. The rate limit comes before any write to the log, so that a flood does not fill
@@ -74,11 +75,13 @@ const TOKEN_STEPS = {
   credentials: progress => {
     progress.authenticator = found(progress.source.readCredentials?.(), 'authenticator')
   },
-  account: async (progress, { accounts }) => {
+  account: (progress, { accounts }) => {
     const authenticator = found(progress.authenticator, 'authenticator')
     const { environment, trace } = progress.context
-    progress.account = await requireAccount(accounts, authenticator, environment)
-    if (trace !== undefined) trace.customerId = progress.account.id
+    return andThen(requireAccount(accounts, authenticator, environment), account => {
+      progress.account = account
+      if (trace !== undefined) trace.customerId = account.id
+    })
   },
   limit: (progress, { limit }) => {
     limit.admit(accountOf(progress), progress.context.environment, progress.context.reportRateLimit)
@@ -90,10 +93,13 @@ const TOKEN_STEPS = {
   drm: progress => {
     requireDrm(accountOf(progress), progress.source.family)
   },
-  keys: async (progress, { keyStorage, issuer }) => {
+  keys: (progress, { keyStorage, issuer }) => {
     const owner = { customerId: accountOf(progress).id, environment: progress.context.environment }
     const mayBeElsewhere = issuer.hasKeyStorage
-    progress.keys = await resolveContentKeys(progress.source.readKeys(), owner, { storage: keyStorage, mayBeElsewhere })
+    const resolving = resolveContentKeys(progress.source.readKeys(), owner, { storage: keyStorage, mayBeElsewhere })
+    return andThen(resolving, keys => {
+      progress.keys = keys
+    })
   },
   terms: progress => {
     progress.terms = progress.source.readTerms(accountOf(progress))
@@ -115,13 +121,14 @@ export class TokenSteps {
     this.#steps = names.map(name => [name, TOKEN_STEPS[name]])
   }
 
-  async take(progress: TokenProgress, parts: TokenStepParts): Promise<void> {
+  /** A promise only where a step waits: most tokens wait for their ledger event alone. */
+  take(progress: TokenProgress, parts: TokenStepParts, from = 0): MaybePromise<void> {
     const { trace } = progress.context
-    for (const [name, step] of this.#steps) {
+    for (const [place, [name, step]] of this.#steps.entries()) {
+      if (place < from) continue
       const taking = step(progress, parts)
-      if (taking !== undefined) await taking
-      const acting = trace?.passed(name)
-      if (acting !== undefined) await acting
+      const passing = taking === undefined ? trace?.passed(name) : taking.then(() => trace?.passed(name))
+      if (passing !== undefined) return passing.then(() => this.take(progress, parts, place + 1))
     }
   }
 }
