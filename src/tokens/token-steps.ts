@@ -113,9 +113,11 @@ const TOKEN_STEPS = {
 
 type TokenStepName = keyof typeof TOKEN_STEPS
 
+type NamedStep = readonly [TokenStepName, TokenStep]
+
 /** These steps, one after the other. */
 export class TokenSteps {
-  readonly #steps: readonly (readonly [TokenStepName, TokenStep])[]
+  readonly #steps: readonly NamedStep[]
 
   constructor(...names: readonly TokenStepName[]) {
     this.#steps = names.map(name => [name, TOKEN_STEPS[name]])
@@ -124,8 +126,8 @@ export class TokenSteps {
   /** A promise only where a step waits: most tokens wait for their ledger event alone. */
   take(progress: TokenProgress, parts: TokenStepParts, from = 0): MaybePromise<void> {
     const { trace } = progress.context
-    for (const [place, [name, step]] of this.#steps.entries()) {
-      if (place < from) continue
+    for (let place = from; place < this.#steps.length; place += 1) {
+      const [name, step] = this.#steps[place] as NamedStep // within the bounds
       const taking = step(progress, parts)
       const passing = taking === undefined ? trace?.passed(name) : taking.then(() => trace?.passed(name))
       if (passing !== undefined) return passing.then(() => this.take(progress, parts, place + 1))
