@@ -15,7 +15,7 @@ import { answerWithFinalSlash } from '../src/http/final-slash.js'
 import { identifyInsideGate } from '../src/http/gated-handlers.js'
 import { readJsonBodies } from '../src/http/json-bodies.js'
 import { rateLimitReporter } from '../src/http/limiting.js'
-import { useErrorForm } from '../src/http/unknown-paths.js'
+import { isUnknown, useErrorForm } from '../src/http/unknown-paths.js'
 import { emptied, type KeyCaller, type KeyPage, type StoredKeys } from '../src/keys/key-storage.js'
 import type { AccountLimit } from '../src/limits/rate-limits.js'
 import { CHANGE, COUNT, CREATE, LIST, READ, READ_VALUES, REMOVE } from './keystore-operations.js'
@@ -59,7 +59,7 @@ export async function keystoreRoutes(app: FastifyInstance, options: KeystoreRout
   if (gate !== undefined) identifyInsideGate(app, gate, identify)
   // Before the body is read, a stranger's is not worth it; and after the address was counted.
   app.addHook('preParsing', async (request, reply) => {
-    if (!request.is404) await identify(request, reply)
+    if (!isUnknown(request)) await identify(request, reply)
   })
   const callerOf = (request: FastifyRequest) => request.getDecorator<KeyCaller>('caller')
 

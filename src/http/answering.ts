@@ -48,7 +48,7 @@ export const answering = fp(async (app: FastifyInstance, options: AnsweringOptio
     if (reply.isRecorded) return
     reply.isRecorded = true
     const { routeOptions } = request
-    const route = routeOptions.url ?? (isUnroutable(request.raw) ? INVALID_ROUTE : undefined)
+    const route = routeOf(request, routeOptions)
     const status = statusOf(reply, isAborted)
     metrics.answered(route ?? 'unknown', status, reply.elapsedTime)
     if (journal?.isListening === true && routeOptions.config.isOutsideJournal !== true)
@@ -88,6 +88,11 @@ export const answering = fp(async (app: FastifyInstance, options: AnsweringOptio
     next()
   })
 })
+
+function routeOf({ raw }: FastifyRequest, { url, config }: FastifyRequest['routeOptions']): string | undefined {
+  if (config.isUnknownPath === true) return undefined
+  return url ?? (isUnroutable(raw) ? INVALID_ROUTE : undefined)
+}
 
 /** Of a request that was not answered before its caller was gone no status was sent. nginx writes the same. */
 export const CALLER_GONE = 499

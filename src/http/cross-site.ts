@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { StatusError } from '../errors/public-error.js'
 import { hostnameIn, maybeRebound } from '../ground/local-hosts.js'
+import { isUnknown } from './unknown-paths.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -38,7 +39,7 @@ export const crossSite = fp(async (app: FastifyInstance, options: CrossSiteOptio
     if (origin === undefined && headers['sec-fetch-site'] === undefined && headers['accept-language'] === undefined)
       return next()
     const { isOpenToOtherSites, changesOnGet } = request.routeOptions.config
-    if (isOpenToOtherSites === true || request.is404) return next()
+    if (isOpenToOtherSites === true || isUnknown(request)) return next()
     if (localNames !== undefined && isRebound(request, ourNames))
       return next(
         refused('This server is for its own machine, under names of that: ADMIN_HOSTS may add the one in Host'),

@@ -15,6 +15,7 @@ import {
   sendGarbageInTurn,
   sendSlowlyInTurn,
 } from './broken-connections.js'
+import { isUnknown } from './unknown-paths.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -27,7 +28,9 @@ declare module 'fastify' {
 export const faultInjection = fp(async (app: FastifyInstance, { faults }: { faults: Faults }) => {
   const active = new Set<ActiveFault>()
   const routes: { readonly url: string; readonly config?: { readonly endpoint?: Endpoint } }[] = []
-  app.addHook('onRoute', route => void routes.push(route))
+  app.addHook('onRoute', route => {
+    if (route.config?.isUnknownPath !== true) routes.push(route)
+  })
   faults.knowRoutes(() => routes.map(({ url, config }) => ({ url, endpoint: config?.endpoint ?? OTHER })))
   const connections = app.hasDecorator('connections') ? app.connections : undefined
 
@@ -35,7 +38,7 @@ export const faultInjection = fp(async (app: FastifyInstance, { faults }: { faul
   app.addHook('preHandler', (request, reply, next) => {
     const { url, config } = request.routeOptions
     const endpoint = config.endpoint ?? OTHER
-    if (url === undefined || request.is404 || !faults.mayActOn(request, endpoint)) return next()
+    if (url === undefined || isUnknown(request) || !faults.mayActOn(request, endpoint)) return next()
     inject(request, reply, { url, endpoint }).then(isAnswered => {
       if (!isAnswered) next()
     }, next)

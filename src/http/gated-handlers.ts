@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { RequestGate } from '../emulator/request-gate.js'
+import { isUnknown } from './unknown-paths.js'
 
 /** The handlers of all routes but those below `outside` run inside the gate, so that a reset finds no request half done. */
 export function gateHandlers(app: FastifyInstance, gate: RequestGate, outside: string): void {
   app.addHook('onRoute', route => {
-    if (!route.url.startsWith(outside)) route.handler = gated(route.handler, gate)
+    if (route.config?.isUnknownPath !== true && !route.url.startsWith(outside))
+      route.handler = gated(route.handler, gate)
   })
   // Its work is done then. How long the answer takes to arrive is up to the caller, to those before it, and to faults.
   app.addHook('onSend', (request, _reply, _payload, next) => {
@@ -26,7 +28,7 @@ export function identifyInsideGate(
   app.addHook('preParsing', async request => request.setDecorator('gateTurn', gate.turn))
   app.addHook('preHandler', async (request, reply) => {
     const { trace } = request
-    if (trace === undefined || request.is404) return
+    if (trace === undefined || isUnknown(request)) return
     await gate.enter(trace)
     // The handler leaves; where it never runs, the end of the answer does.
     reply.raw.once('close', () => {

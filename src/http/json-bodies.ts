@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type PublicError, StatusError } from '../errors/public-error.js'
 import { JsonTextError, type JsonTextFault, parseJson } from '../ground/json-text.js'
+import { isUnknown } from './unknown-paths.js'
 
 export interface JsonBodiesOptions {
   /** Whether a body is JSON whatever its content type says, and any unknown name in it is passed over. */
@@ -30,7 +31,7 @@ export function readJsonBodies(app: FastifyInstance, options: JsonBodiesOptions 
   app.addContentTypeParser<Buffer>('*', { parseAs: 'buffer' }, (request, body, done) => {
     const refuse = (error: StatusError) => {
       // That there is no such path or method is the first thing to know.
-      if (request.is404) done(null, undefined)
+      if (isUnknown(request)) done(null, undefined)
       else done(refusal?.() ?? error)
     }
     if (body.length === 0) return done(null, undefined)
