@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { DRM_TITLES, TOKEN_DRMS, type TokenDrm } from '../src/ground/drms.js'
+import { compiledOnUse } from './compiled.js'
 import { customerCookie, guid } from './entitlement.js'
 import { catalogueIv } from './fairplay.js'
 import { ParameterGroup } from './group.js'
@@ -127,7 +128,7 @@ export const contentFields = entryFields(
 export type ContentEntry = z.input<typeof contentFields>
 
 /** What stands outside of policies: they are read by their DRMs. */
-const compiledFields = z.compile(entryFields(z.unknown().optional()))
+const fieldsOutsidePolicies = compiledOnUse(() => entryFields(z.unknown().optional()))
 
 /** What is wrong with an entry, or a part of it. */
 export type EntryIssue = z.core.$ZodIssue
@@ -153,7 +154,7 @@ export const readOwnPolicy: ReadLicence = ({ drm = DEFAULT_DRM, policy }) => {
  * always be read again.
  */
 export function readEntry(given: unknown, readLicence: ReadLicence): Content | readonly EntryIssue[] {
-  const fields = compiledFields.safeParse(given)
+  const fields = fieldsOutsidePolicies().safeParse(given)
   const { licences, issues } = licencesIn(given, readLicence)
   if (!fields.success) return [...fields.error.issues, ...issues]
   if (issues.length > 0) return issues

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { EntitlementRefusal } from '../src/errors/entitlement-refusal.js'
 import { TOKEN_DRMS } from '../src/ground/drms.js'
+import { compiledOnUse } from './compiled.js'
 import { jsonFaults } from './json-faults.js'
 
 /** The version of the protocol that is spoken here (spec: sees.md). */
@@ -62,14 +63,14 @@ export interface UnknownVersion {
   readonly customerCookie?: string | undefined
 }
 
-const compiledRequest = z.compile(entitlementRequest)
+const compiledRequest = compiledOnUse(() => entitlementRequest)
 
 /** Of several faults the first, in the order of the schema. */
 export function readEntitlementRequest(body: unknown): EntitlementRequest | UnknownVersion {
   const { version, customerCookie: cookie } = fieldsOf(body)
   if (typeof version === 'number' && Number.isSafeInteger(version) && version !== VERSION)
     return { unknownVersion: version, customerCookie: customerCookie.safeParse(cookie).data }
-  const parsed = compiledRequest.safeParse(body)
+  const parsed = compiledRequest().safeParse(body)
   if (parsed.success) return parsed.data
   const [fault] = jsonFaults(parsed.error)
   const details = `${fault?.field || 'the body'} ${fault?.message ?? 'is wrong'}`

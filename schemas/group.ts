@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import type { ErrorCode, Fault } from '../src/errors/error-catalogue.js'
+import { compiledOnUse } from './compiled.js'
 import { faultsOf } from './rules.js'
 import type { ParameterText } from './sorting.js'
 
@@ -17,11 +18,12 @@ export interface Relation {
 /** Parameters that are read together: the rules of each, and the relations between them. */
 export class ParameterGroup<Shape extends z.ZodRawShape> {
   readonly parameters: Shape
-  #schema: z.ZodObject<Shape> | undefined
+  readonly #schema: () => z.ZodObject<Shape>
   readonly #relations: readonly Relation[]
 
   constructor(shape: Shape, relations: readonly Relation[] = []) {
     this.parameters = shape
+    this.#schema = compiledOnUse(() => z.object(shape))
     this.#relations = relations
   }
 
@@ -30,9 +32,7 @@ export class ParameterGroup<Shape extends z.ZodRawShape> {
     const before = faults.length
     for (const { parameter, code, details, isBroken } of this.#relations)
       if (isBroken(texts)) faults.push({ code, parameter: `${parameter}${suffix}`, details })
-    // Compiled on first use: a process seldom needs every DRM.
-    this.#schema ??= z.compile(z.object(this.parameters))
-    const parsed = this.#schema.safeParse(texts)
+    const parsed = this.#schema().safeParse(texts)
     if (!parsed.success) faults.push(...faultsOf(parsed.error, suffix))
     return faults.length === before ? parsed.data : undefined
   }

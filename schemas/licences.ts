@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { type Fault, firstFault } from '../src/errors/error-catalogue.js'
 import { StatusError } from '../src/errors/public-error.js'
+import { compiledOnUse } from './compiled.js'
 import { customerCookie, guid, REQUEST_TYPES, type RequestType } from './entitlement.js'
 import { faultsOf, rule } from './rules.js'
 import type { RawParameters } from './sorting.js'
@@ -45,7 +46,7 @@ export const clearKeyRequest = z
   )
   .meta({ description: 'What a player asks for.' })
 
-const compiledRequest = z.compile(clearKeyRequest)
+const compiledRequest = compiledOnUse(() => clearKeyRequest)
 
 /** W3C's Clear Key licence: a JWK set. */
 export const clearKeyLicence = z
@@ -96,7 +97,7 @@ export const viewerParameters = {
   }),
 }
 
-const viewerClaim = z.compile(z.object(viewerParameters).partial())
+const viewerClaim = compiledOnUse(() => z.object(viewerParameters).partial())
 
 export interface ViewerClaim {
   readonly contentID: string | undefined
@@ -110,7 +111,7 @@ const NO_CLAIM: ViewerClaim = { contentID: undefined, customerCookie: undefined,
 export function readViewerClaim(query: RawParameters): ViewerClaim | StatusError {
   const given = Object.keys(viewerParameters).flatMap(name => (query[name] ? [[name, query[name]]] : []))
   if (given.length === 0) return NO_CLAIM
-  const parsed = viewerClaim.safeParse(Object.fromEntries(given))
+  const parsed = viewerClaim().safeParse(Object.fromEntries(given))
   if (parsed.success) {
     const { contentID, customerCookie, requestType } = parsed.data
     return {
@@ -126,7 +127,7 @@ export function readViewerClaim(query: RawParameters): ViewerClaim | StatusError
 
 /** The request in a body, or the documented fault that keeps it from being read. */
 export function readClearKeyRequest(body: string): ClearKeyRequest | Fault {
-  const parsed = compiledRequest.safeParse(json(body))
+  const parsed = compiledRequest().safeParse(json(body))
   if (parsed.success) return parsed.data
   const fault = firstFault(faultsOf(parsed.error))
   if (fault === undefined) throw new Error('refused without a fault')
