@@ -3,52 +3,83 @@
 // `require` (Jest loads no ES modules by default), the command line, and the thread of the SQLite database.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
-import { build } from 'esbuild'
+import { rolldown } from 'rolldown'
 
-const LIBRARY = { index: 'dist/src/index.js', 'entitlement-client': 'dist/src/entitlement/client/index.js' }
+const INDEX = { index: 'dist/src/index.js' }
+const CLIENT = { 'entitlement-client': 'dist/src/entitlement/client/index.js' }
 
-const common = {
-  bundle: true,
-  platform: 'node',
-  target: 'node20.19',
-  outdir: 'dist',
-  mainFields: ['module', 'main'], // what jsonc-parser has for CommonJS cannot be bundled
-  external: ['libsql', 'sodium-native', 'pg-native'],
-  metafile: true,
-  minifyWhitespace: true,
-  minifySyntax: true,
-  legalComments: 'none', // the licences are in one file
-  logLevel: 'warning',
+/** What every start of an emulator loads, and what the commands need of it, are a file each. */
+const GROUPS = [
+  { name: 'config', test: /dist\/src\/(?:config|errors|ground)\//, priority: 1 },
+  {
+    name: 'server',
+    test: /dist\/src\/(?:server|emulator-services|emulator\/emulated-clock|journal\/(?:observation|library)|http\/fault-injection)\.js$/,
+  },
+]
+
+/**
+ * What is never called, and would be a quarter of what a start parses: compilers of JSON schemas, which no route of ours has
+ * (src/http/http-server.ts), and what @fastify/static lists folders with and prom-client asks for exemplars.
+ */
+const NEVER_CALLED = /^(?:@fastify\/(?:ajv-compiler|fast-json-stringify-compiler)|glob|@opentelemetry\/api)$/
+/** Node takes long to find out which names a CommonJS module exports to an ES module, so these are required. */
+const NATIVE = /^(?:libsql|sodium-native)$/
+
+const libraries = {
+  name: 'libraries',
+  resolveId: id => (NEVER_CALLED.test(id) || NATIVE.test(id) ? `\0${id}` : undefined),
+  load(id) {
+    if (!id.startsWith('\0')) return undefined
+    const name = id.slice(1)
+    if (NEVER_CALLED.test(name)) return 'export default undefined'
+    if (!NATIVE.test(name)) return undefined
+    return `import { createRequire } from 'node:module'\nexport default createRequire(import.meta.url)('${name}')`
+  },
 }
 
 for (const made of ['dist/chunks', 'dist/types']) rmSync(made, { recursive: true, force: true })
-const modules = await build({
-  ...common,
-  entryPoints: { ...LIBRARY, cli: 'dist/src/cli.js', 'sqlite-thread': 'dist/src/store/sqlite/thread.js' },
-  format: 'esm',
-  splitting: true,
-  chunkNames: 'chunks/[name]-[hash]',
-  // CommonJS libraries ask for Node's modules with it.
-  banner: { js: "import { createRequire } from 'node:module'\nconst require = createRequire(import.meta.url)" },
-})
-const commonJs = await build({
-  ...common,
-  entryPoints: LIBRARY,
-  format: 'cjs',
-  outExtension: { '.js': '.cjs' },
-  supported: { 'dynamic-import': false },
-  define: { 'import.meta.url': 'importMetaUrl' },
-  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" },
-})
+const COMMON_JS = { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false }
+const splitting = { groups: GROUPS.map(group => ({ ...group, includeDependenciesRecursively: true })) }
+const bundles = [
+  await bundle({ ...INDEX, cli: 'dist/src/cli.js' }, { codeSplitting: splitting }),
+  await bundle(CLIENT),
+  // Without the application, of which the thread would otherwise have a second copy in memory.
+  await bundle({ 'sqlite-thread': 'dist/src/store/sqlite/thread.js' }),
+  await bundle(INDEX, COMMON_JS),
+  await bundle(CLIENT, COMMON_JS),
+]
 
 const types = new Set()
-for (const [name, entry] of Object.entries(LIBRARY)) {
+for (const [name, entry] of Object.entries({ ...INDEX, ...CLIENT })) {
   copyTypes(entry.replace(/\.js$/, '.d.ts'), types)
-  const { exports } = modules.metafile.outputs[`dist/${name}.js`]
+  const { exports } = bundles.flat().find(({ fileName }) => fileName === `${name}.js`)
   writeFileSync(`dist/${name}.d.cts`, commonJsTypes(`./types${entry.slice('dist'.length)}`, exports))
 }
 cpSync('src/verify/vectors', 'dist/vectors', { recursive: true })
-writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licencesOf(modules, commonJs))
+writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licencesOf(bundles.flat()))
+
+/** The files of a bundle, which are written. */
+async function bundle(input, output = { codeSplitting: false }) {
+  const made = await rolldown({
+    input,
+    platform: 'node',
+    external: ['pg-native'],
+    plugins: [libraries],
+    resolve: { mainFields: ['module', 'main'] }, // what jsonc-parser has for CommonJS cannot be bundled
+    transform: { target: 'node20.19' },
+  })
+  const written = await made.write({
+    dir: 'dist',
+    format: 'esm',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    // Names stay, for stack traces.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    comments: false, // the licences are in one file
+    ...output,
+  })
+  await made.close()
+  return written.output.filter(({ type }) => type === 'chunk')
+}
 
 /** Copies a file of types and all that it imports into a folder of their own, so that nothing else is shipped. */
 function copyTypes(path, copied) {
@@ -76,8 +107,8 @@ function commonJsTypes(module, names) {
 }
 
 /** The licences of all packages that the bundles contain. */
-function licencesOf(...bundles) {
-  const inputs = bundles.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+function licencesOf(files) {
+  const inputs = files.flatMap(({ moduleIds }) => moduleIds).map(path => relative('.', path))
   const folders = new Set(inputs.flatMap(path => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []))
   return [...folders].sort().map(licenceOf).join('\n\n')
 }
