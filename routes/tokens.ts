@@ -33,12 +33,13 @@ type Handled = FastifyRequest<{ Querystring: RawParameters; Body: RawParameters 
 /** `/hms/pr/token` and its like: the licence tokens of one DRM. */
 export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOptions): Promise<void> {
   const { requests, metrics, readsIdempotencyKey } = options
-  const { family, schema } = requests
+  const { family } = requests
 
   answerWithFinalSlash(app)
 
   async function answer(request: Handled, reply: FastifyReply): Promise<FastifyReply> {
     checkErrorFormat(request.query, request.body)
+    const { schema } = requests
     const parameters = schema.sort(request.query, request.body)
     if (parameters.ignored.size > 0) reply.header('x-ignored-parameters', schema.describeIgnored(parameters))
     const host = plainHost(request)
@@ -76,7 +77,7 @@ export async function tokenRoutes(app: FastifyInstance, options: TokenRoutesOpti
     method: ['GET', 'POST'],
     url: family.tokenPath,
     exposeHeadRoute: false, // it would cost a token
-    config: { changesOnGet: true, endpoint: { kind: 'token', family, schema } },
+    config: { changesOnGet: true, endpoint: { kind: 'token', family, requests } },
     schema: tokenOperation(family),
     handler: answer,
     onError: async (_request, _reply, error: Error) => {

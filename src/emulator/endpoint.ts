@@ -3,7 +3,7 @@ import type { LicenceFamily, TokenFamily } from '../drm/family.js'
 
 /** What an emulator has to know of a route to inject faults there. */
 export type Endpoint =
-  | { readonly kind: 'token'; readonly family: TokenFamily; readonly schema: TokenRequestSchema }
+  | { readonly kind: 'token'; readonly family: TokenFamily; readonly requests: { readonly schema: TokenRequestSchema } }
   | { readonly kind: 'licence'; readonly family: LicenceFamily }
   | { readonly kind: 'records' }
   | { readonly kind: 'keystore' }

@@ -88,7 +88,7 @@ export class RequestFacts {
     const { query, body, params } = this.#request
     switch (endpoint.kind) {
       case 'token': {
-        const { schema } = endpoint
+        const { schema } = endpoint.requests
         // The casts: as the form parser and Fastify made them.
         const sorted = schema.sort(query as RawParameters, body as RawParameters | undefined)
         return schema.readWhatHolds(sorted)

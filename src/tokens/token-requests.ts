@@ -30,17 +30,22 @@ const ISSUING_BUT_LAST = new TokenSteps('keys', 'terms', 'device')
 
 /** The token requests of one DRM: the token steps, wrapped by the customer's log and idempotency. */
 export class TokenRequests {
-  readonly schema: TokenRequestSchema
   readonly #parts: TokenRequestParts
   readonly #inFlight = new InFlight()
+  #schema: TokenRequestSchema | undefined
   #isClosing = false
 
   constructor(
     readonly family: TokenFamily,
     parts: TokenRequestParts,
   ) {
-    this.schema = new TokenRequestSchema(family, parts.now, parts.strictParameters)
     this.#parts = parts
+  }
+
+  /** Made for the first request: it takes long, and a process seldom needs every DRM. */
+  get schema(): TokenRequestSchema {
+    this.#schema ??= new TokenRequestSchema(this.family, this.#parts.now, this.#parts.strictParameters)
+    return this.#schema
   }
 
   /** What is assumed for this request: the header `x-assumed-parameters`. */
