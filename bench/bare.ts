@@ -1,8 +1,9 @@
 import fastify from 'fastify'
 
-/** The measure: a Fastify route that does nothing and answers as many bytes as a token's answer has. */
+/** The measure: Fastify routes that do nothing and answer as many bytes as the service does. */
 const answer = process.argv[2] ?? ''
 const app = fastify()
 app.get('/hms/pr/token', (_request, reply) => reply.header('content-type', 'text/uri-list').send(answer))
+app.post('/hms/ck/rights/', (_request, reply) => reply.header('content-type', 'application/json').send(answer))
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
 process.send?.(url)

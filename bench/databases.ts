@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startPostgres } from '../test/postgres.js'
+import { type PostgresServer, startPostgres } from '../test/postgres.js'
 
-/** Databases for one benchmark, on a real disk, and gone after it. */
+/** Databases for the benchmark, on a real disk, and gone after it. */
 export class Databases {
   readonly #endings: (() => unknown)[] = []
   readonly #folder = mkdtempSync(join(process.env.BENCH_DIR ?? tmpdir(), 'bench-'))
+  #server: Promise<PostgresServer> | undefined
   #files = 0
 
   sqlite(): string {
@@ -14,10 +15,10 @@ export class Databases {
     return `sqlite:${join(this.#folder, `${this.#files}.db`)}`
   }
 
-  /** On the server of TEST_DATABASE_URL, or on one that is started for it. */
+  /** On the server of TEST_DATABASE_URL, or on one that is started for the benchmark. */
   async postgres(): Promise<string> {
-    const server = await startPostgres({ teardown: work => void this.#endings.push(work) })
-    return server.newDatabase()
+    this.#server ??= startPostgres({ teardown: work => void this.#endings.push(work) })
+    return (await this.#server).newDatabase()
   }
 
   async end(): Promise<void> {

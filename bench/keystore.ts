@@ -1,11 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import Database from 'libsql'
 import pg from 'pg'
 import { sampleParameters } from '../src/sample.js'
 import { serviceId } from '../src/store/tables.js'
-import { Databases } from './databases.js'
+import type { Databases } from './databases.js'
+import { median } from './median.js'
 import { startService } from './processes.js'
-import { median, print } from './report.js'
+import { atMost, type Row } from './table.js'
 
 const { customerAuthenticator } = sampleParameters
 const SERVICE = serviceId(Number.parseInt(customerAuthenticator, 10), 'test')
@@ -15,31 +15,34 @@ const KEK = '000102030405060708090a0b0c0d0e0f'
 const WRAPPED = '1fa68b0a8112b447aef34bd8fb5a7b829d3e862371d2cfe5'
 
 /** What a store of a million keys takes: of memory to list it, and of time from those who want a token meanwhile. */
-export async function benchKeystore({ isQuick, databases }: { isQuick: boolean; databases: Databases }): Promise<void> {
-  const keys = isQuick ? MANY / 10 : MANY
+export async function benchKeystore(databases: Databases): Promise<Row[]> {
+  const rows: Row[] = []
   for (const [engine, newDatabase] of [
     ['SQLite', async () => databases.sqlite()],
     ['PostgreSQL', () => databases.postgres()],
   ] as const) {
     const database = await newDatabase()
     await (await startService(database)).stop() // makes the tables and the account
-    await fill(database, keys)
+    await fill(database, MANY)
     for (const [name, path] of [
-      ['List', '/keystore/keys?'],
-      ['List with a KEK', `/keystore/keys?kek=${KEK}&`],
-      ['Count', '/keystore/keycount?'],
+      ['list', '/keystore/keys?'],
+      ['list with a KEK', `/keystore/keys?kek=${KEK}&`],
+      ['count', '/keystore/keycount?'],
     ] as const) {
       const { seconds, megabytes, before, peak, waits } = await measure(database, path)
-      const what = `${name} of ${keys.toLocaleString('en')} keys, ${engine}`
-      print(what, `${seconds.toFixed(1)} s, ${megabytes.toFixed(1)} MB`)
-      print(
-        '  memory',
-        `${before} MB, at most ${peak} MB: ${(peak - before).toFixed(1)} MB more`,
-        'less than 50 MB more',
-      )
-      print('  token requests meanwhile, one after the other', quantiles(waits))
+      const more = peak - before
+      rows.push({
+        what: `${name} of ${MANY.toLocaleString('en')} keys, ${engine}`,
+        measured: `${seconds.toFixed(1)} s, ${megabytes.toFixed(1)} MB, tokens meanwhile ${quantiles(waits)}`,
+      })
+      rows.push({
+        what: '  memory meanwhile',
+        measured: `${before} MB, at most ${more.toFixed(1)} MB more`,
+        target: atMost(50, more, 'MB more'),
+      })
     }
   }
+  return rows
 }
 
 async function fill(url: string, keys: number): Promise<void> {
@@ -95,10 +98,4 @@ async function measure(database: string, path: string) {
 function quantiles(waits: readonly number[]): string {
   const p99 = [...waits].sort((a, b) => a - b)[Math.floor(waits.length * 0.99)] ?? Number.NaN
   return `p50 ${median(waits).toFixed(1)} ms, p99 ${p99.toFixed(1)} ms`
-}
-
-/** `node dist/bench/keystore.js [--quick]` */
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const databases = new Databases()
-  await benchKeystore({ isQuick: process.argv.includes('--quick'), databases }).finally(() => databases.end())
 }

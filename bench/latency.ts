@@ -1,8 +1,8 @@
 import { Agent, get } from 'node:http'
-import { median } from './report.js'
+import { median } from './median.js'
 
-const WARM_UP = 1000
-const MEASURED = 3000
+const WARM_UP = 500
+const MEASURED = 1000
 
 /** The median of what one caller waits who asks again and again, in milliseconds. */
 export async function typicalLatency(url: string): Promise<number> {

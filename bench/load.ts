@@ -1,24 +1,18 @@
-import { execFile, spawnSync } from 'node:child_process'
-import { promisify } from 'node:util'
 import autocannon from 'autocannon'
-import { median } from './report.js'
+import { median } from './median.js'
+import { loadByWrk, usesWrk } from './wrk.js'
 
-const run = promisify(execFile)
-
-/** Costs a tenth of what a load generator in JavaScript costs, so it takes less from the servers that are measured. */
-const hasWrk = spawnSync('wrk', ['--version']).error === undefined
-export const LOAD_GENERATOR = hasWrk ? 'wrk' : 'autocannon (wrk is not installed)'
+export const LOAD_GENERATOR = usesWrk ? 'wrk' : 'autocannon'
 
 export interface Target {
-  readonly name: string
   readonly url: string
-  /** What is posted; without it the URL is got. */
+  /** What is posted, as JSON; without it the URL is got. */
   readonly body?: string
   /** Posted in turn, as JSON. */
   readonly bodies?: readonly string[]
   readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
-  /** Processor time of its main thread so far. */
-  readonly mainThreadMilliseconds?: () => number
+  /** Processor time of the server's main thread so far. */
+  readonly mainThreadMicroseconds?: () => number
 }
 
 export interface Measured {
@@ -26,70 +20,64 @@ export interface Measured {
   readonly p50: number
   readonly p99: number
   readonly requests: number
-  /** Processor time of the server's main thread, where it is known; steadier than any throughput. */
+  /** Processor time of the server's main thread for each request, where it is known; steadier than any throughput. */
   readonly microseconds?: number
 }
 
-/** Loads the targets in turn, round after round, so that a noisy machine is noisy for all of them. */
-export async function alternate(targets: readonly Target[], plan: LoadPlan): Promise<Map<string, Measured>> {
-  const rounds = new Map<string, Measured[]>(targets.map(({ name }) => [name, []]))
-  for (const target of targets) await load(target, { ...plan, seconds: plan.warmUpSeconds })
-  for (let round = 0; round < plan.rounds; round += 1)
-    for (const target of targets) rounds.get(target.name)?.push(await load(target, plan))
-  return new Map([...rounds].map(([name, measured]) => [name, medianOf(measured)]))
-}
-
-export interface LoadPlan {
+export interface LoadSize {
   readonly connections: number
   readonly seconds: number
+  /** The core that the load generator keeps to. */
+  readonly core?: number
+}
+
+export interface LoadPlan extends LoadSize {
   readonly warmUpSeconds: number
   readonly rounds: number
 }
 
-export async function load(target: Omit<Target, 'name'>, size: LoadSize): Promise<Measured> {
-  const { url, body, bodies, tls, mainThreadMilliseconds } = target
-  const before = mainThreadMilliseconds?.()
-  const isPlain = body === undefined && bodies === undefined && tls === undefined && size.amount === undefined
-  const measured = await (hasWrk && isPlain ? loadByWrk(url, size) : loadByAutocannon(target, size))
-  if (before === undefined || mainThreadMilliseconds === undefined) return measured
-  return { ...measured, microseconds: ((mainThreadMilliseconds() - before) * 1000) / measured.requests }
+/** What the benchmark's targets are for. */
+export const PLAN: LoadPlan = { connections: 64, seconds: 1, warmUpSeconds: 2, rounds: 5 }
+
+/** Loads the targets in turn, round after round, so that a noisy machine is noisy for all of them. */
+export async function alternate<Name extends string>(
+  targets: Readonly<Record<Name, Target>>,
+  plan: LoadPlan = PLAN,
+): Promise<Record<Name, Measured>> {
+  const all = Object.entries<Target>(targets).map(([name, target]) => ({ name, target, rounds: [] as Measured[] }))
+  for (const { target } of all) await load(target, { ...plan, seconds: plan.warmUpSeconds })
+  for (let round = 0; round < plan.rounds; round += 1)
+    for (const { target, rounds } of all) rounds.push(await load(target, plan))
+  const medians = all.map(({ name, rounds }) => [name, medianOf(rounds)])
+  return Object.fromEntries(medians) as Record<Name, Measured> // the names are those of the targets
 }
 
-interface LoadSize {
-  readonly connections: number
-  readonly seconds?: number
-  readonly amount?: number
+export async function load(target: Target, size: LoadSize): Promise<Measured> {
+  const { bodies, tls, mainThreadMicroseconds } = target
+  const before = mainThreadMicroseconds?.()
+  const canWrk = usesWrk && bodies === undefined && tls === undefined
+  const measured = await (canWrk ? loadByWrk(target, size) : loadByAutocannon(target, size))
+  if (before === undefined || mainThreadMicroseconds === undefined) return measured
+  return { ...measured, microseconds: (mainThreadMicroseconds() - before) / measured.requests }
 }
 
-async function loadByWrk(url: string, { connections, seconds = 1 }: LoadSize): Promise<Measured> {
-  const { stdout } = await run('wrk', ['--latency', `-c${connections}`, '-t1', `-d${seconds}`, url])
-  const figure = (pattern: RegExp) => pattern.exec(stdout)?.[1] ?? ''
-  const faults = figure(/^ *(Non-2xx.*|Socket errors: (?!connect 0, read 0, write 0, timeout 0).*)$/m)
-  if (faults !== '') throw new Error(`wrk says: ${faults}`)
-  return {
-    requests: Number(figure(/(\d+) requests in/)),
-    perSecond: Number(figure(/^Requests\/sec: +([\d.]+)$/m)),
-    p50: milliseconds(figure(/^ +50% +(\S+)$/m)),
-    p99: milliseconds(figure(/^ +99% +(\S+)$/m)),
-  }
-}
-
-function milliseconds(text: string): number {
-  const [, number = '', unit = ''] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? []
-  return Number(number) * ({ us: 0.001, ms: 1, s: 1000 }[unit] ?? Number.NaN)
+/** Loads it until it has had at least this many requests. */
+export async function loadRequests(target: Target, requests: number): Promise<void> {
+  let left = requests
+  while (left > 0) left -= (await load(target, { connections: 64, seconds: 1 })).requests
 }
 
 async function loadByAutocannon(
-  { url, body, bodies, tls }: Omit<Target, 'name'>,
-  { connections, seconds, amount }: LoadSize,
+  { url, body, bodies, tls }: Target,
+  { connections, seconds }: LoadSize,
 ): Promise<Measured> {
+  const posted = bodies ?? (body === undefined ? undefined : [body])
   const result = await autocannon({
     url,
     connections,
-    ...(body === undefined ? {} : { method: 'POST' as const, body }),
-    ...(bodies && { requests: bodies.map(jsonRequest) }),
+    duration: seconds,
+    ...(posted && { requests: posted.map(jsonRequest) }),
     ...(tls && { tlsOptions: tls }),
-    ...(amount === undefined ? { duration: seconds ?? 1 } : { amount }),
   })
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${result.non2xx} answers were refusals and ${result.errors} requests failed`)
@@ -101,13 +89,13 @@ function jsonRequest(body: string) {
   return { method: 'POST' as const, headers: { 'content-type': 'application/json' }, body }
 }
 
-function medianOf(measured: readonly Measured[]): Measured {
-  const microseconds = measured.flatMap(one => one.microseconds ?? [])
+function medianOf(rounds: readonly Measured[]): Measured {
+  const microseconds = rounds.flatMap(one => one.microseconds ?? [])
   return {
-    requests: measured.reduce((sum, { requests }) => sum + requests, 0),
-    perSecond: median(measured.map(one => one.perSecond)),
-    p50: median(measured.map(one => one.p50)),
-    p99: median(measured.map(one => one.p99)),
+    requests: rounds.reduce((sum, { requests }) => sum + requests, 0),
+    perSecond: median(rounds.map(one => one.perSecond)),
+    p50: median(rounds.map(one => one.p50)),
+    p99: median(rounds.map(one => one.p99)),
     ...(microseconds.length > 0 && { microseconds: median(microseconds) }),
   }
 }

@@ -1,8 +1,9 @@
 import { sampleParameters } from '../src/sample.js'
 import type { Databases } from './databases.js'
 import { EVENTS_PER_COOKIE, timeOf } from './fill-events.js'
+import { median } from './median.js'
 import { runToEnd, startService } from './processes.js'
-import { median, print } from './report.js'
+import { atMost, type Row } from './table.js'
 
 const { customerAuthenticator } = sampleParameters
 const FEW = 10_000
@@ -10,8 +11,8 @@ const MANY = 10_000_000
 const QUESTIONS = 400
 
 /** The time of a look-up in a long log against the same one in a short log. */
-export async function benchLookUps({ isQuick, databases }: { isQuick: boolean; databases: Databases }): Promise<void> {
-  const many = isQuick ? MANY / 10 : MANY
+export async function benchLookUps(databases: Databases): Promise<Row[]> {
+  const rows: Row[] = []
   for (const [engine, newDatabase] of [
     ['SQLite', async () => databases.sqlite()],
     ['PostgreSQL', () => databases.postgres()],
@@ -19,13 +20,18 @@ export async function benchLookUps({ isQuick, databases }: { isQuick: boolean; d
     const [few, lots] = [await newDatabase(), await newDatabase()]
     const times = await timesOf([
       { url: few, events: FEW },
-      { url: lots, events: many },
+      { url: lots, events: MANY },
     ])
-    for (const [name, [short = Number.NaN, long = Number.NaN]] of times) {
-      const figures = `${long.toFixed(2)} ms against ${short.toFixed(2)} ms: ${(long / short).toFixed(2)} times`
-      print(`Look-up ${name}, ${engine}, ${many.toLocaleString('en')} events`, figures, 'at most 1.5 times')
-    }
+    for (const [name, [short = Number.NaN, long = Number.NaN]] of times)
+      rows.push({
+        what: `look-up ${name}, ${MANY.toLocaleString('en')} events, ${engine}`,
+        measured: `${long.toFixed(2)} ms`,
+        ratio: long / short,
+        to: `${short.toFixed(2)} ms with ${FEW.toLocaleString('en')}`,
+        target: atMost(1.5, long / short),
+      })
   }
+  return rows
 }
 
 interface Log {

@@ -1,6 +1,6 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -8,21 +8,31 @@ import { fileURLToPath } from 'node:url'
 import type { AccountInput } from '../schemas/accounts-file.js'
 import type { Settings } from '../src/config/setting-groups.js'
 import { builtFile } from '../src/ground/own-package.js'
+import { mainThreadMicroseconds, processMicroseconds, residentMegabytes } from './process-figures.js'
 
 export interface RunningServer {
   readonly url: string
-  /** Resident memory in MB, as Linux counts it. */
+  /** Resident memory in MB. */
   residentMegabytes(): number
-  /** Processor time of the main thread so far, user and system, as Linux counts it. */
-  mainThreadMilliseconds(): number
+  /** Processor time of the main thread so far. */
+  mainThreadMicroseconds(): number
+  /** Processor time of all its threads so far. */
+  processMicroseconds(): number
   /** Ends it as a deployment would, and waits until it has. */
   stop(): Promise<void>
+}
+
+export interface ServiceOptions {
+  readonly settings?: Settings
+  readonly accounts?: readonly AccountInput[]
+  /** The core that it keeps to. */
+  readonly core?: number
 }
 
 /** The service as users start it, on this database: the program of the package, with its log. */
 export async function startService(
   databaseUrl: string,
-  { settings, accounts }: ServiceOptions = {},
+  { settings, accounts, core }: ServiceOptions = {},
 ): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const accountsFile = join(folder, 'accounts.json')
@@ -35,19 +45,14 @@ export async function startService(
     ...(accounts !== undefined && { ACCOUNTS_FILE: accountsFile }),
   }
   const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
+  const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
+  const [command = '', ...args] = [...pinned, process.execPath, builtFile('cli.js'), 'serve']
   const options = { cwd: folder, env: { PATH: process.env.PATH, ...env } }
-  const child = spawn(process.execPath, [builtFile('cli.js'), 'serve'], {
-    ...options,
-    stdio: ['ignore', toNowhere(), 'pipe'],
-  })
+  const stdio: StdioOptions = ['ignore', toNowhere(), 'pipe']
+  const child = spawn(command, args, { ...options, stdio })
   const url = await urlIn(child.stderr)
   rmSync(folder, { recursive: true })
   return running(child, url)
-}
-
-export interface ServiceOptions {
-  readonly settings?: Settings
-  readonly accounts?: readonly AccountInput[]
 }
 
 /** Where it says that it listens; what has more than one port is loaded at the entitlement service's. */
@@ -63,10 +68,9 @@ async function urlIn(banner: Readable | null): Promise<string> {
   throw new Error(`the service did not start: ${text}`)
 }
 
-/** A server in a process of its own, which tells its URL when it listens. What it logs goes to /dev/null. */
+/** A server in a process of its own, which sends its URL when it listens. What it logs goes to /dev/null. */
 export async function startProcess(script: string, ...args: string[]): Promise<RunningServer> {
-  const path = fileURLToPath(new URL(script, import.meta.url))
-  const child = fork(path, args, { stdio: ['ignore', toNowhere(), 'inherit', 'ipc'] })
+  const child = fork(pathOf(script), args, { stdio: ['ignore', toNowhere(), 'inherit', 'ipc'] })
   const [url] = (await once(child, 'message')) as [string] // they send nothing else
   return running(child, url)
 }
@@ -75,11 +79,20 @@ function toNowhere(): number {
   return openSync('/dev/null', 'w')
 }
 
+function pathOf(script: string): string {
+  return fileURLToPath(new URL(script, import.meta.url))
+}
+
 function running(child: ChildProcess, url: string): RunningServer {
+  const { pid = 0 } = child // it runs
+  const end = () => child.kill()
+  process.once('exit', end) // where a part has failed
+  child.once('exit', () => process.off('exit', end))
   return {
     url,
-    residentMegabytes: () => residentMegabytes(child),
-    mainThreadMilliseconds: () => mainThreadMilliseconds(child),
+    residentMegabytes: () => residentMegabytes(pid),
+    mainThreadMicroseconds: () => mainThreadMicroseconds(pid),
+    processMicroseconds: () => processMicroseconds(pid),
     stop: async () => {
       child.kill('SIGTERM')
       if (child.exitCode === null) await once(child, 'exit')
@@ -87,25 +100,14 @@ function running(child: ChildProcess, url: string): RunningServer {
   }
 }
 
-/** Runs a script in a process of its own, and waits until it has ended. */
-export async function runToEnd(script: string, ...args: string[]): Promise<void> {
-  const [code] = await once(fork(fileURLToPath(new URL(script, import.meta.url)), args), 'exit')
+/** Runs a script in a process of its own until it has ended, and returns what it sent. */
+export async function runToEnd(script: string, ...args: string[]): Promise<unknown> {
+  let sent: unknown
+  const child = fork(pathOf(script), args)
+  child.once('message', message => {
+    sent = message
+  })
+  const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`${script} ended with ${code}`)
-}
-
-const TICK_MS = 10
-
-function mainThreadMilliseconds({ pid }: ChildProcess): number {
-  const stat = readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8')
-  // Behind the name, which may have anything in it, user and system time are the 12th and 13th field.
-  const [user, system] = stat
-    .slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .slice(11, 13)
-  return (Number(user) + Number(system)) * TICK_MS
-}
-
-function residentMegabytes({ pid }: ChildProcess): number {
-  const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Math.round(Number(kilobytes) / 102.4) / 10
+  return sent
 }

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const packageFile = join(ownFolder(), 'package.json')
+const packageFile = join(packageFolder(), 'package.json')
 
 /** This package's folder, wherever the compiled code lies in it. */
-function ownFolder(): string {
+export function packageFolder(): string {
   let folder = dirname(fileURLToPath(import.meta.url))
   while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder)
   return folder

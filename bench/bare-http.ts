@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** A token host that answers at once, whatever it is asked: as fast as Node.js has it. */
+/** A bare node:http server that answers at once, whatever it is asked: a measure, and the upstream of the gateway. */
 const answer = process.argv[2] ?? ''
 const headers = { 'content-type': 'text/uri-list', 'content-length': Buffer.byteLength(answer) }
 const server = createServer((request, response) => {
