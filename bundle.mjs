@@ -8,12 +8,13 @@ import { rolldown } from 'rolldown'
 const INDEX = { index: 'dist/src/index.js' }
 const CLIENT = { 'entitlement-client': 'dist/src/entitlement/client/index.js' }
 
-/** What every start of an emulator loads, and what the commands need of it, are a file each. */
+/** What every start loads, what an emulator loads beside that, and what the commands need of both, are a file each. */
 const GROUPS = [
   { name: 'config', test: /dist\/src\/(?:config|errors|ground)\//, priority: 1 },
+  { name: 'server', test: /dist\/src\/server\.js$/ },
   {
-    name: 'server',
-    test: /dist\/src\/(?:server|emulator-services|emulator\/emulated-clock|journal\/(?:observation|library)|http\/fault-injection)\.js$/,
+    name: 'emulator',
+    test: /dist\/src\/(?:emulator-services|emulator\/emulated-clock|journal\/(?:observation|library)|http\/fault-injection)\.js$/,
   },
 ]
 

@@ -47,7 +47,7 @@ export class GroupLedger implements Ledger {
 
   /** The cast: a redemption has no quota, and is settled at once. */
   async redeem(event: LedgerEvent, redemption: CountedRedemption): Promise<'recorded' | NotRedeemed> {
-    const why = await this.#join({ ...entryOf(event, 'redeem'), redemption })
+    const why = await this.#join(Object.assign(entryOf(event, 'redeem'), { redemption }))
     return (why as NotRedeemed | undefined) ?? 'recorded'
   }
 

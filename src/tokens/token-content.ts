@@ -5,7 +5,7 @@ import type { Charge, TokenStyle } from '../ground/account-choices.js'
 import { type Drm, NO_KID } from '../ground/drms.js'
 import { ENVIRONMENTS, type Environment } from '../ground/environment.js'
 import { ByteReader, type ByteWriter } from './bytes.js'
-import type { TokenVault } from './vault.js'
+import type { OpenedToken, TokenVault } from './vault.js'
 
 /** The content of a token: everything that the licence server needs to know. */
 export interface TokenContent {
@@ -82,8 +82,11 @@ function unpaid({ charge, isUnpayable }: TokenContent): number {
   return (charge === 'redemption' ? UNPAID : 0) | (isUnpayable ? UNPAYABLE : 0)
 }
 
-/** Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. */
-function decodeContent(content: Buffer, families: Families): TokenContent {
+/**
+ * Reads what `encodeContent` wrote. Anything else, although it was sealed with our key, is a RangeError. The result is
+ * written out: it is made for every redemption, and putting it together from others would take longer than reading it.
+ */
+function decodeContent({ id, customerId, style, content }: OpenedToken, families: Families): ReadToken {
   const from = new ByteReader(content)
   if (from.uint(1) !== FORMAT) throw new RangeError('unknown token format')
   const family = families.numbered(from.uint(1))
@@ -96,14 +99,29 @@ function decodeContent(content: Buffer, families: Families): TokenContent {
   const ipAddress = present & ADDRESS ? from.text() : undefined
   const cookie = present & COOKIE ? from.text() : undefined
   const charge = present & UNPAID ? 'redemption' : 'issue'
-  const unpayable = present & UNPAYABLE ? { isUnpayable: true } : undefined
+  const isUnpayable = present & UNPAYABLE ? true : undefined
   const keys = Array.from({ length: from.uint(1) }, () => ({
     kid: family.kid === 'required' || from.uint(1) === 1 ? from.hex(16) : NO_KID,
     contentKey: from.hex(16),
     algId: from.oneOf(ALGORITHMS),
     policy: family.readPolicy(from),
   }))
-  return { drm: family.drm, environment, issuedAt, expiresAt, deviceId, ipAddress, cookie, charge, ...unpayable, keys }
+  const { drm } = family
+  return {
+    id,
+    customerId,
+    style,
+    drm,
+    environment,
+    issuedAt,
+    expiresAt,
+    deviceId,
+    ipAddress,
+    cookie,
+    charge,
+    isUnpayable,
+    keys,
+  }
 }
 
 /** A token of ours, opened. */
@@ -116,7 +134,5 @@ export interface ReadToken extends TokenContent {
 /** Opens and decodes a token; `undefined` if this vault did not seal it. */
 export function openToken(vault: TokenVault, families: Families, token: string): ReadToken | undefined {
   const opened = vault.open(token)
-  if (opened === undefined) return undefined
-  const { content, ...outside } = opened
-  return { ...outside, ...decodeContent(content, families) }
+  return opened && decodeContent(opened, families)
 }

@@ -40,8 +40,8 @@ function resolved(
   values: Readonly<Record<string, ParameterText>>,
   key: OrderedKey | undefined,
 ): Readonly<Record<string, ParameterText>> {
-  const { kek, ...others } = values
-  if (kek === undefined || values.ek !== undefined || key?.contentKey === undefined) return values
+  if (values.kek === undefined || values.ek !== undefined || key?.contentKey === undefined) return values
+  const { kek: _, ...others } = values
   return { ...others, contentKey: key.contentKey }
 }
 
