@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 /** Requests of one connection that are answered at the same time. The next ones wait, and the socket is not read. */
 const MOST_IN_FLIGHT = 16
@@ -66,6 +67,7 @@ export class HttpConnections {
 
   /** From now on a connection ends with its last answer; those that carry no request end at once. */
   drain(): void {
+    this.#shared.turn.handleAll()
     this.#shared.isDraining = true
     for (const socket of this.#sockets.values()) if (this.#connections.get(socket)?.isBusy !== true) socket.destroy()
   }
@@ -98,11 +100,12 @@ class Turn {
   }
 
   add(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#requests.length === 0) setImmediate(() => this.#handleAll())
+    if (this.#requests.length === 0) setImmediate(() => this.handleAll())
     this.#requests.push([request, response])
   }
 
-  #handleAll(): void {
+  /** Also before it is time, for what must not wait. */
+  handleAll(): void {
     const requests = this.#requests
     this.#requests = []
     for (const [request, response] of requests) this.#handle(request, response)
@@ -117,6 +120,7 @@ class Connection {
   #isBroken = false
   #refuse: Refuse | undefined
   #isPaused = false
+  #isNew = true
 
   constructor(socket: Socket, shared: Shared) {
     this.#socket = socket
@@ -164,6 +168,10 @@ class Connection {
     response.once('close', () => this.#ended(response))
     if (this.#inFlight.size >= MOST_IN_FLIGHT) this.#pause()
     this.#shared.turn.add(request, response)
+    // When the first request is read TLS sends its session tickets. An injected reset has to come before them: behind data
+    // many clients see the end of the connection and no reset.
+    if (this.#isNew && this.#socket instanceof TLSSocket) this.#shared.turn.handleAll()
+    this.#isNew = false
   }
 
   #ended(response: ServerResponse): void {
