@@ -8,6 +8,8 @@ import { answerGroup, type EventListener, failGroup, nextGroup, type QueuedEntry
 import { type Ledger, type LedgerEvent, type NotRedeemed, type Reservation, UnansweredReservation } from './ledger.js'
 import { LockedServices } from './locked-services.js'
 
+/** A group of this size starts at once, so that the database does not wait for the rest of a long turn. */
+const FULL_GROUP = 32
 /** One group commits while the next is sent, so that neither the database nor the requests idle. */
 const MAX_IN_FLIGHT = 2
 /** Enough random bytes to never collide. */
@@ -78,6 +80,7 @@ export class GroupLedger implements Ledger {
       const waiting = { entry, resolve, reject, unanswered }
       if (this.#locked.has(entry)) return this.#locked.add(waiting)
       this.#waiting.push(waiting)
+      if (this.#waiting.length >= FULL_GROUP) return this.#startGroups()
       if (this.#isScheduled) return
       this.#isScheduled = true
       // When all that this turn of the event loop has begun has come as far.
