@@ -78,9 +78,12 @@ export class AccountDirectory implements Accounts {
     if (oldest !== undefined) cache.delete(oldest)
     const asked = this.#repository.find(id).then(cachedAccount)
     cache.set(id, asked)
+    const replace = (change: () => unknown) => {
+      if (cache.get(id) === asked) change() // else it was evicted
+    }
     asked.then(
-      found => cache.set(id, found),
-      () => cache.delete(id),
+      found => replace(() => cache.set(id, found)),
+      () => replace(() => cache.delete(id)),
     )
     return asked
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../ground/clock.js'
+import type { MaybePromise } from '../ground/maybe-promise.js'
 import { RequestFailure } from './request-failure.js'
 
 /** The requests of a party share places: an account, a network. */
@@ -69,11 +70,7 @@ export class RequestQueue {
    * Takes a place: at once, or when the promise resolves. Without a failure the caller must `leave` the place again.
    * Failures: queue full, not reached in time, or `gone` was aborted.
    */
-  enter(
-    timeout: number,
-    party: Party = NO_PARTY,
-    gone?: AbortSignal,
-  ): RequestFailure | undefined | Promise<RequestFailure | undefined> {
+  enter(timeout: number, party: Party = NO_PARTY, gone?: AbortSignal): MaybePromise<RequestFailure | undefined> {
     const member = this.#memberOf(party)
     if (this.#hasPlaceFor(member)) {
       this.#take(member)

@@ -1,5 +1,6 @@
 import type { FaultEffect } from '../../schemas/faults.js'
 import type { Clock } from '../ground/clock.js'
+import type { MaybePromise } from '../ground/maybe-promise.js'
 import type { InjectedFault, TokenFlaw } from '../ground/request-trace.js'
 import { ARRIVAL, stepBeforeWriting, stepOf } from './documented-codes.js'
 import type { Endpoint } from './endpoint.js'
@@ -50,11 +51,11 @@ export class ActiveFault implements InjectedFault {
   }
 
   /** Before the endpoint sees the request. */
-  arrive(): void | Promise<void> {
+  arrive(): MaybePromise<void> {
     return this.after(ARRIVAL)
   }
 
-  after(step: string): void | Promise<void> {
+  after(step: string): MaybePromise<void> {
     const { endpoint, route } = this.#parts
     const { errorCode, database } = this.effect
     if (errorCode !== undefined && step === stepOf(errorCode, endpoint)) {

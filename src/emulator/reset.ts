@@ -1,5 +1,6 @@
 import type { ResetOrder } from '../../schemas/reset.js'
 import { StatusError } from '../errors/public-error.js'
+import type { MaybePromise } from '../ground/maybe-promise.js'
 import type { AccountRepository } from '../store/account-repository.js'
 import type { ResetRepository, StoredSeed } from '../store/reset-repository.js'
 import type { RequestGate } from './request-gate.js'
@@ -9,11 +10,11 @@ export interface EmulatorPart {
   /** `keep` may name it. */
   readonly name: string
   /** Brings back what the start made; with a customer, only what is that customer's. */
-  reset(customerId: number | undefined): void | Promise<void>
+  reset(customerId: number | undefined): MaybePromise<void>
   /** It follows from the database, so that restoring a snapshot resets it as well. */
   readonly isCache?: boolean
   /** What a snapshot holds of it: anything that JSON can say. */
-  readonly snapshot?: { save(): unknown; restore(saved: unknown): void | Promise<void> }
+  readonly snapshot?: { save(): unknown; restore(saved: unknown): MaybePromise<void> }
 }
 
 export interface ResetParts {

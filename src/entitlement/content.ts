@@ -1,14 +1,15 @@
 import type { Content } from '../../schemas/content-entry.js'
+import type { MaybePromise } from '../ground/maybe-promise.js'
 
 /** A source of contents. */
 export interface Contents {
   /** `contentID` is in lower case. */
-  find(contentID: string): Content | undefined | Promise<Content | undefined>
+  find(contentID: string): MaybePromise<Content | undefined>
 }
 
 /** Asks the sources in order. Returns a promise only when a source does: most contents are in memory. */
 export function firstOf(sources: readonly Contents[]): Contents {
-  const findFrom = (start: number, contentID: string): Content | undefined | Promise<Content | undefined> => {
+  const findFrom = (start: number, contentID: string): MaybePromise<Content | undefined> => {
     for (const [index, source] of sources.entries()) {
       if (index < start) continue
       const found = source.find(contentID)

@@ -81,8 +81,7 @@ export class Granting {
     const { authorizer, contents } = this.#parts
     const wanted = contentID.toLowerCase()
     const described = authorizer && (await authorizer.allow({ contentID: wanted, requestType, customerCookie, drm }))
-    const found = described ?? contents.find(wanted)
-    const content = found instanceof Promise ? await orUnavailable(found) : found
+    const content = described ?? (await orUnavailable(contents.find(wanted)))
     if (content === undefined) throw new EntitlementRefusal('unknownContent')
     return content
   }

@@ -1,4 +1,5 @@
 import type { Environment, Owner } from './environment.js'
+import type { MaybePromise } from './maybe-promise.js'
 
 /** What can be wrong with a token whose request was answered with 200. */
 export const TOKEN_FLAWS = ['expired', 'corrupt', 'otherKid', 'unpaid'] as const
@@ -14,7 +15,7 @@ export interface InjectedFault {
   /** What shall be wrong with the token of this request. */
   readonly flaw: TokenFlaw | undefined
   /** Called after each named step of the request: throws the refusal to inject, waits, or does nothing. */
-  after(step: string): void | Promise<void>
+  after(step: string): MaybePromise<void>
 }
 
 /** What becomes known of one request on its way, for the journal and for a fault that acts at one of its steps. */
@@ -37,7 +38,7 @@ export class RequestTrace {
     this.drm = drm
   }
 
-  passed(step: string): void | Promise<void> {
+  passed(step: string): MaybePromise<void> {
     this.step = step
     return this.fault?.after(step)
   }

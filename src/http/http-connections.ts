@@ -67,7 +67,7 @@ export class HttpConnections {
 
   /** From now on a connection ends with its last answer; those that carry no request end at once. */
   drain(): void {
-    this.#shared.turn.handleAll()
+    this.#shared.turn.handleAll() // what is read already is not refused
     this.#shared.isDraining = true
     for (const socket of this.#sockets.values()) if (this.#connections.get(socket)?.isBusy !== true) socket.destroy()
   }
@@ -88,8 +88,8 @@ interface Shared {
 }
 
 /**
- * Handles the requests that one turn of the event loop has read one right after the other. Between two that are handled
- * as they are read, the kernel and the parser put our code out of the processor's caches, and it takes twice as long.
+ * Handles the requests that one turn of the event loop has read back to back. Handled as each is read, they take twice as
+ * long: in between, the kernel and the parser evict our code from the processor's caches.
  */
 class Turn {
   readonly #handle: RequestListener
@@ -104,7 +104,7 @@ class Turn {
     this.#requests.push([request, response])
   }
 
-  /** Also before it is time, for what must not wait. */
+  /** Called early where a request must not wait for the end of the turn. */
   handleAll(): void {
     const requests = this.#requests
     this.#requests = []

@@ -2,7 +2,7 @@ import { createContext, Script } from 'node:vm'
 
 /** Milliseconds that the regular expressions of one look at some entries may take. */
 const LONGEST = 250
-/** On a busy machine they pass without the work being done: it is then tried again, a few times. */
+/** On a busy machine the time passes without the work being done; it is then tried again. */
 const ATTEMPTS = 4
 
 const script = new Script('work()')
@@ -18,18 +18,22 @@ export class TakesTooLong extends Error {}
 export function timeBound<T>(work: () => T): T {
   context.work = work
   try {
-    for (let attempt = 1; ; attempt += 1) {
-      const before = processorMilliseconds()
-      try {
-        return script.runInContext(context, { timeout: LONGEST })
-      } catch (error) {
-        if (!isTimeout(error)) throw error
-        if (attempt === ATTEMPTS || processorMilliseconds() - before > LONGEST / 2) throw new TakesTooLong()
-      }
-    }
+    return attempt(ATTEMPTS)
   } finally {
     context.work = undefined
   }
+}
+
+function attempt<T>(left: number): T {
+  const before = processorMilliseconds()
+  try {
+    return script.runInContext(context, { timeout: LONGEST })
+  } catch (error) {
+    if (!isTimeout(error)) throw error
+    const wasWorking = processorMilliseconds() - before > LONGEST / 2
+    if (wasWorking || left === 1) throw new TakesTooLong()
+  }
+  return attempt(left - 1)
 }
 
 /** It is an error of the other context, so `instanceof` does not know it. */

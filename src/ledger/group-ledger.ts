@@ -83,7 +83,7 @@ export class GroupLedger implements Ledger {
       if (this.#waiting.length >= FULL_GROUP) return this.#startGroups()
       if (this.#isScheduled) return
       this.#isScheduled = true
-      // When all that this turn of the event loop has begun has come as far.
+      // Once every request of this turn of the event loop has got this far.
       process.nextTick(() => {
         this.#isScheduled = false
         this.#startGroups()

@@ -539,7 +539,7 @@ async function connected(url: string): Promise<Socket> {
   return socket
 }
 
-/** Sends so many requests of 8,000 characters, a hundred at a time, and resolves when all are answered. */
+/** Sends `count` requests of 8,000 characters each, a hundred at a time. Resolves when all are answered. */
 async function pipeline(socket: Socket, count: number): Promise<void> {
   const request = `GET /nothing?cookie=${'c'.repeat(8000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`
   for (let sent = 0; sent < count; sent += 100) {

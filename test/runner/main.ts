@@ -8,7 +8,8 @@ import { JOBS, type Outcome, runFiles } from './test-process.js'
 
 /*
  * `npm test`, `npm run test:long` and `npm run test:all`: runs the built test files, or those that are named, in a few
- * processes, and ends with one line of counts. `--times` adds the seconds of each file. All files share one PostgreSQL server, unless TEST_DATABASE_URL names another.
+ * processes, and ends with one line of counts. `--times` adds the seconds of each file. All files share one PostgreSQL
+ * server, unless TEST_DATABASE_URL names another.
  */
 
 const interrupted = new AbortController()
