@@ -9,8 +9,8 @@ export interface Wire {
   readonly url: string
   /** From now on nothing passes, and nobody is told; new connections are taken and stay as silent. */
   hang(): void
-  /** The same, beginning with the first bytes that hold this text; resolves when they came. */
-  hangAt(text: string): Promise<void>
+  /** The same, beginning when one connection has carried these texts, in this order; resolves then. */
+  hangAt(...texts: readonly string[]): Promise<void>
   /** What was held up passes, as when a cable is back in its socket. */
   release(): void
   /** What hangs stays silent for ever, as when a firewall has forgotten it; new connections work. */
@@ -23,11 +23,11 @@ export async function startWire(t: Test, databaseUrl: string): Promise<Wire> {
   const target = new URL(databaseUrl)
   const links = new Set<Link>()
   let isHanging = false
-  let watch = (_bytes: Buffer) => {}
+  let watch = (_link: Link, _bytes: Buffer) => {}
 
   const listener = createServer(near => {
     const far = connect(Number(target.port), target.hostname)
-    const link = new Link(near, far, bytes => watch(bytes))
+    const link: Link = new Link(near, far, bytes => watch(link, bytes))
     if (isHanging) link.hang()
     links.add(link)
     near.on('close', () => links.delete(link))
@@ -50,11 +50,15 @@ export async function startWire(t: Test, databaseUrl: string): Promise<Wire> {
   return {
     url: Object.assign(new URL(databaseUrl), { host: `127.0.0.1:${port}` }).href,
     hang,
-    hangAt: async text => {
-      watch = bytes => {
-        if (!isHanging && bytes.includes(text)) hang()
+    hangAt: async (...texts) => {
+      const carried = new Map<Link, number>()
+      watch = (link, bytes) => {
+        let next = carried.get(link) ?? 0
+        while (next < texts.length && bytes.includes(texts[next] as string)) next += 1
+        carried.set(link, next)
+        if (next === texts.length && !isHanging) hang()
       }
-      await eventually(() => isHanging, `"${text}" on the wire`)
+      await eventually(() => isHanging, `"${texts.join('", "')}" on the wire`)
       watch = () => {}
     },
     release: () => untilNow(link => link.release()),

@@ -10,7 +10,7 @@ import { answerOf, type Behaviour, issuedBody, startHostile, tokenNumber } from 
 
 const MINUTE = 60_000
 const TOKEN = tokenNumber(7)
-/** What PostgreSQL says when it has committed a group. */
+/** What PostgreSQL says when it has committed a group; other queries without rows end so too. */
 const COMMITTED = 'SELECT 0'
 
 const issues: Behaviour = ({ socket }) => void socket.write(answerOf(issuedBody(TOKEN)))
@@ -22,8 +22,8 @@ const server = await startPostgres(t)
 /** The DRMs take turns: each case takes seconds. */
 const CASES = FAMILIES.map((of, index) =>
   index % 2 === 0
-    ? { of, where: 'before it is asked', at: undefined }
-    : { of, where: 'before it has answered', at: COMMITTED },
+    ? { of, where: 'before it is asked', at: [] }
+    : { of, where: 'before it has answered', at: [COMMITTED] },
 )
 
 for (const { of, where, at } of CASES)
@@ -31,7 +31,7 @@ for (const { of, where, at } of CASES)
     `what the upstream answered is recorded once, though the database is lost ${where}: ${of.family.name}`,
     async t => {
       const { gateway, answersAndLosesAt } = await startTrial(t)
-      const issuing = answersAndLosesAt(issues, at ?? 'viewer-1')
+      const issuing = answersAndLosesAt(issues, 'viewer-1', ...at)
       const issued = await gateway.askFor(of, 'viewer-1')
       t.match(issued, { status: 200, body: { token: TOKEN } }, 'the caller does not wait for it')
       await issuing
@@ -40,7 +40,7 @@ for (const { of, where, at } of CASES)
       t.match(await gateway.eventsOf('viewer-1'), [{ event: 'token_issued', drm, token_id: TOKEN.slice(16, 32) }])
       t.equal(await gateway.paid(), 1)
 
-      const refusing = answersAndLosesAt(refuses, at ?? 'viewer-2')
+      const refusing = answersAndLosesAt(refuses, 'viewer-2', ...at)
       t.match(await gateway.askFor(of, 'viewer-2'), { status: 400, body: { code: -2005 } })
       await refusing
       await caughtUp(gateway, 2)
@@ -55,7 +55,7 @@ for (const { of, where, at } of CASES)
 t.test('what is refused because the database did not answer is given back, whatever it had committed', async t => {
   const { gateway, database, losesAt, breaks, upstream } = await startTrial(t)
   t.match(await gateway.ask('viewer-0'), { status: 200 })
-  const committing = losesAt(COMMITTED)
+  const committing = losesAt('viewer-1', COMMITTED)
   t.match(await gateway.ask('viewer-1'), { status: 503, body: { code: -2030 } }, 'it was committed')
   await committing
   await isGivenBack('viewer-1')
@@ -86,10 +86,10 @@ t.test('what is refused because the database did not answer is given back, whate
 t.test('what is given back is given back once, also where nobody hears that it was', async t => {
   const { gateway, database, losesAt, startAgain, upstream } = await startTrial(t)
   t.match(await gateway.ask('viewer-0'), { status: 200 })
-  const losing = losesAt(COMMITTED)
+  const losing = losesAt('viewer-1', COMMITTED)
   const asking = gateway.ask('viewer-1')
   await losing
-  await losesAt(COMMITTED)
+  await losesAt('viewer-1', COMMITTED)
   const direct = new pg.Client({ connectionString: database })
   await direct.connect()
   const { rows } = await direct.query("select event from events where cookie = 'viewer-1'")
@@ -139,9 +139,9 @@ async function startTrial(t: Test, clock = { now: NOON }) {
   const wire = await startWire(t, database)
   const upstream = await startHostile(t, issues)
   const start = (url: string) => startGateway(t, upstream.url, { DATABASE_URL: url }, () => clock.now)
-  /** Resolves when they are broken. The bytes with the text do not arrive. */
-  const losesAt = async (text: string) => {
-    await wire.hangAt(text)
+  /** Resolves when they are broken. The bytes with the last text do not arrive. */
+  const losesAt = async (...texts: readonly string[]) => {
+    await wire.hangAt(...texts)
     wire.break()
   }
   return {
@@ -152,10 +152,10 @@ async function startTrial(t: Test, clock = { now: NOON }) {
     losesAt,
     breaks: () => wire.break(),
     /** The same, from the moment at which the upstream is asked. */
-    answersAndLosesAt: (behave: Behaviour, text: string) =>
+    answersAndLosesAt: (behave: Behaviour, ...texts: readonly string[]) =>
       new Promise<void>((resolve, reject) => {
         upstream.behave = arrival => {
-          losesAt(text).then(resolve, reject)
+          losesAt(...texts).then(resolve, reject)
           behave(arrival)
         }
       }),
