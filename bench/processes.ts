@@ -29,6 +29,10 @@ export interface ServiceOptions {
   readonly core?: number
 }
 
+/** As in the image (docker/Dockerfile). */
+const NODE_OPTION = '--max-semi-space-size=4'
+const ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
+
 /** The service as users start it, on this database: the program of the package, with its log. */
 export async function startService(
   databaseUrl: string,
@@ -46,8 +50,8 @@ export async function startService(
   }
   const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
   const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
-  const [command = '', ...args] = [...pinned, process.execPath, builtFile('cli.js'), 'serve']
-  const options = { cwd: folder, env: { PATH: process.env.PATH, ...env } }
+  const [command = '', ...args] = [...pinned, process.execPath, NODE_OPTION, builtFile('cli.js'), 'serve']
+  const options = { cwd: folder, env: { PATH: process.env.PATH, ...ENVIRONMENT, ...env } }
   const stdio: StdioOptions = ['ignore', toNowhere(), 'pipe']
   const child = spawn(command, args, { ...options, stdio })
   const url = await urlIn(child.stderr)

@@ -23,7 +23,10 @@ const image = await buildImage(process.cwd(), directory)
 
 t.test('the image runs as nobody special, without a shell in between', async t => {
   t.not(image.user.split(':')[0], '0', 'the user is not root')
-  t.strictSame([...image.entrypoint, ...image.command], ['node', '/app/dist/cli.js', 'serve'])
+  const started = [...image.entrypoint, ...image.command]
+  t.strictSame(started, ['node', '--max-semi-space-size=4', '/app/dist/cli.js', 'serve'])
+  const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: { start: string } } // ours
+  t.match(scripts.start, started.join(' ').replace('/app/', ''), 'npm start takes as little memory')
   t.strictSame(image.health, ['node', '/app/dist/cli.js', 'health'], 'no curl or wget, which the base has not')
   t.strictSame(image.ports, [image.environment.PORT], 'the port that it listens on is the one it declares')
   t.strictSame(image.volumes, [image.environment.DATA_DIR])

@@ -34,7 +34,7 @@ export class SqliteDatabase {
 
 /** Pages of the log file between two checkpoints: few, because a checkpoint delays the groups that arrive during it. */
 const CHECKPOINT_PAGES = 4000
-const CACHE_KIB = 8_000
+const CACHE_KIB = 4_000
 
 function open(path: string): Database.Database {
   if (path !== ':memory:') {
