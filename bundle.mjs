@@ -2,11 +2,17 @@
 // time of a start. Only packages with native code stay outside. Each way in has a file: the library for `import` and for
 // `require` (Jest loads no ES modules by default), the command line, and the thread of the SQLite database.
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { rolldown } from 'rolldown'
 
 const INDEX = { index: 'dist/src/index.js' }
 const CLIENT = { 'entitlement-client': 'dist/src/entitlement/client/index.js' }
+
+/** Loads every file of the bundle, and so is none of them. */
+const LOADER = 'dist/src/compiled-code.js'
+/** In an ES module: loads a file of the bundle. */
+const LOAD = `import { createRequire } from 'node:module'
+const { load } = createRequire(import.meta.url)('./chunks/load.cjs')`
 
 /** What every start loads, what an emulator loads beside that, and what the commands need of both, are a file each. */
 const GROUPS = [
@@ -28,7 +34,10 @@ const NATIVE = /^(?:libsql|sodium-native)$/
 
 const libraries = {
   name: 'libraries',
-  resolveId: id => (NEVER_CALLED.test(id) || NATIVE.test(id) ? `\0${id}` : undefined),
+  resolveId(id, importer) {
+    if (importer !== undefined && id.endsWith('/compiled-code.js')) return { id: './load.cjs', external: true }
+    return NEVER_CALLED.test(id) || NATIVE.test(id) ? `\0${id}` : undefined
+  },
   load(id) {
     if (!id.startsWith('\0')) return undefined
     const name = id.slice(1)
@@ -38,26 +47,38 @@ const libraries = {
   },
 }
 
-for (const made of ['dist/chunks', 'dist/types']) rmSync(made, { recursive: true, force: true })
-const COMMON_JS = { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false }
+for (const made of ['dist/chunks', 'dist/compiled', 'dist/types']) rmSync(made, { recursive: true, force: true })
 const splitting = { groups: GROUPS.map(group => ({ ...group, includeDependenciesRecursively: true })) }
-const bundles = [
-  await bundle({ ...INDEX, cli: 'dist/src/cli.js' }, { codeSplitting: splitting }),
-  await bundle(CLIENT),
-  // Without the application, of which the thread would otherwise have a second copy in memory.
-  await bundle({ 'sqlite-thread': 'dist/src/store/sqlite/thread.js' }),
-  await bundle(INDEX, COMMON_JS),
-  await bundle(CLIENT, COMMON_JS),
-]
+const main = await bundle(
+  { ...INDEX, cli: 'dist/src/cli.js' },
+  { format: 'cjs', entryFileNames: 'chunks/[name]-[hash].cjs', codeSplitting: splitting },
+)
+await bundle({ load: LOADER }, { format: 'cjs', entryFileNames: 'chunks/[name].cjs' })
+const client = await bundle(CLIENT)
+await bundle(CLIENT, { format: 'cjs', entryFileNames: '[name].cjs', codeSplitting: false })
+// Without the application, of which the thread would otherwise have a second copy in memory.
+const thread = await bundle({ 'sqlite-thread': 'dist/src/store/sqlite/thread.js' })
+
+const library = main.find(({ name, isEntry }) => isEntry && name === 'index')
+const commands = main.find(({ name, isEntry }) => isEntry && name === 'cli')
+writeFileSync('dist/index.js', `${LOAD}\nexport const { ${library.exports.join(', ')} } = ${loading(library)}\n`)
+writeFileSync('dist/index.cjs', `const { load } = require('./chunks/load.cjs')\nmodule.exports = ${loading(library)}\n`)
+writeFileSync('dist/cli.js', `#!/usr/bin/env node\n${LOAD}\n${loading(commands)}\n`)
 
 const types = new Set()
-for (const [name, entry] of Object.entries({ ...INDEX, ...CLIENT })) {
+for (const [entry, { name, exports }] of [
+  [INDEX.index, library],
+  [CLIENT['entitlement-client'], client[0]],
+]) {
   copyTypes(entry.replace(/\.js$/, '.d.ts'), types)
-  const { exports } = bundles.flat().find(({ fileName }) => fileName === `${name}.js`)
   writeFileSync(`dist/${name}.d.cts`, commonJsTypes(`./types${entry.slice('dist'.length)}`, exports))
 }
 cpSync('src/verify/vectors', 'dist/vectors', { recursive: true })
-writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licencesOf(bundles.flat()))
+writeFileSync('dist/THIRD-PARTY-LICENSES.txt', licencesOf([...main, ...client, ...thread]))
+
+function loading({ fileName }) {
+  return `load('${basename(fileName)}')`
+}
 
 /** The files of a bundle, which are written. */
 async function bundle(input, output = { codeSplitting: false }) {
@@ -72,7 +93,9 @@ async function bundle(input, output = { codeSplitting: false }) {
   const written = await made.write({
     dir: 'dist',
     format: 'esm',
-    chunkFileNames: 'chunks/[name]-[hash].js',
+    chunkFileNames: 'chunks/[name]-[hash].cjs',
+    charset: 'ascii',
+    strict: true,
     // Names stay, for stack traces.
     minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     comments: false, // the licences are in one file

@@ -55,7 +55,7 @@ export interface ServerOptions {
 
 /**
  * Starts the service inside this process. Without settings it takes a free port on 127.0.0.1, knows the demo account,
- * writes no file and logs nothing:
+ * keeps everything in memory and logs nothing:
  *
  *     const server = await startServer()
  *     const answer = await fetch(`${server.url}/hms/pr/token?customerAuthenticator=…`)

@@ -5,6 +5,7 @@ import type { AccountSeed } from '../schemas/accounts-file.js'
 import { openDemo, readAccounts, readAccountsFile } from './accounts/account-seeds.js'
 import { demoAccount } from './accounts/demo-account.js'
 import { buildApp, buildEntitlementApp } from './app.js'
+import { storeCompiled } from './compiled-code.js'
 import type { Config } from './config/config.js'
 import type { EntitlementSettings } from './config/settings-entitlement.js'
 import type { EmulatorControls } from './emulator/server-controls.js'
@@ -106,6 +107,12 @@ async function start({ config, ...parts }: ServerParts, closing: Closing): Promi
   if (parts.ownsProcess) services.metrics.measureProcess()
   const listening = await listenOnBoth(services, given, closing)
   const open = await openDemo(store.accounts, random)
+  // Its first requests shall be in the cache, too; a test may be over before.
+  const storing = services.machine.after(1000, storeCompiled)
+  closing.add(() => {
+    storing.cancel()
+    storeCompiled()
+  })
   return {
     ...listening,
     isDemo: given === undefined && open.length > 0,

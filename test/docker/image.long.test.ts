@@ -43,6 +43,11 @@ t.test('the image holds no dev dependency', async t => {
   t.strictSame(found, [])
 })
 
+t.test('the image holds the cache of compiled code, which its user cannot write', async t => {
+  const files = await readdir(inRoot(image, '/app/dist/compiled'))
+  t.ok(files.some(file => file.startsWith('server-')))
+})
+
 t.test('its user can write to the volume and nowhere else', async t => {
   const write = 'fs.accessSync(process.argv[1], fs.constants.W_OK)'
   for (const path of ['/', '/app', '/app/package.json', '/app/dist', '/app/node_modules'])
