@@ -16,7 +16,7 @@ const { load } = createRequire(import.meta.url)('./chunks/load.cjs')`
 
 /** What every start loads, what an emulator loads beside that, and what the commands need of both, are a file each. */
 const GROUPS = [
-  { name: 'config', test: /dist\/src\/(?:config|errors|ground)\//, priority: 1 },
+  { name: 'config', test: /dist\/src\/(?:config\/|errors\/|ground\/|store\/sqlite\/early-thread)/, priority: 1 },
   { name: 'server', test: /dist\/src\/server\.js$/ },
   {
     name: 'emulator',

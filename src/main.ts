@@ -1,13 +1,8 @@
-import { setFlagsFromString } from 'node:v8'
-import closeWithGrace from 'close-with-grace'
-import { banner, publicDemoAddresses, socketText } from './banner.js'
 import type { CommandContext } from './commands/command-context.js'
 import { type Config, readConfig } from './config/config.js'
 import type { Settings } from './config/setting-groups.js'
 import { ConfigError } from './errors/config-error.js'
-import { framesOf } from './errors/public-error.js'
-import { type ProcessLog, processLog } from './logging.js'
-import { type StartedServer, serve } from './server.js'
+import { startThreadFor } from './store/sqlite/early-thread.js'
 
 /** The process: reads the configuration, listens, and drains on a stop signal. The exit code of the start: 0 or 1. */
 export async function main(
@@ -15,25 +10,18 @@ export async function main(
   { stderr }: CommandContext,
 ): Promise<number> {
   survive()
-  saveMemory()
   const warnings: string[] = []
   let config: Config | undefined
-  let server: StartedServer
-  let log: ProcessLog
   try {
     config = readConfig(settings(warning => warnings.push(warning)))
-    log = processLog(config.LOG_LEVEL)
-    for (const warning of warnings) log.logger.warn(warning)
-    server = await serve({ config, logger: log.logger, ownsProcess: true })
+    startThreadFor(config.DATABASE_URL)
+    const { serveAsProcess } = await import('./serving.js') // the largest part of the code, beside which the thread starts
+    await serveAsProcess(config, { warnings, stderr })
+    return 0
   } catch (error) {
     stderr.write(startFailure(error, config, warnings))
     return 1
   }
-  // First: a supervisor that reads the address may stop the process at once.
-  drainWhenTold(server, log, config.SHUTDOWN_TIMEOUT)
-  stderr.write(banner(config, server))
-  announce(config, server, log)
-  return 0
 }
 
 /** Neither a signal that means nothing to us nor an error output that is full or closed ends the process. */
@@ -44,45 +32,6 @@ function survive(): void {
 }
 
 function ignore(): void {}
-
-/**
- * V8 collects long-lived objects only when the heap has become several times as large as what is in use, and from Node 22
- * on its compiler Maglev takes tens of megabytes. Neither makes requests faster here.
- */
-function saveMemory(): void {
-  for (const flag of ['--heap-growing-percent=25', '--no-maglev']) setFlagsFromString(flag)
-}
-
-/** For machines, what the banner says to people: at every LOG_LEVEL, because a free port is known from here only. */
-function announce(config: Config, server: StartedServer, { logger, notices }: ProcessLog): void {
-  const { url, tlsUrl, proxyUrl, entitlementUrl } = server
-  const addresses = [...server.addresses, ...server.tlsAddresses, ...server.entitlementAddresses].map(socketText)
-  notices.info(
-    { url, tlsUrl, proxyUrl, entitlementUrl, addresses, mode: config.MODE, environment: config.ENVIRONMENT },
-    'listening',
-  )
-  const open = publicDemoAddresses(server)
-  if (open.length > 0) logger.warn({ addresses: open }, 'the demo account is public, and other machines may reach it')
-}
-
-function drainWhenTold(server: StartedServer, log: ProcessLog, seconds: number): void {
-  const { logger } = log
-  const onTimeout = () => logger.error('stopping: what is in flight did not end within SHUTDOWN_TIMEOUT')
-  closeWithGrace({ delay: seconds * 1000, logger: false, onTimeout, skip: ['SIGHUP'] }, async ({ err, signal }) => {
-    if (err) logger.fatal({ error: err.name, stack: framesOf(err) }, 'stopping after an unforeseen error')
-    else logger.info({ signal }, 'draining')
-    try {
-      await server.close()
-      logger.info('stopped')
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error))
-      logger.error({ error: failure.name, stack: framesOf(failure) }, 'stopped, but something could not be closed')
-      throw failure
-    } finally {
-      await log.end()
-    }
-  })
-}
 
 function startFailure(error: unknown, config: Config | undefined, warnings: readonly string[]): string {
   // A misspelled variable may be why another one is missing.

@@ -1,6 +1,5 @@
-import { Worker } from 'node:worker_threads'
-import { builtFile } from '../../ground/own-package.js'
 import type { Entry, Uncovered } from '../engine.js'
+import { takeThread } from './early-thread.js'
 import { type Outcome, SqliteDatabase } from './sqlite-database.js'
 import type { Value } from './statement.js'
 
@@ -21,8 +20,9 @@ export function inlineConnection(path: string): Connection {
   }
 }
 
-/** A message to the thread: a method of the database, and its arguments. */
+/** A message to the thread: a method of the database, and its arguments. The first opens it. */
 export type Question =
+  | { readonly method: 'open'; readonly path: string }
   | { readonly method: 'execute'; readonly sql: string; readonly values: readonly Value[] }
   | { readonly method: 'commit'; readonly entries: readonly Entry[] }
   | { readonly method: 'close' }
@@ -35,10 +35,7 @@ export interface Answer {
 
 /** In a worker thread, so that the main thread never waits for the disk. */
 export async function threadConnection(path: string): Promise<Connection> {
-  const worker = new Worker(builtFile('sqlite-thread.js'), {
-    workerData: { path },
-    resourceLimits: { maxYoungGenerationSizeMb: 8 },
-  })
+  const worker = takeThread()
   const asked: { resolve(value: unknown): void; reject(error: Error): void }[] = []
   let end: Error | undefined
 
@@ -58,16 +55,16 @@ export async function threadConnection(path: string): Promise<Connection> {
   })
   worker.on('exit', () => refuseAll(new Error('the database is closed')))
 
-  function ask(question: Question | undefined): Promise<unknown> {
+  function ask(question: Question): Promise<unknown> {
     if (end !== undefined) return Promise.reject(end)
     return new Promise((resolve, reject) => {
       asked.push({ resolve, reject })
-      if (question !== undefined) worker.postMessage(question)
+      worker.postMessage(question)
     })
   }
 
   try {
-    await ask(undefined) // the thread's first message says that the database is open, or why not
+    await ask({ method: 'open', path })
   } catch (error) {
     await worker.terminate() // it would keep the process alive
     throw error

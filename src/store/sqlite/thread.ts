@@ -1,18 +1,17 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import type { Answer, Question } from './connection.js'
 import { SqliteDatabase } from './sqlite-database.js'
 
 /** The thread that owns the database file: it answers one question after the other. */
-const { path } = workerData as { path: string } // what connection.ts gives
 let database: SqliteDatabase
 
-answer(() => {
-  database = new SqliteDatabase(path)
-})
 parentPort?.on('message', (question: Question) => answer(() => ask(question)))
 
 function ask(question: Question): unknown {
   switch (question.method) {
+    case 'open':
+      database = new SqliteDatabase(question.path)
+      return undefined
     case 'execute':
       return database.execute(question.sql, question.values)
     case 'commit':
