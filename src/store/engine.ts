@@ -60,6 +60,8 @@ export interface Engine {
   /** The same without limits of time: tables may take long to change, and instances wait for the one that does it. */
   readonly migrationDialect: Dialect
   readonly clustered: Clustered
+  /** Makes all tables of this version at once, if the database has none. Where an engine lacks it, the migrations make them. */
+  makeTables?(): Promise<boolean>
   /** No other process can have the database open, so what is pending at the start belongs to a dead process. */
   readonly isExclusive: boolean
   /**

@@ -36,8 +36,10 @@ const MIGRATIONS: Readonly<Record<string, Up>> = {
   '0011-snapshots': snapshots,
 }
 
+export const MIGRATION_NAMES = Object.keys(MIGRATIONS)
+
 /** The version of the tables: the newest migration. */
-export const SCHEMA_VERSION = Object.keys(MIGRATIONS).at(-1) ?? ''
+export const SCHEMA_VERSION = MIGRATION_NAMES.at(-1) ?? ''
 
 /**
  * Brings the database to this version's tables; each migration runs once. Of instances that start together one

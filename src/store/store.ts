@@ -5,7 +5,7 @@ import type { Engine } from './engine.js'
 import { EventRepository } from './event-repository.js'
 import { IdempotencyRepository } from './idempotency-repository.js'
 import { KeyRepository } from './key-repository.js'
-import { migrate } from './migrations.js'
+import { MIGRATION_NAMES, migrate } from './migrations.js'
 import { ResetRepository } from './reset-repository.js'
 import { ClockMemory, countUp } from './shared-settings.js'
 import { SnapshotRepository } from './snapshot-repository.js'
@@ -88,10 +88,11 @@ async function readiness(engine: Engine, db: Kysely<Tables>, events: EventReposi
   }
 }
 
-async function migrated({ migrationDialect, clustered }: Engine): Promise<string[]> {
-  const db = new Kysely<Tables>({ dialect: migrationDialect })
+async function migrated(engine: Engine): Promise<readonly string[]> {
+  if (await engine.makeTables?.()) return MIGRATION_NAMES
+  const db = new Kysely<Tables>({ dialect: engine.migrationDialect })
   try {
-    return await migrate(db, clustered)
+    return await migrate(db, engine.clustered)
   } finally {
     await db.destroy()
   }

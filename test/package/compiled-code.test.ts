@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -25,15 +26,23 @@ t.test('the first start leaves a cache of compiled code, and the next start uses
   )
 })
 
-t.test('a cache that V8 refuses is replaced', async t => {
+t.test('a cache that V8 refuses, or that is damaged, is replaced', async t => {
   const folder = install(t)
   await startIn(folder)
   const [file = ''] = cacheFiles(folder)
   const path = join(folder, 'dist/compiled', file)
   const right = readFileSync(path)
-  writeFileSync(path, right.subarray(0, 100))
-  await startIn(folder)
-  t.ok(readFileSync(path).length > 100)
+  const refused = right.subarray(32, 100)
+  const damaged = Buffer.from(right)
+  damaged.writeUInt8(right.readUInt8(right.length >> 1) ^ 1, right.length >> 1)
+  const digest = (data: Buffer) => createHash('sha256').update(data).digest()
+  for (const wrong of [Buffer.concat([digest(refused), refused]), damaged, right.subarray(0, 16)]) {
+    writeFileSync(path, wrong)
+    await startIn(folder)
+    const written = readFileSync(path)
+    t.notOk(written.equals(wrong))
+    t.strictSame(written.subarray(0, 32), digest(written.subarray(32)))
+  }
 })
 
 t.test('a package that cannot be written to starts all the same', async t => {
@@ -69,7 +78,7 @@ t.test('import and require give the same library', async t => {
 /** The package, in a folder of its own. */
 function install(t: Test): string {
   const folder = t.testdir()
-  for (const name of ['chunks', 'index.js', 'index.cjs', 'cli.js'])
+  for (const name of ['chunks', 'index.js', 'index.cjs', 'cli.js', 'sqlite-tables.sql'])
     cpSync(builtFile(name), join(folder, 'dist', name), { recursive: true })
   cpSync(builtFile('../package.json'), join(folder, 'package.json'))
   for (const name of ['web', 'docs-page']) mkdirSync(join(folder, 'dist', name))

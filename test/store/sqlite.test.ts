@@ -96,6 +96,27 @@ t.test('a commit that fails harms nobody else who writes at the same time', asyn
   )
 })
 
+t.test('a new database has the tables that the migrations make, and needs none of them', async t => {
+  const ofMigrations = await sqliteEngine(':memory:')
+  const migrated = new Kysely<Tables>({ dialect: ofMigrations.dialect })
+  t.teardown(() => ofMigrations.close())
+  const names = await migrate(migrated, ofMigrations.clustered)
+
+  const url = `sqlite:${t.testdir()}/new.db`
+  const store = await openStore(url)
+  t.strictSame(store.applied, names)
+  await store.close()
+  const engine = await sqliteEngine(url.slice('sqlite:'.length))
+  const db = new Kysely<Tables>({ dialect: engine.dialect })
+  t.teardown(() => engine.close())
+  t.strictSame(await schemaOf(db), await schemaOf(migrated))
+  t.strictSame(await migrate(db, engine.clustered), [])
+})
+
+async function schemaOf(db: Kysely<Tables>): Promise<unknown[]> {
+  return (await sql`select type, name, tbl_name, sql from sqlite_master order by rowid`.execute(db)).rows
+}
+
 t.test('a database that a newer version has changed is refused, and stays as it is', async t => {
   const engine = await sqliteEngine(`${t.testdir()}/newer.db`)
   const db = new Kysely<Tables>({ dialect: engine.dialect })

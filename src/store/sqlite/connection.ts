@@ -6,6 +6,7 @@ import type { Value } from './statement.js'
 /** A database, in this thread or another. It handles one query at a time. */
 export interface Connection {
   execute(sql: string, values: readonly Value[]): Promise<Outcome>
+  run(script: string): Promise<void>
   commit(entries: readonly Entry[]): Promise<readonly Uncovered[]>
   close(): Promise<void>
 }
@@ -15,6 +16,7 @@ export function inlineConnection(path: string): Connection {
   const database = new SqliteDatabase(path)
   return {
     execute: async (sql, values) => database.execute(sql, values),
+    run: async script => database.run(script),
     commit: async entries => database.writer.commit(entries),
     close: async () => database.close(),
   }
@@ -24,6 +26,7 @@ export function inlineConnection(path: string): Connection {
 export type Question =
   | { readonly method: 'open'; readonly path: string }
   | { readonly method: 'execute'; readonly sql: string; readonly values: readonly Value[] }
+  | { readonly method: 'run'; readonly script: string }
   | { readonly method: 'commit'; readonly entries: readonly Entry[] }
   | { readonly method: 'close' }
 
@@ -72,6 +75,7 @@ export async function threadConnection(path: string): Promise<Connection> {
   // The casts: each method returns what the database's method of that name returns.
   return {
     execute: (sql, values) => ask({ method: 'execute', sql, values }) as Promise<Outcome>,
+    run: script => ask({ method: 'run', script }) as Promise<void>,
     commit: entries => ask({ method: 'commit', entries }) as Promise<readonly Uncovered[]>,
     close: async () => {
       await ask({ method: 'close' })

@@ -27,6 +27,11 @@ export class SqliteDatabase {
     return { rows: [], changes: statement.run(values) }
   }
 
+  /** Statements without values. */
+  run(script: string): void {
+    this.#database.exec(script)
+  }
+
   close(): void {
     this.#database.close()
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   type CompiledQuery,
   type DatabaseConnection,
@@ -9,9 +10,13 @@ import {
   SqliteQueryCompiler,
   sql,
 } from 'kysely'
+import { builtFile } from '../../ground/own-package.js'
 import type { Engine } from '../engine.js'
 import { type Connection, inlineConnection, threadConnection } from './connection.js'
 import type { Value } from './statement.js'
+
+/** What the migrations make of an empty database, as a script (write-tables.ts). */
+export const TABLES = 'sqlite-tables.sql'
 
 /** SQLite, inside this process: a file in a thread of its own, or a database that lives as long as the process. */
 export async function sqliteEngine(path: string): Promise<Engine> {
@@ -22,6 +27,12 @@ export async function sqliteEngine(path: string): Promise<Engine> {
     dialect,
     migrationDialect: dialect,
     clustered: sql`without rowid`,
+    makeTables: async () => {
+      const { rows } = await connection.execute('select 1 from sqlite_master limit 1', [])
+      if (rows.length > 0) return false
+      await connection.run(readFileSync(builtFile(TABLES), 'utf8'))
+      return true
+    },
     isExclusive: true,
     // A group must not run between the statements of a transaction.
     commit: entries => gate.pass(() => connection.commit(entries)),

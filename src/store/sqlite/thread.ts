@@ -14,6 +14,8 @@ function ask(question: Question): unknown {
       return undefined
     case 'execute':
       return database.execute(question.sql, question.values)
+    case 'run':
+      return database.run(question.script)
     case 'commit':
       return database.writer.commit(question.entries)
     case 'close':
