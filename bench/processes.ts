@@ -30,7 +30,7 @@ export interface ServiceOptions {
 }
 
 /** As in the image (docker/Dockerfile). */
-const NODE_OPTION = '--max-semi-space-size=4'
+const NODE_OPTIONS = ['--max-semi-space-size=4', '--heap-growing-percent=25', '--no-maglev']
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
 /** The service as users start it, on this database: the program of the package, with its log. */
@@ -50,7 +50,7 @@ export async function startService(
   }
   const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
   const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
-  const [command = '', ...args] = [...pinned, process.execPath, NODE_OPTION, builtFile('cli.js'), 'serve']
+  const [command = '', ...args] = [...pinned, process.execPath, ...NODE_OPTIONS, builtFile('cli.js'), 'serve']
   const options = { cwd: folder, env: { PATH: process.env.PATH, ...ENVIRONMENT, ...env } }
   const stdio: StdioOptions = ['ignore', toNowhere(), 'pipe']
   const child = spawn(command, args, { ...options, stdio })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
@@ -68,12 +69,22 @@ function scriptOf(name: string, filename: string): Script {
   return script
 }
 
+/** `undefined` also for one that is damaged, which V8 would run. */
 function cacheOf(name: string): Buffer | undefined {
   try {
-    return readFileSync(cacheFile(name))
+    const file = readFileSync(cacheFile(name))
+    const data = file.subarray(DIGEST_BYTES)
+    return file.subarray(0, DIGEST_BYTES).equals(digestOf(data)) ? data : undefined
   } catch {
     return undefined
   }
+}
+
+/** In front of the data. */
+const DIGEST_BYTES = 32
+
+function digestOf(data: Buffer): Buffer {
+  return createHash('sha256').update(data).digest()
 }
 
 function cacheFile(name: string): string {
@@ -93,9 +104,9 @@ export function storeCompiled(): void {
   compiled.clear()
 }
 
-/** At once or not at all: V8 does not notice a damaged cache. */
+/** At once, because other processes may be reading it. */
 function replace(file: string, data: Buffer): void {
   const incomplete = `${file}.${process.pid}-${threadId}`
-  writeFileSync(incomplete, data, { flush: true })
+  writeFileSync(incomplete, Buffer.concat([digestOf(data), data]))
   renameSync(incomplete, file)
 }
