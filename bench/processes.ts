@@ -27,16 +27,18 @@ export interface ServiceOptions {
   readonly accounts?: readonly AccountInput[]
   /** The core that it keeps to. */
   readonly core?: number
+  /** Whether it does without its cache of compiled code. */
+  readonly compilesAnew?: boolean
 }
 
 /** As in the image (docker/Dockerfile). */
-const NODE_OPTIONS = ['--max-semi-space-size=4', '--heap-growing-percent=25', '--no-maglev']
+const NODE_OPTIONS = ['--max-semi-space-size=4', '--heap-growing-percent=70', '--no-maglev']
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
 /** The service as users start it, on this database: the program of the package, with its log. */
 export async function startService(
   databaseUrl: string,
-  { settings, accounts, core }: ServiceOptions = {},
+  { settings, accounts, core, compilesAnew }: ServiceOptions = {},
 ): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const accountsFile = join(folder, 'accounts.json')
@@ -49,6 +51,7 @@ export async function startService(
     ...(accounts !== undefined && { ACCOUNTS_FILE: accountsFile }),
   }
   const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
+  if (compilesAnew === true) env.NODE_DISABLE_COMPILE_CACHE = '1'
   const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
   const [command = '', ...args] = [...pinned, process.execPath, ...NODE_OPTIONS, builtFile('cli.js'), 'serve']
   const options = { cwd: folder, env: { PATH: process.env.PATH, ...ENVIRONMENT, ...env } }

@@ -15,11 +15,12 @@ export interface Start {
 /** From nothing to the first answer: the program on each database, and the library in a process of its own. */
 export async function benchStart(databases: Databases): Promise<Row[]> {
   const answer = await tokenAnswer()
-  const { http, bare, sqlite, memory } = await alternateStarts(ROUNDS, {
+  const { http, bare, sqlite, memory, uncached } = await alternateStarts(ROUNDS, {
     http: () => startProcess('bare-http.js', answer),
     bare: () => startProcess('bare.js', answer),
     sqlite: () => startService(databases.sqlite()),
     memory: () => startService('memory:'),
+    uncached: () => startService('memory:', { compilesAnew: true }),
   })
   const against = (what: string, { milliseconds, microseconds }: Start): Row => ({
     what,
@@ -34,6 +35,10 @@ export async function benchStart(databases: Databases): Promise<Row[]> {
       ...against(`start to first token, ${name}`, start),
       target: atMost(1.8, start.milliseconds / bare.milliseconds),
     })),
+    against(
+      'start to first token, in memory, without the cache of compiled code (the first of an installation)',
+      uncached,
+    ),
     ...(await libraryRows()),
   ]
 }
