@@ -43,12 +43,12 @@ async function measure(folder: string, databases: Databases): Promise<Row[]> {
   const bodies = contentIDs.slice(0, ASKED).map(contentID => requestFor(contentID))
 
   const began = performance.now()
-  const sqlite = await startService(databases.sqlite(), { settings })
+  const sqlite = await startService(databases.sqlite(), { settings, isLarge: true })
   const milliseconds = performance.now() - began
 
   const answer = await allowed(`${sqlite.url}/entitlement`, bodies[0] ?? '', tls)
   const bare = await startProcess('bare-tls.js', answer, server.key, server.cert, authority.cert)
-  const postgres = await startService(await databases.postgres(), { settings })
+  const postgres = await startService(await databases.postgres(), { settings, isLarge: true })
   const target = ({ url }: { url: string }): Target => ({ url: `${url}/entitlement`, bodies, tls })
   const [base, name] = ['bare Fastify, mutual TLS (loaded by autocannon)', 'entitlements, SQLite'] as const
   const measured = await alternate(
