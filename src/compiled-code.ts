@@ -8,9 +8,9 @@ import { runInThisContext, Script } from 'node:vm'
 import { threadId } from 'node:worker_threads'
 
 /**
- * Loads the files of the bundle (bundle.mjs) with V8's code cache: half of a first start is compiling. The first start
- * of an installation leaves the cache in the package's folder, where nobody may write who may not change the code
- * itself. Where the folder cannot be written to, files are compiled each time.
+ * Loads the files of the bundle (bundle.mjs) with V8's code cache, because compiling takes half of a first start. The
+ * first server of an installation writes the cache to the package's folder: anyone who can write there can change the
+ * code itself. If the folder is read-only, each start compiles the files.
  */
 const ownFile = fileURLToPath(import.meta.url)
 const chunks = dirname(ownFile)

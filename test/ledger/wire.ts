@@ -53,10 +53,13 @@ export async function startWire(t: Test, databaseUrl: string): Promise<Wire> {
     hangAt: async (...texts) => {
       const carried = new Map<Link, number>()
       watch = (link, bytes) => {
-        let next = carried.get(link) ?? 0
-        while (next < texts.length && bytes.includes(texts[next] as string)) next += 1
-        carried.set(link, next)
-        if (next === texts.length && !isHanging) hang()
+        let count = carried.get(link) ?? 0
+        for (const text of texts.slice(count)) {
+          if (!bytes.includes(text)) break
+          count += 1
+        }
+        carried.set(link, count)
+        if (count === texts.length && !isHanging) hang()
       }
       await eventually(() => isHanging, `"${texts.join('", "')}" on the wire`)
       watch = () => {}
