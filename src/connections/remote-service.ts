@@ -1,6 +1,7 @@
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { type Dispatcher, Pool } from 'undici'
 import type { Clock } from '../ground/clock.js'
+import { Turn } from '../ground/turn.js'
 import { RequestFailure } from './request-failure.js'
 import { type Party, RequestQueue, type RequestQueueParts } from './request-queue.js'
 import { AnswerStream, type ReceivedAnswer, type StreamedAnswer, WholeAnswer } from './sent-request.js'
@@ -49,6 +50,8 @@ export class RemoteService {
   readonly #parts: RemoteServiceParts
   readonly #basePath: string
   readonly #clock: Clock
+  /** The answers that a turn of the event loop has read, and what waits for them. */
+  readonly #answers = new Turn<() => void>(answer => answer())
   #pool: Pool
 
   constructor(parts: RemoteServiceParts) {
@@ -81,7 +84,8 @@ export class RemoteService {
     const time = Math.ceil(deadline - clock.uptime())
     if (time <= 0) return Promise.resolve(new RequestFailure('not reached in time'))
     return new Promise(resolve => {
-      this.#dispatch(request, new WholeAnswer(resolve, { time, latestStart, clock }))
+      const answer = (outcome: ReceivedAnswer | RequestFailure) => this.#answers.add(() => resolve(outcome))
+      this.#dispatch(request, new WholeAnswer(answer, { time, latestStart, clock }))
     })
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { Turn } from '../ground/turn.js'
 
 /** Requests of one connection that are answered at the same time. The next ones wait, and the socket is not read. */
 const MOST_IN_FLIGHT = 16
@@ -23,7 +24,7 @@ export class HttpConnections {
   readonly #shared: Shared
 
   constructor(handle: RequestListener) {
-    this.#shared = { turn: new Turn(handle), waiting: 0, isDraining: false }
+    this.#shared = { turn: new Turn(([request, response]) => handle(request, response)), waiting: 0, isDraining: false }
   }
 
   get isDraining(): boolean {
@@ -67,7 +68,7 @@ export class HttpConnections {
 
   /** From now on a connection ends with its last answer; those that carry no request end at once. */
   drain(): void {
-    this.#shared.turn.handleAll() // what is read already is not refused
+    this.#shared.turn.workOff() // what is read already is not refused
     this.#shared.isDraining = true
     for (const socket of this.#sockets.values()) if (this.#connections.get(socket)?.isBusy !== true) socket.destroy()
   }
@@ -81,42 +82,19 @@ export class HttpConnections {
   }
 }
 
+type Exchange = readonly [request: IncomingMessage, response: ServerResponse]
+
 interface Shared {
-  readonly turn: Turn
+  readonly turn: Turn<Exchange>
   waiting: number
   isDraining: boolean
-}
-
-/**
- * Handles the requests that one turn of the event loop has read back to back. Handled as each is read, they take twice as
- * long: in between, the kernel and the parser evict our code from the processor's caches.
- */
-class Turn {
-  readonly #handle: RequestListener
-  #requests: [IncomingMessage, ServerResponse][] = []
-
-  constructor(handle: RequestListener) {
-    this.#handle = handle
-  }
-
-  add(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#requests.length === 0) setImmediate(() => this.handleAll())
-    this.#requests.push([request, response])
-  }
-
-  /** Called early where a request must not wait for the end of the turn. */
-  handleAll(): void {
-    const requests = this.#requests
-    this.#requests = []
-    for (const [request, response] of requests) this.#handle(request, response)
-  }
 }
 
 class Connection {
   readonly #socket: Socket
   readonly #shared: Shared
   readonly #inFlight = new Set<ServerResponse>()
-  readonly #waiting: [IncomingMessage, ServerResponse][] = []
+  readonly #waiting: Exchange[] = []
   #isBroken = false
   #refuse: Refuse | undefined
   #isPaused = false
@@ -167,10 +145,10 @@ class Connection {
     this.#inFlight.add(response)
     response.once('close', () => this.#ended(response))
     if (this.#inFlight.size >= MOST_IN_FLIGHT) this.#pause()
-    this.#shared.turn.add(request, response)
+    this.#shared.turn.add([request, response])
     // When the first request is read TLS sends its session tickets. An injected reset has to come before them: behind data
     // many clients see the end of the connection and no reset.
-    if (this.#isNew && this.#socket instanceof TLSSocket) this.#shared.turn.handleAll()
+    if (this.#isNew && this.#socket instanceof TLSSocket) this.#shared.turn.workOff()
     this.#isNew = false
   }
 
@@ -216,7 +194,7 @@ class Connection {
   /** The client is gone: the handler only records that there was a request. */
   #abandon(request: IncomingMessage, response: ServerResponse): void {
     closeUnsent(response)
-    this.#shared.turn.add(request, response)
+    this.#shared.turn.add([request, response])
   }
 }
 

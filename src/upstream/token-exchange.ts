@@ -42,7 +42,7 @@ export function httpExchange(service: RemoteService): TokenExchange {
     ...['user-agent', `expressplay-token-backend/${packageVersion()}`],
   ]
   return async ({ family, authenticator, parameters }, deadline, latestStart) => {
-    const body = stringify({ customerAuthenticator: authenticator, ...parameters })
+    const body = `customerAuthenticator=${encodeURIComponent(authenticator)}&${stringify(parameters)}`
     const request = { method: 'POST', path: family.tokenPath, headers, body } as const
     const answer = await service.send(request, deadline, latestStart)
     if (answer instanceof RequestFailure) return answer
