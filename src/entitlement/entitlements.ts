@@ -4,6 +4,7 @@ import type { TokenFamily } from '../drm/family.js'
 import { urlWithToken } from '../drm/licence-urls.js'
 import { EntitlementRefusal } from '../errors/entitlement-refusal.js'
 import { orUnavailable, PublicError, TokenError, UNAVAILABLE } from '../errors/public-error.js'
+import type { Environment } from '../ground/environment.js'
 import { InFlight } from '../ground/in-flight.js'
 import type { RequestTrace } from '../ground/request-trace.js'
 import type { Ledger } from '../ledger/ledger.js'
@@ -57,6 +58,7 @@ export class Entitlements {
     const cookie = request.customerCookie
     const decision: Decision = {
       account,
+      environment,
       requestId,
       host,
       // The certificate is that of the entitlement port, which says nothing of the licence endpoints.
@@ -93,10 +95,10 @@ export class Entitlements {
 
   /** Grants are in the log already, with their tokens. */
   async #recordRefusal(decision: Decision, { code, isInjected }: PublicError): Promise<void> {
-    const { account, requestId, family, content, cookie, deviceId } = decision
+    const { account, environment, requestId, family, content, cookie, deviceId } = decision
     const recording = this.#parts.ledger.append({
       customerId: account.id,
-      environment: this.#parts.environment,
+      environment,
       time: this.#parts.now(account.id),
       event: 'entitlement_refused',
       drm: family.drm,
@@ -112,6 +114,7 @@ export class Entitlements {
 }
 
 export interface EntitlementParts extends GrantingParts {
+  readonly environment: Environment
   /** The customer whose tokens are issued. */
   readonly customerId: number
   readonly ledger: Ledger

@@ -22,6 +22,7 @@ import { ContentSource, lifeOf, policyAt } from './terms.js'
 /** What the steps have found out about a request so far, for the log. */
 export interface Decision {
   readonly account: Account
+  readonly environment: Environment
   readonly requestId: string
   /** The host and port at which clients reach the licence endpoints, taken from the request. */
   readonly host: string
@@ -55,9 +56,9 @@ export class Granting {
     decision.content = content
     const { drm, policy } = licenceFor(content, request.drm)
     decision.family = this.#parts.families.named(drm)
-    const source = new ContentSource(decision.family, { ...content, policy }, decision, this.#parts.now)
-    const context = { ...decision, environment: this.#parts.environment }
-    const progress = new TokenProgress(source, context, decision.account)
+    const { keys, duration, until } = content
+    const source = new ContentSource(decision.family, { keys, duration, until, policy }, decision, this.#parts.now)
+    const progress = new TokenProgress(source, decision, decision.account)
     await ALLOWED.take(progress, this.#parts)
     requireListed(content, customerCookie)
     // Checked before the device look-up, and again when the token is made.
@@ -87,8 +88,8 @@ export class Granting {
   }
 
   async #device(content: Content, decision: Decision): Promise<string> {
-    const { account, cookie = '', requestId } = decision
-    const owner = { customerId: account.id, environment: this.#parts.environment }
+    const { account, environment, cookie = '', requestId } = decision
+    const owner = { customerId: account.id, environment }
     const question = { cookie, first: content.devicesPerCookie, requestId }
     decision.deviceId = requireDevice(content, await this.#parts.devices.of(owner, question))
     return decision.deviceId
@@ -116,7 +117,6 @@ export interface ViewerAuthorizer {
 
 export interface GrantingParts extends TokenStepParts {
   readonly families: Families
-  readonly environment: Environment
   readonly contents: Contents
   readonly authorizer: ViewerAuthorizer | undefined
   readonly devices: Devices

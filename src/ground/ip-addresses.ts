@@ -15,8 +15,10 @@ export function canonicalAddress(text: string): string | undefined {
 /** Addresses and networks, as settings name them: `10.0.0.1`, `10.0.0.0/8`. */
 export class AddressList {
   readonly #list = new BlockList()
+  readonly #isEmpty: boolean
 
   constructor(networks: readonly string[]) {
+    this.#isEmpty = networks.length === 0
     for (const network of networks) {
       const [address = '', prefix] = network.split('/')
       const family = isIPv4(address) ? 'ipv4' : 'ipv6'
@@ -26,6 +28,7 @@ export class AddressList {
   }
 
   has(address = ''): boolean {
+    if (this.#isEmpty) return false
     const canonical = canonicalAddress(address)
     return canonical !== undefined && this.#list.check(canonical, isIPv4(canonical) ? 'ipv4' : 'ipv6')
   }
