@@ -40,7 +40,7 @@ export interface LoadPlan extends LoadSize {
  * What the benchmark's targets are for. A slice is long enough that its first requests, which wait until all connections
  * are open, are fewer than the hundredth that the p99 leaves out.
  */
-export const PLAN: LoadPlan = { connections: 64, seconds: 2, warmUpSeconds: 2, rounds: 4 }
+export const PLAN: LoadPlan = { connections: 64, seconds: 2, warmUpSeconds: 2, rounds: 3 }
 
 /** Loads the targets in turn, round after round, so that a noisy machine is noisy for all of them. */
 export async function alternate<Name extends string>(
