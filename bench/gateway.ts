@@ -15,7 +15,7 @@ export async function benchGateway(databases: Databases): Promise<Row[]> {
   const service = {
     settings: { MODE: 'gateway', UPSTREAM_TEST_URL: upstream.url },
     accounts: [{ ...demoAccount, upstream: demoAccount.authenticators }],
-    isForSpeed: true,
+    savesMemory: false,
   }
   const [proxy, sqlite, postgres] = [
     await startProcess('proxy.js', upstream.url),

@@ -38,7 +38,7 @@ export interface LoadPlan extends LoadSize {
 
 /**
  * What the benchmark's targets are for. A slice is long enough that its first requests, which wait until all connections
- * are open, are fewer than the hundredth that the p99 leaves out.
+ * are open, do not decide the p99; in memory they still do (docs/performance.md).
  */
 export const PLAN: LoadPlan = { connections: 64, seconds: 2, warmUpSeconds: 2, rounds: 3 }
 

@@ -29,18 +29,22 @@ export interface ServiceOptions {
   readonly core?: number
   /** Whether it does without its cache of compiled code. */
   readonly compilesAnew?: boolean
-  /** Whether Node is without the image's options, as docs/container.md advises where speed counts more than memory. */
-  readonly isForSpeed?: boolean
+  /** Whether Node has the image's options; docs/container.md advises against them where speed counts more than memory. */
+  readonly savesMemory?: boolean
 }
 
 /** As in the image (docker/Dockerfile): for little memory. */
-export const NODE_OPTIONS: readonly string[] = ['--max-semi-space-size=4', '--heap-growing-percent=70', '--no-maglev']
+export const IMAGE_NODE_OPTIONS: readonly string[] = [
+  '--max-semi-space-size=4',
+  '--heap-growing-percent=70',
+  '--no-maglev',
+]
 const ENVIRONMENT = { MALLOC_ARENA_MAX: '2' }
 
 /** The service as users start it, on this database: the program of the package, with its log. */
 export async function startService(
   databaseUrl: string,
-  { settings, accounts, core, compilesAnew, isForSpeed }: ServiceOptions = {},
+  { settings, accounts, core, compilesAnew, savesMemory = true }: ServiceOptions = {},
 ): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), 'bench-'))
   const accountsFile = join(folder, 'accounts.json')
@@ -55,7 +59,7 @@ export async function startService(
   const env = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
   if (compilesAnew === true) env.NODE_DISABLE_COMPILE_CACHE = '1'
   const pinned = core === undefined ? [] : ['taskset', '-c', String(core)]
-  const nodeOptions = isForSpeed === true ? [] : NODE_OPTIONS
+  const nodeOptions = savesMemory ? IMAGE_NODE_OPTIONS : []
   const [command = '', ...args] = [...pinned, process.execPath, ...nodeOptions, builtFile('cli.js'), 'serve']
   const options = { cwd: folder, env: { PATH: process.env.PATH, ...ENVIRONMENT, ...env } }
   const stdio: StdioOptions = ['ignore', toNowhere(), 'pipe']

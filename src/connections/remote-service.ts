@@ -50,8 +50,8 @@ export class RemoteService {
   readonly #parts: RemoteServiceParts
   readonly #basePath: string
   readonly #clock: Clock
-  /** The answers that a turn of the event loop has read, and what waits for them. */
-  readonly #answers = new Turn<() => void>(answer => answer())
+  /** Delivers the outcomes of one turn of the event loop together. */
+  readonly #outcomes = new Turn<() => void>(deliver => deliver())
   #pool: Pool
 
   constructor(parts: RemoteServiceParts) {
@@ -84,8 +84,8 @@ export class RemoteService {
     const time = Math.ceil(deadline - clock.uptime())
     if (time <= 0) return Promise.resolve(new RequestFailure('not reached in time'))
     return new Promise(resolve => {
-      const answer = (outcome: ReceivedAnswer | RequestFailure) => this.#answers.add(() => resolve(outcome))
-      this.#dispatch(request, new WholeAnswer(answer, { time, latestStart, clock }))
+      const settle = (outcome: ReceivedAnswer | RequestFailure) => this.#outcomes.add(() => resolve(outcome))
+      this.#dispatch(request, new WholeAnswer(settle, { time, latestStart, clock }))
     })
   }
 
@@ -118,6 +118,7 @@ export class RemoteService {
   /** Requests in flight and later ones fail. */
   async close(): Promise<void> {
     await this.#pool.destroy()
+    this.#outcomes.runNow() // callers hear of it before this resolves
   }
 
   #dispatch(request: ServiceRequest, handler: Dispatcher.DispatchHandler): void {

@@ -1,6 +1,7 @@
 /**
- * Does the work that one turn of the event loop brings, piece after piece, once the turn has read everything. Done as each
- * piece is read, it takes twice as long: in between, the kernel and the parser evict our code from the processor's caches.
+ * Does the work that one turn of the event loop brings, all of it once the turn has read everything. Done as each piece is
+ * read, a token takes half as long again: in between, the kernel and the parser evict our code from the processor's caches.
+ * The work must not throw: the rest of the turn would be lost.
  */
 export class Turn<Piece> {
   readonly #work: (piece: Piece) => void
@@ -11,12 +12,12 @@ export class Turn<Piece> {
   }
 
   add(piece: Piece): void {
-    if (this.#pieces.length === 0) setImmediate(() => this.workOff())
+    if (this.#pieces.length === 0) setImmediate(() => this.runNow())
     this.#pieces.push(piece)
   }
 
-  /** Called early where the work must not wait for the end of the turn. */
-  workOff(): void {
+  /** Also called before the end of the turn, where the work must not wait for it. */
+  runNow(): void {
     const pieces = this.#pieces
     this.#pieces = []
     for (const piece of pieces) this.#work(piece)

@@ -68,7 +68,7 @@ export class HttpConnections {
 
   /** From now on a connection ends with its last answer; those that carry no request end at once. */
   drain(): void {
-    this.#shared.turn.workOff() // what is read already is not refused
+    this.#shared.turn.runNow() // what is read already is not refused
     this.#shared.isDraining = true
     for (const socket of this.#sockets.values()) if (this.#connections.get(socket)?.isBusy !== true) socket.destroy()
   }
@@ -148,7 +148,7 @@ class Connection {
     this.#shared.turn.add([request, response])
     // When the first request is read TLS sends its session tickets. An injected reset has to come before them: behind data
     // many clients see the end of the connection and no reset.
-    if (this.#isNew && this.#socket instanceof TLSSocket) this.#shared.turn.workOff()
+    if (this.#isNew && this.#socket instanceof TLSSocket) this.#shared.turn.runNow()
     this.#isNew = false
   }
 

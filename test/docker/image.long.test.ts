@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { NODE_OPTIONS } from '../../bench/processes.js'
+import { IMAGE_NODE_OPTIONS } from '../../bench/processes.js'
 import { sampleParameters } from '../../src/sample.js'
 import { buildImage, type Image, inRoot, parseDockerfile, startIn } from './dockerfile.js'
 
@@ -27,13 +27,13 @@ t.test('the image runs as nobody special, without a shell in between', async t =
   const started = [...image.entrypoint, ...image.command]
   const options = ['--max-semi-space-size=4', '--heap-growing-percent=70', '--no-maglev']
   t.strictSame(started, ['node', ...options, '/app/dist/cli.js', 'serve'])
-  t.strictSame(NODE_OPTIONS, options, 'the benchmark measures the service with them')
+  t.strictSame(IMAGE_NODE_OPTIONS, options, 'the benchmark has them, too')
   const { scripts } = JSON.parse(await readFile('package.json', 'utf8')) as { scripts: { start: string } } // ours
   const command = started.join(' ').replace('/app/', '')
   t.strictSame(
     scripts.start.match(/node --.*?serve/g),
     [command, command],
-    'npm start takes as little memory, on Windows, too',
+    'npm start takes as little memory, also on Windows',
   )
   t.strictSame(image.health, ['node', '/app/dist/cli.js', 'health'], 'no curl or wget, which the base has not')
   t.strictSame(image.ports, [image.environment.PORT], 'the port that it listens on is the one it declares')
