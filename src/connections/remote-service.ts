@@ -1,4 +1,4 @@
-import { setImmediate as endOfTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import { type Dispatcher, Pool } from 'undici'
 import type { Clock } from '../ground/clock.js'
@@ -119,7 +119,7 @@ export class RemoteService {
   /** Requests in flight and later ones fail. */
   async close(): Promise<void> {
     await this.#pool.destroy()
-    await endOfTurn() // callers hear of it before this resolves
+    await nextTurn() // callers hear of it before this resolves
   }
 
   #dispatch(request: ServiceRequest, handler: Dispatcher.DispatchHandler): void {
